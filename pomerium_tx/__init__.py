@@ -1,0 +1,27 @@
+"""
+pomerium_tx, an identity-aware access proxy whose sign-out really signs out.
+
+The rooms, from the street down to the ground; each may use those below it, never its neighbours:
+
+* ``tap``, ``cli``: what a person types (``twistd pomerium``, ``pomerium-tx``)
+* ``service``: builds every room, joins them, starts and stops them in order
+* ``proxy``: carries requests to the applications
+* ``authenticate``: the authenticate host, where people sign in
+* ``dashboard``: what ``/.pomerium/`` and ``/.well-known/`` answer on route hosts
+* ``operations``: access log, audit log, health
+* ``demo``: a development OpenID Provider and two sample applications
+* ``authorize``: the question, asked once for every request
+* ``logout``: ending sessions; the one door
+* ``routing``: which route a request is for
+* ``assertion``: the signed identity that an application receives
+* ``policy``: who may use a route
+* ``sessions``: the session registry, a fold over the store's log
+* ``oidc``: the OpenID Provider, as a relying party sees it
+* ``http11``: HTTP/1.1 heads and framing, strictly
+* ``jose``: signed tokens, trusting nothing in them
+* ``tls``: certificates, ours and the upstreams'
+* ``web``: pages, cookies, signed URLs
+* ``config``: the configuration file and the environment
+* ``logs``: JSON lines
+* ``paths``: every well-known path
+"""

@@ -1,0 +1,172 @@
+"""
+What a user agent brings to the authenticate host: its session, its CSRF secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from twisted.internet.interfaces import IReactorTime
+
+from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.sessions.handle import Handle, Handles
+from pomerium_tx.sessions.registry import SessionRegistry
+from pomerium_tx.sessions.session import Session
+from pomerium_tx.web.cookies import set_cookie
+from pomerium_tx.web.csrf import FIELD, HEADER, Csrf
+from pomerium_tx.web.fetch_metadata import unsafe_request_allowed
+from pomerium_tx.web.resource import HttpProblem, PageRequest
+
+CSRF_LIFETIME = 43200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Browser:
+    """
+    One user agent, as one request shows it.
+    """
+
+    handles: tuple[Handle, ...]
+    """
+    Every different valid handle in its session cookie.
+    """
+    has_cookie: bool
+    session: Session | None
+    """
+    The live session that its only handle names: several different ones are no session.
+    """
+    csrf_secret: bytes = field(repr=False)
+    is_known: bool
+    """
+    Whether it brought that secret; else the secret is a fresh one.
+    """
+
+    @property
+    def session_ids(self) -> tuple[str, ...]:
+        """
+        The sessions that its handles name, live or not.
+        """
+        return tuple(handle.session_id for handle in self.handles)
+
+
+class Browsers:
+    """
+    Reads user agents' cookies, and writes them.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: SessionRegistry,
+        handles: Handles,
+        cookie: CookieSettings,
+        csrf: Csrf,
+        authenticate_host: str,
+        clock: IReactorTime,
+    ) -> None:
+        """
+        :param cookie: The ``cookie_*`` options; the authenticate host's cookie has a name of its own.
+        """
+        self._registry = registry
+        self._handles = handles
+        self._cookie = cookie.on_authenticate
+        self._csrf = csrf
+        self._csrf_name = f"{cookie.name}_csrf"
+        self._authenticate_host = authenticate_host
+        self._clock = clock
+
+    def read(self, request: PageRequest) -> Browser:
+        """
+        The user agent that makes this request.
+        """
+        values = request.cookies(self._cookie.name)
+        opened = (self._handles.open(value) for value in values)
+        handles = {handle.session_id: handle for handle in opened if handle is not None}
+        session = self._registry.find(next(iter(handles))) if len(handles) == 1 else None
+        secret = self._csrf.read(request.cookies(self._csrf_name))
+        return Browser(
+            handles=tuple(handles.values()),
+            has_cookie=bool(values),
+            session=session,
+            csrf_secret=self._csrf.new() if secret is None else secret,
+            is_known=secret is not None,
+        )
+
+    def browser_id(self, browser: Browser) -> str:
+        """
+        The ``browser`` that a session which begins now belongs to: that of the session it has, else its own.
+        """
+        return browser.session.browser if browser.session is not None else self._csrf.browser_id(browser.csrf_secret)
+
+    def session_cookie(self, session: Session, handle: str | None = None) -> tuple[str, str]:
+        """
+        The field that gives the user agent its session.
+        """
+        now = self._clock.seconds()
+        if handle is None:
+            handle = self.mint(session, (self._authenticate_host,))
+        return "Set-Cookie", self._cookie.set(handle, now)
+
+    def mint(self, session: Session, audience: tuple[str, ...]) -> str:
+        """
+        A fresh handle.
+        """
+        return self._handles.mint(
+            session.id,
+            user_id=session.user_id,
+            issuer=self._authenticate_host,
+            audience=audience,
+            idp_id=session.idp_id,
+            now=self._clock.seconds(),
+        )
+
+    def without_stale_session(self, browser: Browser) -> tuple[tuple[str, str], ...]:
+        """
+        The field that clears a session cookie which names no live session, if there is one.
+        """
+        if not browser.has_cookie or any(self._registry.find(name) is not None for name in browser.session_ids):
+            return ()
+        return (("Set-Cookie", self._cookie.clear()),)
+
+    def csrf_cookie(self, browser: Browser) -> tuple[str, str]:
+        """
+        The field that keeps the CSRF secret, for as long again.
+        """
+        return "Set-Cookie", set_cookie(
+            self._csrf_name,
+            self._csrf.cookie_value(browser.csrf_secret),
+            max_age=CSRF_LIFETIME,
+            expires=self._clock.seconds() + CSRF_LIFETIME,
+            same_site=self._cookie.crossing_same_site,
+        )
+
+    def token(self, browser: Browser) -> str:
+        """
+        A CSRF token for this user agent and its session.
+        """
+        return self._csrf.token(browser.csrf_secret, _session_id(browser))
+
+    def has_token(self, browser: Browser, request: PageRequest) -> bool:
+        """
+        Whether the request brings a CSRF token of this user agent, in the field or in the parameter.
+        """
+        token = request.header(HEADER) or request.one(FIELD)
+        if not token or not browser.is_known:
+            return False
+        return self._csrf.verifies(token, browser.csrf_secret, _session_id(browser))
+
+
+def _session_id(browser: Browser) -> str | None:
+    return None if browser.session is None else browser.session.id
+
+
+def require_own_page(request: PageRequest) -> None:
+    """
+    Return, unless another site's page makes the request.
+
+    :raises HttpProblem: If one does.
+    """
+    if not unsafe_request_allowed(request.header, request.origin):
+        raise HttpProblem(400, "This request came from another site, and has changed nothing.")
+
+

@@ -1,0 +1,146 @@
+"""
+The hold: after a person's own sign-out nothing signs them in again by itself.
+
+Otherwise the next tab that reloads would be signed in again, silently, for as long as the OP still knows the person.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+from twisted.internet.interfaces import IReactorTime
+
+from pomerium_tx.authenticate.browser import Browser
+from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.sessions.registry import SessionRegistry
+from pomerium_tx.sessions.receipt import Receipt
+from pomerium_tx.sessions.store import Cause
+from pomerium_tx.web.cookies import clear_cookie, set_cookie
+from pomerium_tx.web.resource import PageRequest
+from pomerium_tx.web.sealed import Sealer
+
+LIFETIME = 30 * 86400
+"""
+Seconds for which an unconfirmed sign-out holds.
+"""
+LIFETIME_RELEASED = 3600
+"""
+Seconds for which a confirmed one can still be shown.
+"""
+OWN_SIGN_OUT = frozenset({Cause.USER_ROUTE, Cause.USER_AUTHENTICATE, Cause.USER_EVERYWHERE})
+
+_PURPOSE = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """
+    A sign-out that this user agent knows of. It names no session.
+    """
+
+    receipt_id: str
+    at: float
+    other_providers: tuple[str, ...] = ()
+    """
+    Issuers where the person may still be signed in, besides the one they were sent to.
+    """
+    is_released: bool = False
+
+
+class Holds:
+    """
+    Reads and writes the hold of a user agent, and knows whether it is in force.
+    """
+
+    def __init__(self, *, registry: SessionRegistry, cookie: CookieSettings, sealer: Sealer, clock: IReactorTime) -> None:
+        self._registry = registry
+        self._cookie = cookie
+        self._name = f"{cookie.name}_hold"
+        self._sealer = sealer
+        self._clock = clock
+
+    def read(self, request: PageRequest) -> Hold | None:
+        """
+        The hold in the user agent's cookie, in force or not.
+        """
+        for value in request.cookies(self._name):
+            plaintext = self._sealer.open(_PURPOSE, value.decode("latin-1"))
+            if plaintext is not None:
+                content = json.loads(plaintext)
+                return Hold(
+                    receipt_id=content["receipt"],
+                    at=content["at"],
+                    other_providers=tuple(content["others"]),
+                    is_released=content["released"],
+                )
+        return None
+
+    def in_force(self, request: PageRequest, browser: Browser) -> Hold | None:
+        """
+        The hold that keeps this user agent from being signed in by itself.
+
+        Until it has reached this host after a sign-out, its session cookie, naming an ended session, stands for the hold.
+        """
+        hold = self.read(request)
+        if hold is not None and not hold.is_released:
+            receipt = self._registry.receipt(hold.receipt_id)
+            # Forgotten, or unknown after a restart: nobody can say that the OP confirmed.
+            if receipt is None or not receipt.op_logout.releases_hold:
+                return hold
+        for session_id in browser.session_ids:
+            receipt = self._registry.ended(session_id)
+            if receipt is None or receipt.cause not in OWN_SIGN_OUT or receipt.op_logout.releases_hold:
+                continue
+            # The cookie was told of the return from the OP, which another process may not know yet.
+            if hold is None or hold.receipt_id != receipt.id or not hold.is_released:
+                return hold_of(receipt)
+        return None
+
+    def cookie(self, hold: Hold) -> tuple[str, str]:
+        """
+        The field that keeps a hold.
+        """
+        content = {
+            "receipt": hold.receipt_id,
+            "at": hold.at,
+            "others": list(hold.other_providers),
+            "released": hold.is_released,
+        }
+        return "Set-Cookie", set_cookie(
+            self._name,
+            self._sealer.seal(_PURPOSE, json.dumps(content).encode()),
+            max_age=LIFETIME_RELEASED if hold.is_released else LIFETIME,
+            same_site=self._cookie.crossing_same_site,
+        )
+
+    def released(self, hold: Hold) -> tuple[str, str]:
+        """
+        The field that keeps the memory of a sign-out, but lets the person be signed in again.
+        """
+        return self.cookie(replace(hold, is_released=True))
+
+    def clear(self, request: PageRequest) -> tuple[tuple[str, str], ...]:
+        """
+        The field that forgets the hold, if there is one.
+        """
+        if not request.cookies(self._name):
+            return ()
+        cleared = clear_cookie(
+            self._name,
+            path="/",
+            domain=None,
+            secure=True,
+            http_only=True,
+            same_site=self._cookie.crossing_same_site,
+        )
+        return (("Set-Cookie", cleared),)
+
+
+def hold_of(receipt: Receipt, other_providers: tuple[str, ...] = ()) -> Hold:
+    """
+    The hold that a person's own sign-out leaves.
+    """
+    # A cookie has room for so many.
+    others = tuple(name for name in other_providers if len(name) <= 200)[:5]
+    return Hold(receipt_id=receipt.id, at=receipt.time, other_providers=others)

@@ -1,0 +1,3 @@
+"""
+The question that is asked of every request: may it proceed?
+"""

@@ -1,0 +1,293 @@
+"""
+The question that is asked of every request, before any byte of its body is looked at: may it proceed?
+
+Everything here is a plain function over what is in memory. The order of the questions is the contract: whose host is
+it, is the path ours, which route, which session, what says the route's policy, is the handshake from a page of its own
+origin; and only then what the answer to a refusal looks like. Whatever goes wrong on the way is a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from twisted.logger import Logger, LogLevel
+
+from pomerium_tx import paths
+from pomerium_tx.authorize import verdict as outcome
+from pomerium_tx.authorize.verdict import Action, Verdict
+from pomerium_tx.config import values
+from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.policy.decision import Decision
+from pomerium_tx.routing.route import Route
+from pomerium_tx.routing.table import RouteTable
+from pomerium_tx.sessions.handle import Carrier, Handles, Presented
+from pomerium_tx.sessions.session import Session
+from pomerium_tx.web.fetch_metadata import unauthenticated_is_401
+
+log = Logger()
+
+_PROBES: Final = frozenset({paths.PING.encode(), paths.HEALTHZ.encode()})
+_AUTHENTICATE_PATHS: Final = frozenset({b"/", paths.ROBOTS.encode(), paths.PROVIDER_CALLBACK.encode()})
+_ROBOTS: Final = paths.ROBOTS.encode()
+_OWN_BELOW: Final = tuple(prefix + b"/" for prefix in paths.OWN_PREFIXES)
+_OWN_START: Final = b"/."
+
+
+class Sessions(Protocol):
+    """
+    Where sessions are found.
+    """
+
+    def find(self, session_id: str) -> Session | None:
+        """
+        The session of that id, if it is live and valid now.
+        """
+
+
+def is_own_path(path: bytes) -> bool:
+    """
+    Whether *path*, in canonical form, is one that is never forwarded on any host.
+    """
+    return path.startswith(_OWN_START) and (path in paths.OWN_PREFIXES or path.startswith(_OWN_BELOW))
+
+
+class Authorizer:
+    """
+    Decides about requests, by one configuration.
+    """
+
+    def __init__(
+        self,
+        table: RouteTable,
+        sessions: Sessions,
+        handles: Handles,
+        *,
+        idp_id_of: Callable[[Route], str],
+        authenticate_origin: str,
+    ) -> None:
+        """
+        :param idp_id_of: Which provider's sessions count on a route.
+        """
+        self._table = table
+        self._sessions = sessions
+        self._handles = handles
+        self._idp_ids = {route.id: idp_id_of(route) for route in table.routes}
+        authenticate = values.origin(authenticate_origin)
+        self._authenticate_origin = str(authenticate)
+        self._authenticate_host = authenticate.host
+        default = values.DEFAULT_PORTS[authenticate.scheme]
+        self._authenticate_ports = {authenticate.port} | ({None} if authenticate.port == default else set())
+        # A URL without port is known at every port, as a route is, except where a route names its port.
+        self._any_authenticate_port = authenticate.port is None
+        named = {route.from_port for route in table.routes if route.from_host == authenticate.host}
+        self._ports_of_routes = named - {None, default}
+
+    def check(self, head: RequestHead, canonical: Canonical, peer: str, request_id: str) -> Verdict:
+        """
+        What is to be done with a request.
+
+        :param peer: The client's address.
+        """
+        try:
+            verdict = self._decide(head, canonical)
+            _log(verdict, head, canonical, peer, request_id)
+        except Exception:  # noqa: BLE001 - whatever is wrong with us, it must not let anybody in
+            log.failure("The authorize check of request {request_id} failed", request_id=request_id)
+            verdict = Verdict(
+                action=Action.DENY,
+                status=500,
+                reason="Internal Server Error",
+                allow=False,
+                reasons=(),
+                denials=(outcome.FAILED,),
+            )
+        return verdict
+
+    def _decide(self, head: RequestHead, canonical: Canonical) -> Verdict:
+        host, port, path = canonical.host, canonical.port, canonical.path
+        routes = self._table.at(host, port)
+        is_authenticate = self.is_authenticate(host, port)
+        if is_authenticate:
+            origin = self._authenticate_origin
+        elif routes is not None:
+            origin = routes.origin(port)
+        elif path in _PROBES:
+            return _own_path(None)
+        else:
+            return _not_found(None)
+        if is_own_path(path) or path in _PROBES or (is_authenticate and path in _AUTHENTICATE_PATHS):
+            return _own_path(origin)
+        route = None if routes is None else routes.find(path)
+        if route is None:
+            return _not_found(origin)
+
+        presented, origins = self._read(head, canonical)
+        session, live, trouble = self._identify(presented, self._idp_ids[route.id])
+        decision = route.policy(session)
+        denials = decision.deny_reasons if decision.deny else ()
+        if head.upgrade == b"websocket" and (refused := _refused_handshake(route, session, presented, origin, origins)):
+            action, status, reason = Action.DENY, 403, "Forbidden"
+            denials = (*denials, refused)
+        elif decision.admits:
+            action, status, reason = Action.PROCEED, 200, ""
+        else:
+            action, status, reason = _refusal(head, path, presented, decision)
+        return Verdict(
+            action=action,
+            status=status,
+            reason=reason,
+            allow=decision.allow,
+            reasons=(*decision.reasons, trouble) if trouble else decision.reasons,
+            denials=denials,
+            route=route,
+            session=session,
+            live=live,
+            presented=presented,
+            origin=origin,
+        )
+
+    def is_authenticate(self, host: str, port: int | None) -> bool:
+        """
+        Whether a host in canonical form is the authenticate host.
+        """
+        if host != self._authenticate_host:
+            return False
+        if self._any_authenticate_port:
+            return port not in self._ports_of_routes
+        return port in self._authenticate_ports
+
+    def _read(self, head: RequestHead, canonical: Canonical) -> tuple[Presented, list[bytes]]:
+        """
+        The handles that came with a request, and its origins.
+        """
+        cookies: list[bytes] = []
+        origins: list[bytes] = []
+        authorization = x_pomerium_authorization = None
+        for name, _, value in head.fields:
+            if name == b"cookie":
+                cookies.append(value)
+            elif name == b"origin":
+                origins.append(value)
+            elif name == b"authorization":
+                if authorization is None:
+                    authorization = value
+            elif name == b"x-pomerium-authorization" and x_pomerium_authorization is None:
+                x_pomerium_authorization = value
+        presented = self._handles.presented(
+            cookies=cookies,
+            authorization=authorization,
+            x_pomerium_authorization=x_pomerium_authorization,
+            query=canonical.query,
+        )
+        return presented, origins
+
+    def _identify(self, presented: Presented, idp_id: str) -> tuple[Session | None, tuple[Session, ...], str]:
+        """
+        Who asks, every live session that was presented, and why the first is None although something was.
+        """
+        handles = presented.handles
+        if len(handles) == 1:
+            handle = handles[0]
+            session = self._sessions.find(handle.session_id)
+            if session is None:
+                return None, (), outcome.SESSION_NOT_FOUND
+            if session.idp_id != idp_id or handle.idp_id not in ("", idp_id):
+                return None, (session,), outcome.OTHER_PROVIDER
+            return session, (session,), ""
+        if not handles:
+            return None, (), outcome.INVALID_HANDLE if presented.claimed else ""
+        found = (self._sessions.find(handle.session_id) for handle in handles)
+        return None, tuple(session for session in found if session is not None), outcome.SEVERAL_SESSIONS
+
+
+def _refusal(head: RequestHead, path: bytes, presented: Presented, decision: Decision) -> tuple[Action, int, str]:
+    """
+    How the refusal of a policy is answered.
+    """
+    if path == _ROBOTS:
+        return Action.ROBOTS, 200, ""
+    if not decision.unauthenticated:
+        return Action.DENY, 403, "Forbidden"
+    outside_cookie = presented.carrier in (Carrier.HEADER, Carrier.QUERY)
+    if head.upgrade == b"websocket" or unauthenticated_is_401(
+        lambda name: _text(head.get(name.lower().encode("ascii"))), handle_outside_cookie=outside_cookie
+    ):
+        return Action.UNAUTHORIZED, 401, "Unauthenticated"
+    return Action.SIGN_IN, 302, "Found"
+
+
+def _refused_handshake(
+    route: Route, session: Session | None, presented: Presented, origin: str, origins: list[bytes]
+) -> str:
+    """
+    Why a WebSocket handshake is refused whatever the policy says, or nothing.
+    """
+    if not route.allow_websockets:
+        return outcome.WEBSOCKETS_NOT_ALLOWED
+    if session is not None and presented.carrier is Carrier.COOKIE and not _may_open(route, origin, origins):
+        return outcome.FOREIGN_ORIGIN
+    return ""
+
+
+def _may_open(route: Route, origin: str, origins: list[bytes]) -> bool:
+    """
+    Whether a WebSocket handshake that carries a person's cookie comes from a page that may use it (RFC 6455, 10.2).
+    """
+    if not origins:
+        # No user agent leaves it out: a program that has the cookie anyway.
+        return True
+    if len(origins) > 1:
+        return False
+    asking = origins[0].decode("latin-1").lower()
+    return asking == origin or asking in route.allow_websocket_origins
+
+
+def _own_path(origin: str | None) -> Verdict:
+    return Verdict(
+        action=Action.OWN_PATH, status=200, reason="", allow=True, reasons=(outcome.POMERIUM_ROUTE,), origin=origin
+    )
+
+
+def _not_found(origin: str | None) -> Verdict:
+    return Verdict(
+        action=Action.NOT_FOUND,
+        status=404,
+        reason="Not Found",
+        allow=False,
+        reasons=(),
+        denials=(outcome.ROUTE_NOT_FOUND,),
+        origin=origin,
+    )
+
+
+def _log(verdict: Verdict, head: RequestHead, canonical: Canonical, peer: str, request_id: str) -> None:
+    """
+    One line for each decision, with Pomerium's field names.
+    """
+    session, route = verdict.session, verdict.route
+    log.emit(
+        LogLevel.debug if canonical.path in _PROBES else LogLevel.info,
+        "authorize check",
+        service="authorize",
+        request_id=request_id,
+        method=head.method.decode("latin-1"),
+        path=canonical.path.decode("latin-1"),
+        host=canonical.authority.decode("latin-1"),
+        ip=peer,
+        session_id="" if session is None else session.id,
+        user="" if session is None else session.user_id,
+        email="" if session is None else session.email,
+        route_id="" if route is None else route.id,
+        allow=verdict.allow,
+        deny=bool(verdict.denials),
+        **{
+            "allow_why_true" if verdict.allow else "allow_why_false": verdict.reasons,
+            "deny_why_true" if verdict.denials else "deny_why_false": verdict.denials,
+        },
+    )
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

@@ -1,0 +1,98 @@
+"""
+The outcome of the question, and the reasons that are not a policy's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from pomerium_tx.routing.route import Route
+from pomerium_tx.sessions.handle import Carrier, Presented
+from pomerium_tx.sessions.session import Session
+
+POMERIUM_ROUTE: Final = "pomerium-route"
+ROUTE_NOT_FOUND: Final = "route-not-found"
+WEBSOCKETS_NOT_ALLOWED: Final = "websockets-not-allowed"
+FOREIGN_ORIGIN: Final = "websocket-foreign-origin"
+SEVERAL_SESSIONS: Final = "several-sessions-presented"
+SESSION_NOT_FOUND: Final = "session-not-found"
+OTHER_PROVIDER: Final = "session-of-other-provider"
+INVALID_HANDLE: Final = "handle-invalid"
+FAILED: Final = "error"
+
+NOTHING_PRESENTED: Final = Presented(carrier=Carrier.NONE, handles=(), claimed=False)
+
+
+class Action(Enum):
+    """
+    What happens to a request.
+    """
+
+    PROCEED = "proceed"
+    """
+    It goes upstream.
+    """
+    OWN_PATH = "own path"
+    """
+    One of our own pages answers.
+    """
+    SIGN_IN = "sign in"
+    """
+    302 to the sign-in.
+    """
+    UNAUTHORIZED = "unauthorized"
+    """
+    401, for what does not follow a redirect to a page.
+    """
+    DENY = "deny"
+    NOT_FOUND = "not found"
+    ROBOTS = "robots"
+    """
+    The robots.txt that keeps robots away, in place of a refusal.
+    """
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """
+    What was decided about one request, and on what grounds.
+    """
+
+    action: Action
+    status: int
+    """
+    Of our answer; 200 where an application or a page of ours answers.
+    """
+    reason: str
+    """
+    For the person: safe to show.
+    """
+    allow: bool
+    """
+    Whether an allow rule holds; an own path is allowed to everybody.
+    """
+    reasons: tuple[str, ...]
+    """
+    Why *allow* is what it is.
+    """
+    denials: tuple[str, ...] = ()
+    """
+    What refuses the request whatever *allow* says.
+    """
+    route: Route | None = None
+    session: Session | None = None
+    """
+    Who asks. None for nobody, whatever was presented.
+    """
+    live: tuple[Session, ...] = ()
+    """
+    Every session of which a live handle was presented: the end of any of them must cut the exchange, even one that
+    is served as nobody's.
+    """
+    presented: Presented = NOTHING_PRESENTED
+    origin: str | None = None
+    """
+    The external origin of the host asked, or None if it is not ours.
+    """

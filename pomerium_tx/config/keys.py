@@ -1,0 +1,277 @@
+"""
+Pomerium's keys that are not supported: which are ignored with a warning, and which are refused.
+
+Ignored is what has no effect on who gets in: transport, tracing, tuning, looks. Refused is what changes access or
+exposure, with what to do instead. A key in neither table and not in the model is unknown, and refused.
+A key's harmless values say what happens anyway; with one of them it passes without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+_OFF: tuple[object, ...] = (None, False, "false", "", "0", (), {})
+
+
+class KeyClass(Enum):
+    """
+    What becomes of a key that is not in the model.
+    """
+
+    IGNORED = "ignored"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownKey:
+    """
+    A key of Pomerium's that the model does not have.
+    """
+
+    key_class: KeyClass
+    words: str
+    harmless: tuple[object, ...] = _OFF
+
+    def is_harmless(self, value: object) -> bool:
+        """
+        Whether ignoring *value* changes nothing.
+        """
+        if isinstance(value, str):
+            value = value.strip().lower()
+        if isinstance(value, list):
+            value = tuple(value)
+        return any(type(value) is type(harmless) and value == harmless for harmless in (*_OFF, *self.harmless))
+
+
+def _ignored(words: str, *harmless: object) -> KnownKey:
+    return KnownKey(key_class=KeyClass.IGNORED, words=f"is ignored: {words}", harmless=harmless)
+
+
+def _refused(words: str, *harmless: object) -> KnownKey:
+    return KnownKey(key_class=KeyClass.REFUSED, words=f"is not supported: {words}", harmless=harmless)
+
+
+_ONE_PROCESS = _ignored("everything runs in this one process, nothing is spoken between services")
+_NO_ENVOY = _ignored("it tunes an engine that is not used here")
+_NO_METRICS = _ignored("no metrics are published")
+_LOOKS = _ignored("pages have one look")
+_FIXED_LOG = _ignored("log lines have fixed fields")
+_MTLS = _refused("client certificates are not asked for; remove it and say who may pass with allowed_users or the like")
+_OTHER_TOKENS = _refused("only sessions signed in here are accepted; remove it")
+_NO_SSH = _refused("there is no SSH; remove it")
+_DIRECTORY = _refused("there is no directory; remove it and use allowed_users or allowed_domains")
+_NO_ACME = _refused("certificates are not fetched; name their files under certificates")
+_REWRITE = _refused("paths and hosts are passed as they are; remove it and let the application use the external path")
+_ANSWER = _refused("a route needs a to; remove the route, or let an application answer")
+_ONE_UPSTREAM = _ignored("there is only one upstream to choose from")
+_RENAMED_HEADERS = _refused("write set_response_headers")
+
+ROOT_KEYS: Mapping[str, KnownKey] = {
+    "services": _refused("one process does everything; remove it, or write services: all", "all"),
+    "authenticate_callback_path": _refused(
+        "the path is always /oauth2/callback; register that at the provider and remove the key", "/oauth2/callback"
+    ),
+    "authenticate_internal_service_url": _refused("remove it; authenticate_service_url must be reachable by browsers"),
+    "authorize_service_url": _ONE_PROCESS,
+    "authorize_service_urls": _ONE_PROCESS,
+    "authorize_internal_service_url": _ONE_PROCESS,
+    "databroker_service_url": _ONE_PROCESS,
+    "databroker_service_urls": _ONE_PROCESS,
+    "databroker_internal_service_url": _ONE_PROCESS,
+    "cache_service_url": _ONE_PROCESS,
+    "grpc_address": _ONE_PROCESS,
+    "grpc_insecure": _ONE_PROCESS,
+    "grpc_client_timeout": _ONE_PROCESS,
+    "grpc_client_dns_roundrobin": _ONE_PROCESS,
+    "grpc_server_max_connection_age": _ONE_PROCESS,
+    "grpc_server_max_connection_age_grace": _ONE_PROCESS,
+    "override_certificate_name": _ONE_PROCESS,
+    "databroker_storage_connection_string": _refused("sessions are kept in memory; remove it"),
+    "databroker_storage_connection_string_file": _refused("sessions are kept in memory; remove it"),
+    "databroker_storage_cert_file": _refused("sessions are kept in memory; remove it"),
+    "databroker_storage_key_file": _refused("sessions are kept in memory; remove it"),
+    "databroker_storage_ca_file": _refused("sessions are kept in memory; remove it"),
+    "databroker_storage_tls_skip_verify": _refused("sessions are kept in memory; remove it"),
+    "cookie_secure": _refused("cookies are always Secure; remove the key", True, "true"),
+    "http_redirect_addr": _ignored("nothing listens there; let what stands in front redirect http to https"),
+    "timeout_write": _ignored("a whole stream has no time limit; routes have timeout and idle_timeout", 0, "0s"),
+    "use_proxy_protocol": _refused("connections must begin with TLS or HTTP; switch PROXY off in front and remove it"),
+    "xff_num_trusted_hops": _refused("the client is whoever connects; remove it", 0),
+    "headers_with_underscores_action": _ignored(
+        "headers that could pass for one of ours are always dropped, others are passed"
+    ),
+    "path_with_escaped_slashes_action": _refused(
+        "escaped slashes are always refused with 400; remove it",
+        "reject",
+        "reject_request",
+        "keep_unchanged_reject_request",
+    ),
+    "codec_type": _ignored("HTTP/1.1 is spoken", "auto", "http1"),
+    "tls_derive": _NO_ACME,
+    "autocert": _NO_ACME,
+    "autocert_ca": _ignored("autocert is off"),
+    "autocert_email": _ignored("autocert is off"),
+    "autocert_dir": _ignored("autocert is off"),
+    "autocert_use_staging": _ignored("autocert is off"),
+    "autocert_must_staple": _ignored("autocert is off"),
+    "autocert_eab_key_id": _ignored("autocert is off"),
+    "autocert_eab_mac_key": _ignored("autocert is off"),
+    "autocert_trusted_ca": _ignored("autocert is off"),
+    "autocert_trusted_ca_file": _ignored("autocert is off"),
+    "downstream_mtls": _MTLS,
+    # Written out, since the environment names them so; other names that begin like these are not Pomerium's alone there.
+    "downstream_mtls_ca": _MTLS,
+    "downstream_mtls_ca_file": _MTLS,
+    "downstream_mtls_crl": _MTLS,
+    "downstream_mtls_crl_file": _MTLS,
+    "downstream_mtls_enforcement": _MTLS,
+    "downstream_mtls_match_subject_alt_names": _MTLS,
+    "downstream_mtls_max_verify_depth": _MTLS,
+    "ssh_address": _NO_SSH,
+    "ssh_host_key_files": _NO_SSH,
+    "ssh_host_keys": _NO_SSH,
+    "ssh_user_ca_key": _NO_SSH,
+    "ssh_user_ca_key_file": _NO_SSH,
+    "client_ca": _MTLS,
+    "client_ca_file": _MTLS,
+    "client_crl": _MTLS,
+    "client_crl_file": _MTLS,
+    "idp_access_token_allowed_audiences": _ignored("access tokens of others are never accepted"),
+    "identity_providers": _OTHER_TOKENS,
+    "bearer_token_format": _refused("only sessions signed in here are accepted; remove it", "default"),
+    "programmatic_redirect_domain_whitelist": _ignored("there is no programmatic sign-in"),
+    "idp_service_account": _DIRECTORY,
+    "idp_refresh_directory_timeout": _DIRECTORY,
+    "idp_refresh_directory_interval": _DIRECTORY,
+    "idp_qps": _DIRECTORY,
+    "administrators": _refused("remove it"),
+    "jwt_groups_filter": _refused("remove it; groups are those of the provider's groups claim"),
+    "signing_key_algorithm": _refused("the algorithm follows from the signing key; remove it"),
+    "google_cloud_serverless_authentication_service_account": _refused("remove it"),
+    "forward_auth_url": _refused("requests must pass through this proxy; remove it and write routes"),
+    "headers": _RENAMED_HEADERS,
+    "metrics_address": _NO_METRICS,
+    "metrics_basic_auth": _NO_METRICS,
+    "metrics_certificate": _NO_METRICS,
+    "metrics_certificate_file": _NO_METRICS,
+    "metrics_certificate_key": _NO_METRICS,
+    "metrics_certificate_key_file": _NO_METRICS,
+    "metrics_client_ca": _NO_METRICS,
+    "metrics_client_ca_file": _NO_METRICS,
+    "health_check_addr": _ignored("there is no listener of its own; ask /healthz on any host"),
+    "health_check_systemd_disabled": _ignored("systemd is not told"),
+    "debug_address": _ignored("nothing listens there"),
+    "debug_admin_endpoint_enabled": _ignored("nothing listens there"),
+    "pomerium_debug": _ignored("use log_level: debug"),
+    "proxy_log_level": _ignored("log_level holds for everything"),
+    "access_log_fields": _FIXED_LOG,
+    "authorize_log_fields": _FIXED_LOG,
+    "circuit_breaker_thresholds": _NO_ENVOY,
+    "dns": _NO_ENVOY,
+    "installation_id": _ignored("nothing is reported"),
+    "primary_color": _LOOKS,
+    "secondary_color": _LOOKS,
+    "darkmode_primary_color": _LOOKS,
+    "darkmode_secondary_color": _LOOKS,
+    "logo_url": _LOOKS,
+    "favicon_url": _LOOKS,
+    "error_message_first_paragraph": _LOOKS,
+    "blob_storage": _refused("nothing is recorded; remove it"),
+}
+
+ROOT_FAMILIES: Mapping[str, KnownKey] = {
+    "dns_": _NO_ENVOY,
+    "envoy_": _NO_ENVOY,
+    "otel_": _ignored("no traces are sent"),
+    "tracing_": _ignored("no traces are sent"),
+    "ssh_": _NO_SSH,
+    "mcp_": _refused("there is no MCP; remove it"),
+}
+
+ROUTE_KEYS: Mapping[str, KnownKey] = {
+    "id": _ignored("a route is known by what it matches"),
+    "source": _refused("write from"),
+    "destination": _refused("write to"),
+    "policy": _refused(
+        "the policy language is not read; write allowed_users, allowed_domains, or one of allow_any_..."
+    ),
+    "sub_policies": _refused("write allowed_users, allowed_domains, or one of allow_any_..."),
+    "allowed_groups": _DIRECTORY,
+    "allowed_idp_claims": _refused("remove it and write allowed_users or allowed_domains"),
+    "cors_allow_preflight": _refused("remove it; every request needs a session, or make the route public"),
+    "regex": _refused("write prefix or path; several routes may have the same from"),
+    "regex_priority_order": _ignored("there is no regex"),
+    "prefix_rewrite": _REWRITE,
+    "regex_rewrite_pattern": _REWRITE,
+    "regex_rewrite_substitution": _REWRITE,
+    "host_rewrite_header": _refused("write host_rewrite, or preserve_host_header: true"),
+    "host_path_regex_rewrite_pattern": _refused("write host_rewrite, or preserve_host_header: true"),
+    "host_path_regex_rewrite_substitution": _refused("write host_rewrite, or preserve_host_header: true"),
+    "rewrite_response_headers": _refused("response headers are passed as they are; remove it"),
+    "redirect": _ANSWER,
+    "response": _ANSWER,
+    "load_balancing_policy": _ONE_UPSTREAM,
+    "healthy_panic_threshold": _ONE_UPSTREAM,
+    "health_checks": _ONE_UPSTREAM,
+    "outlier_detection": _ONE_UPSTREAM,
+    "circuit_breaker_thresholds": _NO_ENVOY,
+    "envoy_opts": _NO_ENVOY,
+    "stat_name": _NO_METRICS,
+    "allow_spdy": _refused("remove it; WebSocket is the only upgrade, with allow_websockets: true"),
+    "allow_upgrades": _refused("remove it; WebSocket is the only upgrade, with allow_websockets: true"),
+    "tls_downstream_client_ca": _MTLS,
+    "tls_downstream_client_ca_file": _MTLS,
+    "tls_downstream_server_name": _ignored("the certificate follows the name that the browser asks for"),
+    "tls_upstream_allow_renegotiation": _ignored("renegotiation is never allowed"),
+    "idp_client_id": _refused("every route uses the one client; remove it"),
+    "idp_client_secret": _refused("every route uses the one client; remove it"),
+    "idp_access_token_allowed_audiences": _ignored("access tokens of others are never accepted"),
+    "identity_providers": _OTHER_TOKENS,
+    "bearer_token_format": _refused("only sessions signed in here are accepted; remove it", "default"),
+    "show_error_details": _ignored("error pages never tell the policy"),
+    "depends_on": _ignored("each host signs in when it is first asked"),
+    "jwt_groups_filter": _refused("remove it; groups are those of the provider's groups claim"),
+    "kubernetes_service_account_token": _refused("set the header Authorization with set_request_headers"),
+    "kubernetes_service_account_token_file": _refused("set the header Authorization with set_request_headers"),
+    "enable_google_cloud_serverless_authentication": _refused("remove it"),
+    "set_authorization_header": _refused("tokens of the provider are not passed on; remove it"),
+    "upstream_tunnel": _refused("write a to that can be reached from here"),
+    "mcp": _refused("there is no MCP; remove it"),
+}
+
+OTHER_FLAGS = frozenset(
+    {
+        "config_hot_reload",
+        "envoy_resource_manager",
+        "grpc_databroker_keepalive",
+        "http3",
+        "legacy_identity_manager",
+        "mcp",
+        "pomerium_jwt_endpoint",
+        "routes_portal",
+        "ssh_rls",
+        "ssh_routes_portal",
+    }
+)
+"""
+Pomerium's runtime flags that have nothing to switch here.
+"""
+
+
+def known_root_key(name: str) -> KnownKey | None:
+    """
+    What becomes of *name* outside of routes; None if Pomerium does not know it either.
+    """
+    found = ROOT_KEYS.get(name)
+    if found is not None:
+        return found
+    return next((known for prefix, known in ROOT_FAMILIES.items() if name.startswith(prefix)), None)
+
+
+def known_route_key(name: str) -> KnownKey | None:
+    """
+    What becomes of *name* in a route; None if Pomerium does not know it either.
+    """
+    return ROUTE_KEYS.get(name)

@@ -1,0 +1,295 @@
+"""
+The schema: every key that is supported, its type and its default.
+
+What is known but not supported is in `pomerium_tx.config.keys`; what needs more than one key to be judged, in
+`pomerium_tx.config.rules`. Attributes are spelled as the keys, but for ``from``, which is ``from_``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretBytes, SecretStr
+
+from pomerium_tx.config import forms, secrets, values
+from pomerium_tx.config.values import Address
+
+Duration = Annotated[timedelta, BeforeValidator(values.duration)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(values.string_list)]
+StringMap = Annotated[Mapping[str, str], BeforeValidator(values.string_map)]
+Text = Annotated[str, BeforeValidator(forms.text)]
+Truth = Annotated[bool, BeforeValidator(forms.truth)]
+Origin = Annotated[str, BeforeValidator(values.origin_url)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(values.origin_list)]
+Url = Annotated[str, BeforeValidator(values.absolute_url)]
+RequestHeaders = Annotated[Mapping[str, str], BeforeValidator(forms.request_headers)]
+ResponseHeaders = Annotated[Mapping[str, str], BeforeValidator(forms.response_headers)]
+HeaderNames = Annotated[tuple[str, ...], BeforeValidator(forms.header_names)]
+ListenAddress = Annotated[Address, BeforeValidator(values.address)]
+Key32 = Annotated[SecretBytes, BeforeValidator(secrets.key_of_32_bytes)]
+Password = Annotated[SecretStr, BeforeValidator(secrets.password)]
+SigningKeys = Annotated[SecretBytes, BeforeValidator(secrets.signing_keys)]
+Certificates = Annotated[bytes, BeforeValidator(secrets.certificates)]
+PrivateKey = Annotated[SecretBytes, BeforeValidator(secrets.private_key)]
+FileName = Annotated[str, BeforeValidator(forms.text)]
+IssuerFormat = Annotated[Literal["hostOnly", "uri"], BeforeValidator(forms.issuer_format)]
+
+DISABLE = "disable"
+"""
+The name among ``set_response_headers`` that empties them.
+"""
+_HSTS = "Strict-Transport-Security"
+_DEFAULT_RESPONSE_HEADERS: Mapping[str, str] = {
+    "X-Frame-Options": "SAMEORIGIN",
+    "X-XSS-Protection": "1; mode=block",
+    _HSTS: "max-age=31536000; includeSubDomains; preload",
+}
+
+
+class Section(BaseModel):
+    """
+    A mapping in the file. Frozen; what has secrets in it does not show them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=False)
+
+    files: ClassVar[Mapping[str, str]] = {}
+    """
+    Keys that may be given as a file: the key -> the key that names the file.
+    """
+
+
+class CertificateSection(Section):
+    """
+    One of ``certificates``: a certificate (chain) and its private key, as PEM, once their files have been read.
+    """
+
+    files: ClassVar[Mapping[str, str]] = {"cert": "cert", "key": "key"}
+
+    cert: Certificates = Field(repr=False)
+    key: PrivateKey
+
+
+class RuntimeFlags(Section):
+    """
+    ``runtime_flags``.
+    """
+
+    allow_any_sign_out_redirect_uri: Truth = False
+    match_any_incoming_port: Truth = True
+    refresh_session_at_id_token_expiration: Truth = True
+
+
+class RouteSection(Section):
+    """
+    One of ``routes``.
+    """
+
+    files: ClassVar[Mapping[str, str]] = {
+        "tls_custom_ca": "tls_custom_ca_file",
+        "tls_client_cert": "tls_client_cert_file",
+        "tls_client_key": "tls_client_key_file",
+    }
+
+    from_: Origin = Field(alias="from")
+    to: Annotated[tuple[str, ...], BeforeValidator(forms.upstreams)]
+    """
+    Exactly one, for now.
+    """
+    name: Text = ""
+    description: Text = ""
+    logo_url: Text = ""
+
+    prefix: Annotated[str, BeforeValidator(forms.path)] | None = None
+    path: Annotated[str, BeforeValidator(forms.path)] | None = None
+
+    allow_public_unauthenticated_access: Truth = False
+    allow_any_authenticated_user: Truth = False
+    allowed_users: Strings = ()
+    allowed_domains: Annotated[tuple[str, ...], BeforeValidator(forms.domains)] = ()
+
+    preserve_host_header: Truth = False
+    host_rewrite: Annotated[str, BeforeValidator(forms.authority)] | None = None
+    allow_websockets: Truth = False
+    allow_websocket_origins: Origins = ()
+    timeout: Duration | None = None
+    """
+    None: ``default_upstream_timeout``, or no limit with ``allow_websockets``. Zero: no limit.
+    """
+    idle_timeout: Duration | None = None
+    """
+    None: five minutes, or no limit with ``allow_websockets``. Zero: no limit.
+    """
+    pass_identity_headers: Truth | None = None
+    """
+    None: as the same key outside of routes.
+    """
+    jwt_issuer_format: IssuerFormat | None = None
+    set_request_headers: RequestHeaders = Field(default={}, repr=False)
+    remove_request_headers: HeaderNames = ()
+    set_response_headers: ResponseHeaders | None = None
+
+    tls_skip_verify: Truth = False
+    tls_custom_ca: Certificates | None = Field(default=None, repr=False)
+    tls_custom_ca_file: FileName | None = None
+    tls_server_name: Annotated[str, BeforeValidator(forms.host)] | None = None
+    tls_upstream_server_name: Annotated[str, BeforeValidator(forms.host)] | None = None
+    tls_client_cert: Certificates | None = Field(default=None, repr=False)
+    tls_client_cert_file: FileName | None = None
+    tls_client_key: PrivateKey | None = None
+    tls_client_key_file: FileName | None = None
+
+    @property
+    def upstream_server_name(self) -> str | None:
+        """
+        The name to send and verify, where it is not the host of ``to``.
+        """
+        return self.tls_upstream_server_name or self.tls_server_name
+
+    @property
+    def client_certificate(self) -> tuple[bytes, SecretBytes] | None:
+        """
+        What we show to the upstream: PEM certificates and their key.
+        """
+        if self.tls_client_cert is None or self.tls_client_key is None:
+            return None
+        return self.tls_client_cert, self.tls_client_key
+
+
+class Config(Section):
+    """
+    A whole configuration.
+    """
+
+    files: ClassVar[Mapping[str, str]] = {
+        "shared_secret": "shared_secret_file",
+        "cookie_secret": "cookie_secret_file",
+        "idp_client_secret": "idp_client_secret_file",
+        "signing_key": "signing_key_file",
+        "certificate": "certificate_file",
+        "certificate_key": "certificate_key_file",
+        "certificate_authority": "certificate_authority_file",
+    }
+
+    # Listening.
+    address: ListenAddress = Address(host="", port=443)
+    authenticate_address: ListenAddress | None = None
+    insecure_server: Truth = False
+    certificates: Annotated[tuple[CertificateSection, ...], BeforeValidator(forms.sections)] = ()
+    certificate: Certificates | None = Field(default=None, repr=False)
+    certificate_file: FileName | None = None
+    certificate_key: PrivateKey | None = None
+    certificate_key_file: FileName | None = None
+    timeout_read: Duration = timedelta(seconds=30)
+    timeout_idle: Duration = timedelta(minutes=5)
+
+    # Signing in and out.
+    authenticate_service_url: Origin
+    signout_redirect_url: Url | None = None
+    sign_out_redirect_allowlist: Origins = ()
+    sign_out_from_same_site: Annotated[Literal["confirm", "now"], BeforeValidator(forms.lower)] = "confirm"
+    shared_secret: Key32 = Field(default_factory=lambda: SecretBytes(os.urandom(32)))
+    shared_secret_file: FileName | None = None
+    cookie_secret: Key32 = Field(default_factory=lambda: SecretBytes(os.urandom(32)))
+    cookie_secret_file: FileName | None = None
+    cookie_name: Annotated[str, BeforeValidator(forms.cookie_name)] = "_pomerium"
+    cookie_domain: Annotated[str, BeforeValidator(forms.cookie_domain)] | None = None
+    """
+    Lower-case, without a leading dot.
+    """
+    cookie_expire: Duration = timedelta(hours=14)
+    cookie_http_only: Truth = True
+    cookie_same_site: Annotated[Literal["Strict", "Lax", "None"], BeforeValidator(forms.same_site)] | None = None
+
+    # The OpenID Provider.
+    idp_provider: Annotated[Literal["oidc"], BeforeValidator(forms.provider)]
+    idp_provider_url: Annotated[str, BeforeValidator(forms.issuer)]
+    """
+    Exactly as written: the provider's ``issuer`` must equal it.
+    """
+    idp_client_id: Text
+    idp_client_secret: Password
+    idp_client_secret_file: FileName | None = None
+    idp_scopes: Strings = ("openid", "profile", "email", "offline_access")
+    idp_request_params: StringMap = {}
+    end_session_needs_hint: Truth = False
+    id_token_signed_response_alg: Annotated[str, BeforeValidator(forms.signature_algorithm)] | None = None
+    revocation_delay: Duration = timedelta(seconds=60)
+    certificate_authority: Certificates | None = Field(default=None, repr=False)
+    certificate_authority_file: FileName | None = None
+
+    # Routes.
+    routes: Annotated[tuple[RouteSection, ...], BeforeValidator(forms.sections)] = ()
+    policy: Annotated[tuple[RouteSection, ...], BeforeValidator(forms.sections)] = ()
+    """
+    Pomerium's older name for ``routes``. Always empty in a loaded configuration: its routes stand first in ``routes``.
+    """
+    default_upstream_timeout: Duration = timedelta(seconds=30)
+    merge_slashes: Truth = True
+    normalize_path: Truth = True
+    skip_xff_append: Truth = False
+    set_response_headers: ResponseHeaders | None = None
+
+    # Identity.
+    signing_key: SigningKeys | None = None
+    signing_key_file: FileName | None = None
+    jwt_claims_headers: Annotated[Mapping[str, str], BeforeValidator(forms.claim_headers)] = {}
+    """
+    Lower-case header name -> claim.
+    """
+    jwt_issuer_format: IssuerFormat = "hostOnly"
+    pass_identity_headers: Truth = False
+
+    # Running.
+    log_level: Annotated[
+        Literal["trace", "debug", "info", "warn", "error", "fatal", "panic", "disabled"],
+        BeforeValidator(forms.log_level),
+    ] = "info"
+    runtime_flags: Annotated[RuntimeFlags, BeforeValidator(forms.section)] = RuntimeFlags()
+    databroker_storage_type: Annotated[Literal["memory"], BeforeValidator(forms.storage)] = "memory"
+
+    @property
+    def authenticate_origin(self) -> values.Origin:
+        """
+        ``authenticate_service_url``, taken apart.
+        """
+        return values.origin(self.authenticate_service_url)
+
+    @property
+    def authenticate_listener(self) -> Address | None:
+        """
+        Where the authenticate host listens by itself; None when it shares ``address`` and is told apart by its name.
+        """
+        wanted = self.authenticate_address
+        if wanted is None:
+            wanted = Address(host=self.address.host, port=self.authenticate_origin.effective_port)
+        return None if wanted == self.address else wanted
+
+    @property
+    def key_pairs(self) -> tuple[tuple[bytes, SecretBytes], ...]:
+        """
+        PEM certificates and their key, for every certificate that we show; the first is the default.
+        """
+        pairs = [(section.cert, section.key) for section in self.certificates]
+        if self.certificate is not None and self.certificate_key is not None:
+            pairs.insert(0, (self.certificate, self.certificate_key))
+        return tuple(pairs)
+
+    def response_headers(self, route: RouteSection | None) -> tuple[tuple[str, str], ...]:
+        """
+        What is set on every response of a route; of our own pages and errors where *route* is None.
+        """
+        headers = self.set_response_headers
+        if headers is None:
+            headers = {
+                name: value for name, value in _DEFAULT_RESPONSE_HEADERS.items() if name != _HSTS or self.key_pairs
+            }
+        merged = {name.lower(): (name, value) for name, value in headers.items()}
+        if DISABLE in merged:
+            merged = {}
+        if route is not None and route.set_response_headers is not None:
+            merged.update((name.lower(), (name, value)) for name, value in route.set_response_headers.items())
+        return () if DISABLE in merged else tuple(merged.values())

@@ -1,0 +1,40 @@
+"""
+What can be wrong with a configuration, said so that a person can mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """
+    One thing to mend, and where.
+    """
+
+    file: str
+    """
+    The file as it was named, or ``$NAME`` for an environment variable.
+    """
+    line: int | None
+    key: str
+    """
+    Dotted, as in ``routes[1].to``; empty for the file as a whole.
+    """
+    message: str
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return ": ".join(part for part in (place, self.key, self.message) if part)
+
+
+class InvalidConfig(Exception):
+    """
+    The configuration cannot be used, for all of *problems*.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))

@@ -1,0 +1,192 @@
+"""
+What only several keys together can get wrong.
+
+Each rule yields findings about a configuration whose single values are good. A finding names the keys it rests on, so
+that it is dropped where one of them was already complained about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from pomerium_tx.config.document import KeyPath
+from pomerium_tx.config.model import Config, RouteSection
+from pomerium_tx.config.secrets import belong_together
+from pomerium_tx.config.values import Origin, is_loopback, origin, origin_of, split_url
+
+_LOOPBACK_ONLY = "http:// is for names of this machine only (localhost, *.localhost, 127.0.0.1); write https://"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """
+    Something to mend, or to be warned of.
+    """
+
+    key: KeyPath
+    message: str
+    rests_on: tuple[KeyPath, ...] = ()
+    """
+    Other keys without which the finding would not hold.
+    """
+    is_warning: bool = False
+
+
+class _MakesFinding(Protocol):
+    def __call__(self, name: str, message: str, *rests_on: str, is_warning: bool = False) -> Finding: ...
+
+
+def findings(config: Config) -> Iterator[Finding]:
+    """
+    Everything that the rules find, errors and warnings.
+    """
+    yield from _listening(config)
+    yield from _signing_in(config)
+    yield from _cookies(config)
+    yield from _routes(config)
+
+
+def numbered_routes(config: Config) -> list[tuple[KeyPath, RouteSection]]:
+    """
+    All routes in the order in which they are tried, with the key of each.
+    """
+    older = [(("policy", index), route) for index, route in enumerate(config.policy)]
+    return [*older, *((("routes", index), route) for index, route in enumerate(config.routes))]
+
+
+def _listening(config: Config) -> Iterator[Finding]:
+    for index, section in enumerate(config.certificates):
+        if not belong_together(section.cert, section.key):
+            where: KeyPath = ("certificates", index, "key")
+            yield Finding(key=where, message="is not the key of the certificate", rests_on=(("certificates", index),))
+    pair = {("certificate",), ("certificate_key",), ("certificate_file",), ("certificate_key_file",)}
+    if (config.certificate is None) != (config.certificate_key is None):
+        missing = "certificate_key" if config.certificate_key is None else "certificate"
+        yield Finding(key=(missing,), message="is missing: certificate and key go together", rests_on=tuple(pair))
+    elif config.certificate is not None and config.certificate_key is not None:
+        if not belong_together(config.certificate, config.certificate_key):
+            yield Finding(key=("certificate_key",), message="is not the key of the certificate", rests_on=tuple(pair))
+    if not config.insecure_server and not config.key_pairs:
+        yield Finding(
+            key=("certificates",),
+            message="is missing: TLS needs a certificate and key; or write insecure_server: true to listen without TLS",
+            rests_on=(("insecure_server",), *pair),
+        )
+
+
+def _signing_in(config: Config) -> Iterator[Finding]:
+    for key, url in (
+        ("authenticate_service_url", config.authenticate_service_url),
+        ("idp_provider_url", config.idp_provider_url),
+    ):
+        if _is_exposed_http(url):
+            yield Finding(key=(key,), message=_LOOPBACK_ONLY)
+    if "openid" not in config.idp_scopes:
+        yield Finding(key=("idp_scopes",), message="must contain openid")
+    if not config.cookie_expire:
+        yield Finding(key=("cookie_expire",), message="must be longer than nothing")
+    ours = {"client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge"}
+    for name in sorted(ours & set(config.idp_request_params)):
+        yield Finding(
+            key=("idp_request_params", name), message="is ignored: it is set anew for each sign-in", is_warning=True
+        )
+    if config.runtime_flags.allow_any_sign_out_redirect_uri:
+        yield Finding(
+            key=("runtime_flags", "allow_any_sign_out_redirect_uri"),
+            message="lets a sign-out link lead to any site; sign_out_redirect_allowlist names the wanted ones",
+            is_warning=True,
+        )
+
+
+def _cookies(config: Config) -> Iterator[Finding]:
+    if config.cookie_domain is None:
+        return
+    hosts: list[tuple[KeyPath, Origin]] = [(("authenticate_service_url",), config.authenticate_origin)]
+    hosts += [((*key, "from"), origin(route.from_)) for key, route in numbered_routes(config)]
+    for key, found in hosts:
+        if found.host != config.cookie_domain and not found.host.endswith(f".{config.cookie_domain}"):
+            message = f"does not cover {found.host}, whose cookies browsers would refuse"
+            yield Finding(key=("cookie_domain",), message=message, rests_on=(key,))
+
+
+def _routes(config: Config) -> Iterator[Finding]:
+    routes = numbered_routes(config)
+    if not routes:
+        yield Finding(key=("routes",), message="is empty: nothing but the authenticate host is served", is_warning=True)
+    earlier: dict[tuple[str, int | None], list[tuple[KeyPath, RouteSection]]] = {}
+    for key, route in routes:
+        yield from _one_route(config, key, route)
+        found = origin(route.from_)
+        same_host = earlier.setdefault((found.host, found.port), [])
+        yield from _hidden_route(key, route, same_host)
+        same_host.append((key, route))
+
+
+def _hidden_route(key: KeyPath, route: RouteSection, earlier: list[tuple[KeyPath, RouteSection]]) -> Iterator[Finding]:
+    wanted = route.path or route.prefix or "/"
+    for other_key, other in earlier:
+        on = tuple((*each, name) for each in (key, other_key) for name in ("from", "prefix", "path"))
+        name = f"{other_key[0]}[{other_key[1]}]"
+        if (other.path, other.path or other.prefix or "/") == (route.path, wanted):
+            yield Finding(key=(*key, "from"), message=f"matches the same requests as {name}", rests_on=on)
+            return
+        if other.path is None and wanted.startswith(other.prefix or "/"):
+            message = f"is never reached: {name} stands before it and matches all of its requests"
+            yield Finding(key=(*key, "from"), message=message, rests_on=on, is_warning=True)
+            return
+
+
+def _one_route(config: Config, key: KeyPath, route: RouteSection) -> Iterator[Finding]:
+    def finding(name: str, message: str, *rests_on: str, is_warning: bool = False) -> Finding:
+        on = tuple((*key, other) for other in rests_on)
+        return Finding(key=(*key, name), message=message, rests_on=on, is_warning=is_warning)
+
+    if _is_exposed_http(route.from_):
+        yield finding("from", _LOOPBACK_ONLY)
+    elif route.from_.startswith("http://") and not config.insecure_server:
+        yield finding("from", "says http:// but the listener speaks TLS", is_warning=True)
+    if route.path is not None and route.prefix is not None:
+        yield finding("prefix", "cannot stand beside path; remove one", "path")
+    for name, value in (("path", route.path), ("prefix", route.prefix)):
+        if value is not None and (value + "/").startswith(("/.pomerium/", "/.well-known/pomerium/")):
+            yield finding(name, "is never matched: these paths are ours on every host", is_warning=True)
+    yield from _access(finding, route)
+    if (route.tls_client_cert is None) != (route.tls_client_key is None):
+        missing = "tls_client_key" if route.tls_client_key is None else "tls_client_cert"
+        others = ("tls_client_cert", "tls_client_key", "tls_client_cert_file", "tls_client_key_file")
+        yield finding(missing, "is missing: certificate and key go together", *others)
+    elif route.client_certificate is not None and not belong_together(*route.client_certificate):
+        yield finding("tls_client_key", "is not the key of the certificate", "tls_client_cert")
+    if route.tls_skip_verify:
+        yield finding("tls_skip_verify", "accepts whoever answers as the application", is_warning=True)
+    if split_url(route.to[0]).scheme == "http":
+        for name in sorted(route.model_fields_set):
+            if name.startswith("tls_") and name != "tls_skip_verify":
+                yield finding(name, "is ignored: to says http://", "to", is_warning=True)
+    if route.allow_websocket_origins and not route.allow_websockets:
+        yield finding("allow_websocket_origins", "is ignored without allow_websockets: true", is_warning=True)
+
+
+def _access(finding: _MakesFinding, route: RouteSection) -> Iterator[Finding]:
+    public, anybody = "allow_public_unauthenticated_access", "allow_any_authenticated_user"
+    lists = [
+        name
+        for name, chosen in (("allowed_users", route.allowed_users), ("allowed_domains", route.allowed_domains))
+        if chosen
+    ]
+    if route.allow_public_unauthenticated_access:
+        for name in [anybody] * route.allow_any_authenticated_user + lists:
+            yield finding(name, f"contradicts {public}: true; remove one", public)
+    elif route.allow_any_authenticated_user:
+        for name in lists:
+            yield finding(name, f"contradicts {anybody}: true; remove one", anybody)
+    elif not lists:
+        message = f"admits nobody: write allowed_users, allowed_domains, {anybody} or {public}"
+        yield finding("from", message, public, anybody, "allowed_users", "allowed_domains", "policy", is_warning=True)
+
+
+def _is_exposed_http(url: str) -> bool:
+    split = split_url(url)
+    return split.scheme == "http" and not is_loopback(origin_of(split).host)

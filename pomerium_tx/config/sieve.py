@@ -1,0 +1,166 @@
+"""
+From what was written to what the model may see: unknown and unsupported keys are taken out, named files are read.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pomerium_tx.config import keys, secrets
+from pomerium_tx.config.document import Document, KeyPath, dotted
+from pomerium_tx.config.keys import KeyClass, KnownKey
+from pomerium_tx.config.model import CertificateSection, Config, RouteSection, RuntimeFlags, Section
+from pomerium_tx.config.problems import Problem
+from pomerium_tx.config.values import json_mapping
+
+_CONFIDENTIAL = {
+    "shared_secret_file",
+    "cookie_secret_file",
+    "idp_client_secret_file",
+    "signing_key_file",
+    "certificate_key_file",
+    "tls_client_key_file",
+    "key",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Sieve:
+    """
+    A configuration on its way to the model, and what was found wrong with it so far.
+    """
+
+    document: Document
+    overrides: Mapping[str, Document]
+    """
+    What the environment sets, by key.
+    """
+    values: dict[str, object] = field(default_factory=dict, init=False)
+    problems: list[Problem] = field(default_factory=list, init=False)
+    warnings: list[Problem] = field(default_factory=list, init=False)
+    broken: set[KeyPath] = field(default_factory=set, init=False)
+    """
+    Keys that were complained about.
+    """
+
+    def __post_init__(self) -> None:
+        written = self.document.values | {key: document.values[key] for key, document in self.overrides.items()}
+        for key, file_key in Config.files.items():
+            if key in self.overrides and file_key not in self.overrides:
+                written.pop(file_key, None)
+        values = self._sift(written, (), Config, keys.known_root_key)
+        for name in ("policy", "routes"):
+            self._sift_items(values, name, RouteSection, keys.known_route_key)
+        self._sift_items(values, "certificates", CertificateSection, lambda _: None)
+        self._sift_flags(values)
+        self.values = values
+
+    def problem(self, path: KeyPath, message: str) -> None:
+        """
+        Record that the configuration cannot be used.
+        """
+        self.broken.add(path)
+        self.problems.append(self._located(path, message))
+
+    def warning(self, path: KeyPath, message: str) -> None:
+        """
+        Record what the operator should know.
+        """
+        self.warnings.append(self._located(path, message))
+
+    def is_broken(self, path: KeyPath) -> bool:
+        """
+        Whether *path*, something in it or something around it was complained about.
+        """
+        return any(path[: len(other)] == other[: len(path)] for other in self.broken)
+
+    def _located(self, path: KeyPath, message: str) -> Problem:
+        document = self.overrides.get(str(path[0]), self.document) if path else self.document
+        return Problem(file=document.file, line=document.line(path), key=dotted(path), message=message)
+
+    def _sift(
+        self,
+        written: Mapping[str, object],
+        path: KeyPath,
+        section: type[Section],
+        known_key: Callable[[str], KnownKey | None],
+    ) -> dict[str, object]:
+        names = {field.alias or name for name, field in section.model_fields.items()}
+        kept: dict[str, object] = {}
+        for name, value in written.items():
+            here = (*path, name)
+            if name in names:
+                if value is not None:
+                    kept[name] = value
+                elif name.startswith("allow"):
+                    self.problem(here, "has no value; say who may pass, or remove it")
+                continue
+            known = known_key(name)
+            if known is None:
+                self.problem(here, f"is not a known key{_suggestion(name, names)}")
+            elif known.is_harmless(value):
+                continue
+            elif known.key_class is KeyClass.REFUSED:
+                self.problem(here, known.words)
+            else:
+                self.warning(here, known.words)
+        self._read_files(kept, path, section)
+        return kept
+
+    def _sift_items(
+        self,
+        values: dict[str, object],
+        name: str,
+        section: type[Section],
+        known_key: Callable[[str], KnownKey | None],
+    ) -> None:
+        items = values.get(name)
+        if isinstance(items, list):
+            values[name] = [
+                self._sift(item, (name, index), section, known_key) if isinstance(item, dict) else item
+                for index, item in enumerate(items)
+            ]
+
+    def _sift_flags(self, values: dict[str, object]) -> None:
+        flags = values.get("runtime_flags")
+        if isinstance(flags, str):
+            try:
+                flags = json_mapping(flags)
+            except ValueError as wrong:
+                self.problem(("runtime_flags",), str(wrong))
+                flags = {}
+        if not isinstance(flags, dict):
+            return
+        for name in sorted(set(flags) - set(RuntimeFlags.model_fields)):
+            other = name in keys.OTHER_FLAGS
+            words = "has nothing to switch here" if other else "is not a known runtime flag"
+            if not (other and flags[name] in (False, "false")):
+                self.warning(("runtime_flags", name), f"is ignored: it {words}")
+        values["runtime_flags"] = {name: flags[name] for name in flags if name in RuntimeFlags.model_fields}
+
+    def _read_files(self, values: dict[str, object], path: KeyPath, section: type[Section]) -> None:
+        for key, file_key in section.files.items():
+            name = values.get(file_key)
+            if not isinstance(name, str) or not name.strip():
+                # The model says what is wrong with it.
+                continue
+            if key != file_key and key in values:
+                self.warning((*path, key), f"is ignored: {file_key} is set")
+            values.pop(key, None)
+            try:
+                content = secrets.read_file(Path(name.strip()))
+            except secrets.UnreadableFile as unreadable:
+                self.problem((*path, file_key), f"{name.strip()!r} {unreadable}")
+                self.broken.add((*path, key))
+                continue
+            values[key] = content
+            if file_key in _CONFIDENTIAL and secrets.is_exposed(Path(name.strip())):
+                self.warning((*path, file_key), "can be read by every user of this machine; chmod it to 0600")
+
+
+def _suggestion(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name.lower(), sorted(names), n=1, cutoff=0.75)
+    return f"; did you mean {close[0]}?" if close else ""

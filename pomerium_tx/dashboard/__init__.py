@@ -1,0 +1,3 @@
+"""
+What every route host answers itself: who am I, the end of a sign-in, sign-out, the published keys.
+"""

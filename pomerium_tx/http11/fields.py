@@ -1,0 +1,60 @@
+"""
+Which fields are not simply copied.
+
+RFC 9110 section 7.6.1 names the hop-by-hop fields. A name is *reserved* when an application might mistake it for one that
+we set: many servers fold names to the form of a CGI variable (RFC 3875 section 4.1.18), where ``-``, ``.`` and ``_`` are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+"""
+Never forwarded, whatever Connection says.
+"""
+
+_FOLD = bytes(ord(chr(octet).upper()) if octet < 128 and chr(octet).isalnum() else 0x5F for octet in range(256))
+_OURS = b"X_POMERIUM_"
+_REMEMBERED_NAMES = 4_096
+
+
+def folded(name: bytes) -> bytes:
+    """
+    *name* as a server sees it that makes variables of field names: upper case, all but letters and digits ``_``.
+    """
+    return name.translate(_FOLD)
+
+
+class ReservedNames:
+    """
+    The names that only we may set, in every spelling: ``X-Pomerium-*`` and those given.
+    """
+
+    __slots__ = ("_folded", "_known")
+
+    def __init__(self, names: Iterable[bytes]) -> None:
+        self._folded = frozenset(folded(name) for name in names)
+        self._known: dict[bytes, bool] = {}
+
+    def __contains__(self, lower_name: bytes) -> bool:
+        known = self._known.get(lower_name)
+        if known is None:
+            name = folded(lower_name)
+            known = name.startswith(_OURS) or name in self._folded
+            # Names are the peer's choice: the memory of them is bounded.
+            if len(self._known) < _REMEMBERED_NAMES:
+                self._known[lower_name] = known
+        return known

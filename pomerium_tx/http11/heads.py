@@ -1,0 +1,147 @@
+"""
+The heads of messages, and what is wrong with a bad one.
+
+RFC 9110 section 6; RFC 9112 sections 2 to 6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Field = tuple[bytes, bytes, bytes]
+"""
+A field line: its name in lower case, its name as received, its value without the whitespace around it.
+"""
+
+
+class BadRequest(Exception):
+    """
+    The user agent's message must not be believed; the connection ends after the answer.
+
+    :param status: The status of the answer.
+    :param reason: What is wrong, in words that are safe to show: nothing of the message is in it.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.reason}"
+
+
+class BadResponse(Exception):
+    """
+    The upstream's message must not be believed; its connection is not used again.
+
+    :param reason: What is wrong; nothing of the message is in it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadLimits:
+    """
+    How large a head may be; trailers obey the same limits.
+    """
+
+    head_bytes: int = 65_536
+    fields: int = 200
+    target: int = 8_192
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """
+    A request up to its content, as received but for the whitespace around values.
+    """
+
+    method: bytes
+    target: bytes
+    minor: int
+    fields: list[Field]
+    host: bytes
+    """
+    The authority: that of an absolute-form target, else the one Host; empty only in HTTP/1.0 without Host.
+    """
+    content_length: int | None
+    chunked: bool
+    keep_alive: bool
+    upgrade: bytes | None
+    """
+    The one protocol asked for, in lower case; None if the request is to be answered in HTTP.
+    """
+    expect_continue: bool
+    connection: frozenset[bytes]
+    """
+    The lower-case options of Connection.
+    """
+
+    def get(self, name: bytes) -> bytes | None:
+        """
+        The first value of a lower-case *name*.
+        """
+        for field in self.fields:
+            if field[0] == name:
+                return field[2]
+        return None
+
+    def get_all(self, name: bytes) -> list[bytes]:
+        """
+        Every value of a lower-case *name*, in order.
+        """
+        return [field[2] for field in self.fields if field[0] == name]
+
+    @property
+    def has_content(self) -> bool:
+        """
+        Whether at least one byte of framing follows the head.
+        """
+        return self.chunked or bool(self.content_length)
+
+
+@dataclass(slots=True)
+class ResponseHead:
+    """
+    A response up to its content; an interim one has a status below 200.
+    """
+
+    status: int
+    reason: bytes
+    minor: int
+    fields: list[Field]
+    content_length: int | None
+    """
+    As announced, also where no content follows (HEAD, 304).
+    """
+    chunked: bool
+    keep_alive: bool
+    connection: frozenset[bytes]
+    has_content: bool
+    close_delimited: bool
+    """
+    Whether the content ends where the connection does.
+    """
+    upgrade: bytes | None
+    """
+    The protocol that a 101 switches to, in lower case.
+    """
+
+    def get(self, name: bytes) -> bytes | None:
+        """
+        The first value of a lower-case *name*.
+        """
+        for field in self.fields:
+            if field[0] == name:
+                return field[2]
+        return None
+
+    def get_all(self, name: bytes) -> list[bytes]:
+        """
+        Every value of a lower-case *name*, in order.
+        """
+        return [field[2] for field in self.fields if field[0] == name]

@@ -1,0 +1,3 @@
+"""
+What the room of signed tokens knows: taking them apart, keys, signing.
+"""

@@ -1,0 +1,3 @@
+"""
+Ending sessions: one door, what it owes afterwards, and the way to the OpenID Provider's own logout.
+"""

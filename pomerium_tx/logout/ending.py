@@ -1,0 +1,258 @@
+"""
+The one door through which every session ends.
+
+Whoever wants a session ended, and whatever for, comes here; nobody else calls ``registry.end``. Here is worked out what
+an end brings with it: which other sessions end with it, which sign-ins under way must lose, which tokens are to be
+revoked and when, and what the authenticate host needs for the way to the OP.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from twisted.internet.interfaces import IReactorTime
+
+from pomerium_tx.oidc.provider import Provider
+from pomerium_tx.sessions.receipt import Receipt
+from pomerium_tx.sessions.registry import Ending as RecordedEnding
+from pomerium_tx.sessions.registry import SessionRegistry, new_receipt_id
+from pomerium_tx.sessions.session import Session, Tokens
+from pomerium_tx.sessions.store import Cause, Departure, OpLogout, OwedRevocation, Tombstone
+from pomerium_tx.web.sealed import purpose_key
+
+DEPARTURE_LIFETIME = 600.0
+"""
+Seconds for which the way to the OP stays open.
+"""
+TOMBSTONE_LIFETIME = 600.0
+"""
+Seconds: longer than any sign-in or refresh can be under way.
+"""
+
+OWN_SIGN_OUT = frozenset({Cause.USER_ROUTE, Cause.USER_AUTHENTICATE, Cause.USER_EVERYWHERE})
+"""
+The ends that a person asked for.
+"""
+_REVOKES = frozenset(
+    {
+        Cause.ADMINISTRATOR,
+        Cause.EXPIRED,
+        Cause.IDLE,
+        Cause.TOKENS_EXPIRED,
+        Cause.REFRESH_REFUSED,
+        Cause.BACK_CHANNEL,
+    }
+)
+"""
+The other ends after which the tokens are revoked at once. Not the front channel: anybody can speak there. Not a
+replaced session: some OPs take all tokens of one person and client back together, those of the new session too.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOut:
+    """
+    What a person's own sign-out came to.
+    """
+
+    receipt: Receipt
+    departure: Departure | None = field(repr=False)
+    """
+    The way to the OP; none if nothing has ended, neither now nor a moment ago.
+    """
+    other_idp_ids: tuple[str, ...] = ()
+    """
+    Further OPs at which the person may still be signed in.
+    """
+
+
+class Ending:
+    """
+    The door.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: SessionRegistry,
+        providers: Mapping[str, Provider],
+        clock: IReactorTime,
+        key: bytes,
+        revocation_delay: float,
+        audit: Callable[[Receipt], None],
+    ) -> None:
+        """
+        :param key: A secret that all processes share: references are made from it.
+        :param revocation_delay: Seconds that tokens outlive a person's own sign-out if the OP confirms nothing.
+        :param audit: Told each end of at least one session, once.
+        """
+        self._registry = registry
+        self._providers = providers
+        self._clock = clock
+        self._reference_key = purpose_key(key, "departure reference")
+        self._revocation_delay = revocation_delay
+        self._audit = audit
+
+    async def sign_out(self, session_ids: Sequence[str], *, cause: Cause, target: str | None) -> SignedOut:
+        """
+        End every session of each browser that one of these sessions belongs to.
+
+        :param session_ids: Those whose handles were presented. The OP of the first one that lives is where the person
+            is sent.
+        :param target: Where the person wants to be afterwards.
+        :raises StoreUnavailable: If nothing could be recorded; nothing has ended then.
+        """
+        presented = [session for name in session_ids if (session := self._registry.find(name)) is not None]
+        if not presented:
+            return self._nothing_ended(session_ids, cause)
+        now = self._clock.seconds()
+        first = presented[0]
+        sessions = self._of_browsers(presented)
+        receipt_id = new_receipt_id()
+        departure = Departure(
+            reference=self._reference(receipt_id),
+            state=secrets.token_urlsafe(32),
+            receipt_id=receipt_id,
+            idp_id=first.idp_id,
+            id_token=first.tokens.id_token or None,
+            target=target,
+            expires=now + DEPARTURE_LIFETIME,
+        )
+        receipt = await self._registry.end(
+            RecordedEnding(
+                session_ids=tuple(sessions),
+                cause=cause,
+                at=now,
+                receipt_id=receipt_id,
+                tombstones=_tombstones(cause, sessions.values(), now),
+                departure=departure,
+                owed=self._owed(sessions.values(), receipt_id, lambda session: self._not_before(session, now)),
+                op_logout=OpLogout.PENDING if self._has_end_session(first.idp_id) else OpLogout.NOT_SUPPORTED,
+            )
+        )
+        if not receipt.sessions_ended:
+            # Another process was first, and its end is the answer.
+            return self._nothing_ended(session_ids, cause)
+        self._audit(receipt)
+        others = sorted({session.idp_id for session in sessions.values()} - {first.idp_id})
+        return SignedOut(receipt=receipt, departure=departure, other_idp_ids=tuple(others))
+
+    async def end(self, session_ids: Iterable[str], cause: Cause) -> Receipt:
+        """
+        End just these sessions, for any cause but a person's own sign-out.
+
+        :raises StoreUnavailable: If nothing could be recorded; nothing has ended then.
+        """
+        assert cause not in OWN_SIGN_OUT
+        now = self._clock.seconds()
+        names = tuple(session_ids)
+        # One that is due has stopped being valid, so it is not found; what it owes is known by its end alone.
+        sessions = [session for name in names if (session := self._registry.known(name)) is not None]
+        receipt_id = new_receipt_id()
+        receipt = await self._registry.end(
+            RecordedEnding(
+                session_ids=tuple(session.id for session in sessions),
+                cause=cause,
+                at=now,
+                receipt_id=receipt_id,
+                tombstones=_tombstones(cause, sessions, now),
+                owed=self._owed(sessions, receipt_id, lambda _: now) if cause in _REVOKES else (),
+            )
+        )
+        if receipt.sessions_ended:
+            self._audit(receipt)
+        return receipt
+
+    async def owe(self, idp_id: str, tokens: Tokens) -> None:
+        """
+        Have tokens revoked that came for a session which is not, or is no longer.
+
+        :raises StoreUnavailable: If that could not be recorded.
+        """
+        revocable = tokens.revocable()
+        if revocable:
+            await self._registry.owe(
+                OwedRevocation(
+                    id=secrets.token_hex(16),
+                    receipt_id=None,
+                    idp_id=idp_id,
+                    tokens=revocable,
+                    not_before=self._clock.seconds(),
+                )
+            )
+
+    def _of_browsers(self, presented: Sequence[Session]) -> dict[str, Session]:
+        sessions = {session.id: session for session in presented}
+        for browser in dict.fromkeys(session.browser for session in presented):
+            for name in sorted(self._registry.by_browser(browser)):
+                session = self._registry.find(name)
+                if session is not None:
+                    sessions[session.id] = session
+        return sessions
+
+    def _nothing_ended(self, session_ids: Sequence[str], cause: Cause) -> SignedOut:
+        nothing = Receipt(id=new_receipt_id(), time=self._clock.seconds(), cause=cause)
+        for name in session_ids:
+            receipt = self._registry.ended(name)
+            departure = None if receipt is None else self._registry.departure(self._reference(receipt.id))
+            if receipt is not None and departure is not None:
+                repeated = Receipt(
+                    id=receipt.id, time=receipt.time, cause=receipt.cause, op_logout=receipt.op_logout
+                )
+                return SignedOut(receipt=repeated, departure=departure)
+        return SignedOut(receipt=nothing, departure=None)
+
+    def _reference(self, receipt_id: str) -> str:
+        """
+        The name of an end's departure. Receipts are shown; nobody can tell the one from the other.
+        """
+        return hmac.digest(self._reference_key, receipt_id.encode(), "sha256").hex()
+
+    def _has_end_session(self, idp_id: str) -> bool:
+        provider = self._providers.get(idp_id)
+        metadata = None if provider is None else provider.known_metadata
+        # What is not known yet may turn out to be there.
+        return provider is not None and (metadata is None or metadata.end_session_endpoint is not None)
+
+    def _not_before(self, session: Session, now: float) -> float:
+        # Revoking first makes some OPs forget to tell the other relying parties.
+        return now + self._revocation_delay if self._has_end_session(session.idp_id) else now
+
+    @staticmethod
+    def _owed(
+        sessions: Iterable[Session], receipt_id: str, not_before: Callable[[Session], float]
+    ) -> tuple[OwedRevocation, ...]:
+        return tuple(
+            OwedRevocation(
+                id=secrets.token_hex(16),
+                receipt_id=receipt_id,
+                idp_id=session.idp_id,
+                tokens=session.tokens.revocable(),
+                not_before=not_before(session),
+            )
+            for session in sessions
+            if session.tokens.revocable()
+        )
+
+
+def _tombstones(cause: Cause, sessions: Iterable[Session], now: float) -> tuple[Tombstone, ...]:
+    """
+    Whose sign-ins under way must lose: those of whom the cause names.
+    """
+    names: set[tuple[str, str, str]] = set()
+    for session in sessions:
+        if cause in OWN_SIGN_OUT:
+            names.add(("browser", "", session.browser))
+        elif cause in (Cause.FRONT_CHANNEL, Cause.BACK_CHANNEL) and session.sids:
+            names |= {("sid", session.iss, sid) for sid in session.sids}
+        elif cause in (Cause.BACK_CHANNEL, Cause.ADMINISTRATOR):
+            names.add(("sub", session.iss, session.sub))
+    return tuple(_tombstone(*name, now) for name in sorted(names))
+
+
+def _tombstone(kind: str, iss: str, value: str, now: float) -> Tombstone:
+    assert kind in ("browser", "sid", "sub")
+    return Tombstone(kind=kind, iss=iss, value=value, at=now, expires=now + TOMBSTONE_LIFETIME)

@@ -1,0 +1,51 @@
+"""
+Where a person lands after signing out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from pomerium_tx.web.redirect_target import origin_of
+
+
+class Targets:
+    """
+    The rule by which a wanted ``pomerium_redirect_uri`` is honoured or ignored, one and the same on every host.
+    """
+
+    def __init__(
+        self,
+        *,
+        serves_origin: Callable[[str], bool],
+        origins: Collection[str],
+        any_absolute: bool,
+        default: str | None,
+    ) -> None:
+        """
+        :param serves_origin: Whether a URL's origin is that of a configured route.
+        :param origins: Further origins: the authenticate host's, those of ``sign_out_redirect_allowlist``.
+        :param any_absolute: The runtime flag ``allow_any_sign_out_redirect_uri``.
+        :param default: ``signout_redirect_url``. Its origin is allowed too.
+        """
+        self._serves_origin = serves_origin
+        self._origins = frozenset(origins)
+        self._any_absolute = any_absolute
+        self._default = default
+        default_origin = None if default is None else origin_of(default)
+        if default_origin is not None:
+            self._origins |= {default_origin}
+
+    def of(self, wanted: str | None) -> str | None:
+        """
+        Where to go, or ``None`` for the page that says that the person is signed out.
+
+        :param wanted: What the request asks for: anything at all.
+        """
+        if wanted:
+            origin = origin_of(wanted)
+            if origin is not None and (
+                self._any_absolute or origin in self._origins or self._serves_origin(origin + "/")
+            ):
+                return wanted
+        return self._default

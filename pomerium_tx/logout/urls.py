@@ -1,0 +1,59 @@
+"""
+The authenticate host's sign-out, as route hosts send people to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import urlencode
+
+from pomerium_tx import paths
+from pomerium_tx.web.signed_url import UrlSigner
+
+ENDED = "pomerium_ended"
+"""
+Names an end that is already recorded.
+"""
+CONFIRM = "pomerium_confirm"
+"""
+Names a sign-out that is yet to be confirmed.
+"""
+OTHER_PROVIDER = "pomerium_other_idp_id"
+"""
+Names a further provider where the person may still be signed in.
+"""
+REDIRECT_URI = "pomerium_redirect_uri"
+
+
+class SignOutUrls:
+    """
+    Writes these URLs.
+    """
+
+    def __init__(self, signer: UrlSigner, authenticate_origin: str) -> None:
+        self._signer = signer
+        self._sign_out = authenticate_origin + paths.SIGN_OUT
+        self.signed_out = authenticate_origin + paths.SIGNED_OUT
+        """
+        The one ``post_logout_redirect_uri``.
+        """
+
+    def ended(self, reference: str, other_idp_ids: Iterable[str], now: float) -> str:
+        """
+        On from an end that is recorded under *reference*.
+        """
+        query = [(ENDED, reference), *((OTHER_PROVIDER, idp_id) for idp_id in other_idp_ids)]
+        return self._signer.sign(f"{self._sign_out}?{urlencode(query)}", now)
+
+    def nothing_ended(self, target: str | None, now: float) -> str:
+        """
+        On from a request that named no live session. It carries no authority over any.
+        """
+        query = "" if target is None else f"?{urlencode({REDIRECT_URI: target})}"
+        return self._signer.sign(self._sign_out + query, now)
+
+    def confirmation(self, reference: str) -> str:
+        """
+        To the page that asks the person.
+        """
+        return f"{self._sign_out}?{urlencode({CONFIRM: reference})}"

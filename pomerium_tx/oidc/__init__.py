@@ -1,0 +1,3 @@
+"""
+What the room of the OpenID Provider knows: what it publishes, what it answers, what its tokens say.
+"""

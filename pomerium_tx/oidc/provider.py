@@ -1,0 +1,322 @@
+"""
+The OpenID Provider, as its relying party speaks to it: discovery, keys, tokens, UserInfo, revocation.
+
+Whatever a provider answers, callers see a value of this room or `ProviderUnavailable`, `AuthenticationRefused`,
+`UserInfoRefused`, `InvalidToken`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote_plus
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from pomerium_tx.jose.jwk_set import ASYMMETRIC, InvalidKeySet, JWKSet
+from pomerium_tx.jose.jwt import InvalidToken, UnknownKey, Verified, verified_claims
+from pomerium_tx.jose.strict_json import compact_json
+from pomerium_tx.oidc import id_token, metadata, token_response
+from pomerium_tx.oidc.fetch import Answer, Fetcher, HTTPClient, ProviderUnavailable
+from pomerium_tx.oidc.id_token import IdToken
+from pomerium_tx.oidc.metadata import ProviderMetadata
+from pomerium_tx.oidc.published import Published
+from pomerium_tx.oidc.token_response import AuthenticationRefused, TokenResponse
+
+__all__ = [
+    "AuthenticationRefused",
+    "Provider",
+    "ProviderSettings",
+    "ProviderUnavailable",
+    "TokenResponse",
+    "UserInfoRefused",
+    "idp_id",
+]
+
+log = Logger()
+
+_FRESH_FOR: Final = 3600.0
+_METADATA_PAUSE: Final = 5.0
+_KEYS_PAUSE: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSettings:
+    """
+    One client registration at one provider.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    redirect_uri: str
+    scopes: tuple[str, ...]
+    request_params: Mapping[str, str] = field(default_factory=dict)
+    end_session_needs_hint: bool = False
+    """
+    The provider shows an error for a ``post_logout_redirect_uri`` without ``id_token_hint``.
+    """
+    id_token_signed_response_alg: str | None = None
+    """
+    As registered; None for what the provider's metadata says, HS256 excepted.
+    """
+    reprompt: str = "login"
+    """
+    The ``prompt`` that makes the provider ask again who is there.
+    """
+
+
+class UserInfoRefused(Exception):
+    """
+    The UserInfo Endpoint does not accept the access token: the End-User's grant is gone.
+    """
+
+
+def idp_id(issuer: str, client_id: str) -> str:
+    """
+    The name of one client registration at one provider, the same in every process.
+    """
+    return hashlib.sha256(compact_json([issuer, client_id])).hexdigest()[:32]
+
+
+class Provider:
+    """
+    One provider, for one client registration.
+
+    :param deadline: Seconds that one request may take in all.
+    :param max_bytes: The longest answer that is read, after decoding.
+    """
+
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        *,
+        http: HTTPClient,
+        clock: IReactorTime,
+        deadline: float = 10.0,
+        max_bytes: int = 1 << 20,
+    ) -> None:
+        self.settings = settings
+        self.idp_id = idp_id(settings.issuer, settings.client_id)
+        self._clock = clock
+        self._fetcher = Fetcher(http, clock, deadline=deadline, max_bytes=max_bytes)
+        self._metadata = Published(self._fetch_metadata, clock, fresh_for=_FRESH_FOR, pause=_METADATA_PAUSE)
+        self._keys = Published(self._fetch_keys, clock, fresh_for=_FRESH_FOR, pause=_KEYS_PAUSE)
+        self._secret_in_body: bool | None = None
+
+    def __repr__(self) -> str:
+        return f"<Provider {self.settings.issuer} {self.settings.client_id}>"
+
+    @property
+    def known_metadata(self) -> ProviderMetadata | None:
+        """
+        The last good metadata, without waiting for better.
+        """
+        return self._metadata.known
+
+    async def metadata(self) -> ProviderMetadata:
+        """
+        The provider's metadata.
+
+        :raises ProviderUnavailable: If none was ever had.
+        """
+        return await self._metadata.current()
+
+    async def exchange_code(self, code: str, *, code_verifier: str | None) -> TokenResponse:
+        """
+        The tokens for an authorization code; there is always an ID Token among them.
+
+        :raises AuthenticationRefused: If the provider refuses the code.
+        :raises ProviderUnavailable: If it cannot be asked.
+        :raises InvalidToken: If it sends no ID Token.
+        """
+        form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", self.settings.redirect_uri)]
+        if code_verifier is not None:
+            form.append(("code_verifier", code_verifier))
+        tokens = await self._tokens(form)
+        if tokens.id_token is None:
+            raise InvalidToken("the token endpoint answers without an id_token")
+        return tokens
+
+    async def refresh(self, refresh_token: str) -> TokenResponse:
+        """
+        New tokens for *refresh_token*; those that are None stay as they were.
+
+        :raises AuthenticationRefused: If the provider refuses; only ``invalid_grant`` is about the End-User.
+        :raises ProviderUnavailable: If it cannot be asked.
+        """
+        return await self._tokens([("grant_type", "refresh_token"), ("refresh_token", refresh_token)])
+
+    async def userinfo(self, access_token: str) -> dict[str, Any]:
+        """
+        The claims at the UserInfo Endpoint; whose they are is checked by `id_token.merge_claims`.
+
+        :raises UserInfoRefused: If the provider does not accept the token any more.
+        :raises ProviderUnavailable: If it cannot be asked.
+        :raises InvalidToken: If it answers with a signed response that must not be believed.
+        """
+        endpoint = (await self.metadata()).userinfo_endpoint
+        if endpoint is None:
+            raise ProviderUnavailable("the provider has no UserInfo Endpoint")
+        answer = await self._fetcher.get(endpoint, {"Authorization": f"Bearer {access_token}"})
+        if answer.status in (401, 403):
+            raise UserInfoRefused(f"the UserInfo Endpoint answers {answer.status}")
+        if answer.status != 200:
+            raise ProviderUnavailable(f"the UserInfo Endpoint answers {answer.status}")
+        if answer.media_type == "application/jwt":
+            claims = await self._signed_userinfo(answer)
+        else:
+            claims = answer.json_object()
+        if not isinstance(claims.get("sub"), str):
+            raise ProviderUnavailable("the UserInfo Endpoint does not say whom it speaks of")
+        return claims
+
+    async def revoke(self, token: str, hint: str) -> None:
+        """
+        The provider has been told to forget *token* (RFC 7009); its refusal to do so is logged, and final.
+
+        :param hint: ``refresh_token`` or ``access_token``.
+        :raises ProviderUnavailable: If it should be told again later.
+        """
+        endpoint = (await self.metadata()).revocation_endpoint
+        if endpoint is None:
+            return
+        answer = await self._as_client(endpoint, [("token", token), ("token_type_hint", hint)])
+        if answer.status == 429 or answer.status >= 500:
+            raise ProviderUnavailable(f"the revocation endpoint answers {answer.status}")
+        if answer.status >= 400:
+            log.warn(
+                "The OP {iss} does not revoke a {hint}: {status}",
+                iss=self.settings.issuer,
+                hint=hint,
+                status=answer.status,
+            )
+
+    async def id_token(
+        self, raw: str, *, nonce: str | None, access_token: str | None, sub: str | None = None
+    ) -> IdToken:
+        """
+        The ID Token that *raw* is, verified.
+
+        :param nonce: The one sent with the Authentication Request; None for a refreshed token.
+        :param access_token: The one that came with it.
+        :param sub: For a refreshed token, the one that it must have.
+        :raises InvalidToken: If it must not be believed.
+        :raises ProviderUnavailable: If there are no keys to verify it with.
+        """
+        max_age = self.settings.request_params.get("max_age", "") if nonce is not None else ""
+        return id_token.check(
+            await self._verified(raw),
+            raw,
+            issuer=self.settings.issuer,
+            client_id=self.settings.client_id,
+            now=self._clock.seconds(),
+            nonce=nonce,
+            access_token=access_token,
+            max_age=float(max_age) if max_age.isdecimal() else None,
+            sub=sub,
+        )
+
+    async def _verified(self, raw: str) -> Verified:
+        known = await self.metadata()
+        agreed = self.settings.id_token_signed_response_alg
+        if agreed == "HS256":
+            return verified_claims(raw, JWKSet.of_secret(self.settings.client_secret.encode()), {agreed})
+        # A published list never brings in the client secret: an alg of the wire's choice must not (RFC 8725 2.1).
+        algorithms = {agreed} if agreed is not None else known.id_token_signing_alg_values_supported & ASYMMETRIC
+        keys = await self._keys.current()
+        try:
+            return verified_claims(raw, keys, algorithms)
+        except UnknownKey:
+            await self._keys.refetch()
+            newer = await self._keys.current()
+            if newer is keys:
+                raise
+            return verified_claims(raw, newer, algorithms)
+
+    async def _signed_userinfo(self, answer: Answer) -> dict[str, Any]:
+        verified = await self._verified(answer.body.decode("ascii", "replace").strip())
+        claims = dict(verified.claims)
+        # Core section 5.3.2: a signed response says who made it, and for whom.
+        if claims.get("iss") != self.settings.issuer or self.settings.client_id not in _listed(claims.get("aud")):
+            raise InvalidToken("the UserInfo Response is another issuer's, or for another client")
+        return claims
+
+    async def _tokens(self, form: Sequence[tuple[str, str]]) -> TokenResponse:
+        endpoint = (await self.metadata()).token_endpoint
+        return token_response.read(await self._as_client(endpoint, form))
+
+    async def _as_client(self, endpoint: str, form: Sequence[tuple[str, str]]) -> Answer:
+        """
+        The answer to *form*, sent with the client's credentials: in the header first, in the body as a fallback.
+        """
+        settings = self.settings
+        if not settings.client_secret:
+            return await self._fetcher.post(endpoint, {}, [*form, ("client_id", settings.client_id)])
+        methods = (await self.metadata()).token_endpoint_auth_methods_supported
+        may_post = methods is None or "client_secret_post" in methods
+        in_body = self._secret_in_body
+        if in_body is None:
+            in_body = methods is not None and may_post and "client_secret_basic" not in methods
+        if not in_body:
+            answer = await self._fetcher.post(endpoint, {"Authorization": self._basic()}, form)
+            if self._secret_in_body is not None or not may_post or not _is_invalid_client(answer):
+                return answer
+        secret = [("client_id", settings.client_id), ("client_secret", settings.client_secret)]
+        answer = await self._fetcher.post(endpoint, {}, [*form, *secret])
+        if answer.status == 200:
+            self._secret_in_body = True
+        return answer
+
+    def _basic(self) -> str:
+        # RFC 6749 section 2.3.1: both parts are form-encoded first.
+        pair = f"{quote_plus(self.settings.client_id)}:{quote_plus(self.settings.client_secret)}"
+        return "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
+
+    async def _fetch_metadata(self) -> ProviderMetadata:
+        issuer, before = self.settings.issuer, self._metadata.known
+        try:
+            answer = await self._fetcher.get(metadata.discovery_url(issuer), {})
+            if answer.status != 200:
+                raise ProviderUnavailable(f"the provider answers {answer.status} for its metadata")
+            found = metadata.parse(answer.json_object(), issuer)
+        except ProviderUnavailable as problem:
+            log.warn("No metadata of the OP {iss}: {reason}", iss=issuer, reason=problem.reason)
+            raise
+        if before is not None and before.endpoints != found.endpoints:
+            log.warn("The OP {iss} has changed its endpoints", iss=issuer)
+        return found
+
+    async def _fetch_keys(self) -> JWKSet:
+        issuer, before = self.settings.issuer, self._keys.known
+        try:
+            answer = await self._fetcher.get((await self.metadata()).jwks_uri, {})
+            if answer.status != 200:
+                raise ProviderUnavailable(f"the provider answers {answer.status} for its keys")
+            found = JWKSet.parse(answer.json_object())
+        except InvalidKeySet as problem:
+            log.warn("No keys of the OP {iss}: {reason}", iss=issuer, reason=str(problem))
+            raise ProviderUnavailable(f"the provider's keys are refused: {problem}") from None
+        except ProviderUnavailable as problem:
+            log.warn("No keys of the OP {iss}: {reason}", iss=issuer, reason=problem.reason)
+            raise
+        if before is not None and before.kids != found.kids:
+            log.info("The OP {iss} has rotated its keys: {count} now", iss=issuer, count=len(found))
+        return found
+
+
+def _is_invalid_client(answer: Answer) -> bool:
+    if answer.status not in (400, 401):
+        return False
+    try:
+        return answer.json_object().get("error") == "invalid_client"
+    except ProviderUnavailable:
+        return False
+
+
+def _listed(audience: object) -> list[object]:
+    return audience if isinstance(audience, list) else [audience]

@@ -1,0 +1,3 @@
+"""
+Who may use a route: criteria, the reasons they give, and the decision they add up to.
+"""

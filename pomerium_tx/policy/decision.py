@@ -1,0 +1,63 @@
+"""
+What a policy answers, and the names of the reasons it gives.
+
+The reasons are Pomerium's (``pkg/policy/criteria/reasons.go``), so that existing log searches keep working.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pomerium_tx.sessions.session import Session
+
+ACCEPT: Final = "accept"
+USER_OK: Final = "user-ok"
+USER_UNAUTHORIZED: Final = "user-unauthorized"
+USER_UNAUTHENTICATED: Final = "user-unauthenticated"
+EMAIL_OK: Final = "email-ok"
+EMAIL_UNAUTHORIZED: Final = "email-unauthorized"
+DOMAIN_OK: Final = "domain-ok"
+DOMAIN_UNAUTHORIZED: Final = "domain-unauthorized"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """
+    What a policy says about one request.
+    """
+
+    allow: bool
+    """
+    Whether some allow rule holds.
+    """
+    deny: bool
+    """
+    Whether some deny rule holds. It wins over *allow*.
+    """
+    reasons: tuple[str, ...]
+    """
+    Why *allow* is what it is: sorted, each once.
+    """
+    deny_reasons: tuple[str, ...] = ()
+    """
+    Why *deny* is what it is: sorted, each once.
+    """
+    unauthenticated: bool
+    """
+    Whether signing in could change the answer. It wins over *allow* and *deny*.
+    """
+
+    @property
+    def admits(self) -> bool:
+        """
+        Whether the request may pass.
+        """
+        return self.allow and not self.deny and not self.unauthenticated
+
+
+Policy = Callable[[Session | None], Decision]
+"""
+Decides about a session, or about a request without one. Never waits.
+"""

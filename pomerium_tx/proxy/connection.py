@@ -1,0 +1,220 @@
+"""
+What an exchange and its connection know of one another, and what all connections share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.server import Site
+
+from pomerium_tx.authorize.verdict import Verdict
+from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.http11.heads import BadRequest, RequestHead
+from pomerium_tx.http11.reader import HeadLimits
+from pomerium_tx.proxy.deadlines import Deadlines
+from pomerium_tx.proxy.refusals import Refusals
+from pomerium_tx.proxy.resource import ReverseProxyResource
+from pomerium_tx.routing.route import Route
+from pomerium_tx.sessions.registry import SessionRegistry
+from pomerium_tx.sessions.session import Session
+
+# Why reading from the user agent is paused.
+HELD = 1
+UPSTREAM_FULL = 2
+UPSTREAM_AWAITED = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """
+    Seconds that a user agent may take.
+    """
+
+    head: float = 30.0
+    """
+    From the connection, or the first byte of a later request, to the end of the head; no byte prolongs it.
+    """
+    body: float = 30.0
+    """
+    Between two pieces of a request's content.
+    """
+    idle: float = 300.0
+    """
+    Between an answer and the next request.
+    """
+
+
+@dataclass(slots=True, kw_only=True)
+class AccessRecord:
+    """
+    What the access log is told about one request.
+    """
+
+    head: RequestHead | None
+    canonical: Canonical | None
+    peer: str
+    request_id: str
+    route: Route | None
+    status: int
+    size: int
+    seconds: float
+    details: str
+    """
+    Why the answer is what it is: ``via_upstream``, ``signed_out``, a refusal's reason.
+    """
+
+
+@dataclass(slots=True, kw_only=True)
+class Proxy:
+    """
+    What all connections share.
+    """
+
+    check: Callable[[RequestHead, Canonical, str, str], Verdict]
+    """
+    THE QUESTION: head, canonical form, peer, request id.
+    """
+    unauthenticated: Callable[[RequestHead, Verdict], Verdict]
+    """
+    What the same request gets once its session has ended.
+    """
+    registry: SessionRegistry
+    used: Callable[[Session, Route, str], None]
+    """
+    Session, route and external origin of each request that was let through.
+    """
+    identity: Callable[[Verdict, Canonical], Sequence[tuple[bytes, bytes]]]
+    """
+    The fields that tell the application who asks; none where the route passes no identity.
+    """
+    resources: Callable[[Route], ReverseProxyResource]
+    site_of: Callable[[Canonical], Site | None]
+    """
+    The tree of our own pages on the host that was asked.
+    """
+    refusals: Refusals
+    access_log: Callable[[AccessRecord], None]
+    clock: IReactorTime
+    deadlines: Deadlines
+    limits: HeadLimits
+    times: Times
+    normalize_path: bool = True
+    merge_slashes: bool = True
+    draining: bool = False
+
+
+class Connection(Protocol):
+    """
+    A connection from a user agent, as the exchanges on it see it.
+    """
+
+    proxy: Proxy
+    peer: str
+    keep_alive: bool
+    """
+    Whether the answer may promise another one on this connection.
+    """
+
+    @property
+    def transport_in_use(self) -> Any:
+        """
+        The transport, for the tunnel, which must know whether bytes are unsent.
+        """
+
+    def write(self, answer: bytes) -> None:
+        """
+        Send bytes of the current answer.
+        """
+
+    def pause(self, why: int) -> None:
+        """
+        Read nothing from the user agent until `resume` with the same *why*.
+        """
+
+    def resume(self, why: int) -> None:
+        """
+        *why* holds no longer.
+        """
+
+    def exchange_ended(self, *, reusable: bool) -> None:
+        """
+        The current answer is complete.
+
+        :param reusable: The connection may serve another request.
+        """
+
+    def become_tunnel(self, tunnel: RawExchange) -> bytes:
+        """
+        From now on all bytes are *tunnel*'s; those that had come already are returned.
+        """
+
+    def close(self) -> None:
+        """
+        End the connection in order: what was written arrives, whatever the user agent is still sending.
+        """
+
+    def abort(self) -> None:
+        """
+        End the connection at once: nothing that the kernel does not have yet is sent, and the peer sees a reset.
+        """
+
+
+class Exchange(Protocol):
+    """
+    One request being answered, as its connection sees it.
+    """
+
+    deadline: float
+    """
+    When `deadline_passed` is called.
+    """
+
+    def request_content(self, content: bytes) -> None:
+        """
+        The next bytes of the request's content.
+        """
+
+    def request_ended(self) -> None:
+        """
+        The request is complete.
+        """
+
+    def request_failed(self, problem: BadRequest) -> None:
+        """
+        The rest of the request cannot be read.
+        """
+
+    def downstream_full(self) -> None:
+        """
+        The user agent takes no more for now.
+        """
+
+    def downstream_ready(self) -> None:
+        """
+        The user agent takes more again.
+        """
+
+    def downstream_lost(self) -> None:
+        """
+        The user agent has gone; nothing can be answered.
+        """
+
+    def deadline_passed(self) -> None:
+        """
+        `deadline` is over.
+        """
+
+
+class RawExchange(Protocol):
+    """
+    What takes over the bytes of a connection after 101.
+    """
+
+    def from_user_agent(self, passed: bytes) -> None:
+        """
+        Bytes from the user agent.
+        """

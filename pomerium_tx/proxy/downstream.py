@@ -1,0 +1,383 @@
+"""
+One connection from a user agent: bytes in, decisions made, answers out in order.
+
+1. `RequestReader` turns bytes into events. A read may hold several pipelined heads; they wait in a queue.
+2. A head is canonicalised and decided when its exchange becomes the connection's current one, never earlier: an answer
+   written before it may have been a sign-out.
+3. Deciding, attaching the exchange to its session and starting it are one turn, before any wait.
+4. What the decision says is carried out by an exchange (`exchange`, `local`) or answered at once (`refusals`).
+5. After the answer the connection goes on, or closes so that the answer is not lost: write, half-close, read and discard.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IPushProducer
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pomerium_tx.authorize.verdict import Action, Verdict
+from pomerium_tx.http11.canonical import Canonical, canonicalise
+from pomerium_tx.http11.heads import BadRequest, RequestHead
+from pomerium_tx.http11.reader import END, RequestEvent, RequestReader, Trailing
+from pomerium_tx.proxy.connection import HELD, UPSTREAM_AWAITED, UPSTREAM_FULL, AccessRecord, Exchange, Proxy, RawExchange
+from pomerium_tx.proxy.deadlines import NEVER
+from pomerium_tx.proxy.exchange import ProxiedExchange
+from pomerium_tx.proxy.local import LocalExchange
+from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes
+
+MOST_HELD = 65_536
+"""
+Bytes of pipelined requests that wait unread by us before the connection is paused.
+"""
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 1 << 20
+"""
+How long, and for how many bytes, a closing connection still reads so that the answer is not lost in a reset.
+"""
+
+@implementer(IPushProducer)
+class Downstream(TwistedProtocol):
+    """
+    A connection from a user agent.
+    """
+
+    def __init__(self, proxy: Proxy, *, peer: str, open_connections: set[Downstream]) -> None:
+        self.proxy = proxy
+        self.peer = peer
+        self._open_connections = open_connections
+        self.keep_alive = True
+        self._reader = RequestReader(proxy.limits)
+        self._events: deque[RequestEvent] = deque()
+        self._held: list[bytes] = []
+        self._held_size = 0
+        self._exchange: Exchange | None = None
+        self._request_done = False
+        self._tunnel: RawExchange | None = None
+        self._pumping = False
+        self._closing = False
+        self._closing_since = 0.0
+        self._lost = False
+        self._lingered = 0
+        self._paused_for = 0
+        self._deadline = NEVER
+
+    # -- exchanges call (see `Connection`) ----------------------------------------------------------------------------------------------
+
+    def write(self, answer: bytes) -> None:
+        self._transport.write(answer)
+
+    def exchange_ended(self, *, reusable: bool) -> None:
+        self._exchange = None
+        self._resume(UPSTREAM_FULL | UPSTREAM_AWAITED)
+        if reusable and self._request_done and self.keep_alive and not self.proxy.draining:
+            self._deadline = self.proxy.deadlines.now() + self.proxy.times.idle
+            self._pump()
+        else:
+            self.close()
+
+    def pause(self, why: int) -> None:
+        if not self._paused_for and not self._lost:
+            self._transport.pauseProducing()
+        self._paused_for |= why
+
+    def resume(self, why: int) -> None:
+        self._resume(why)
+
+    def become_tunnel(self, tunnel: RawExchange) -> bytes:
+        self._tunnel = tunnel
+        early = [event.content for event in self._events if isinstance(event, Trailing)] + self._held
+        self._events.clear()
+        self._held, self._held_size = [], 0
+        self._deadline = NEVER
+        self._resume(HELD | UPSTREAM_AWAITED)
+        return b"".join(early)
+
+    def close(self) -> None:
+        if self._closing or self._lost:
+            return
+        self._closing = True
+        self._events.clear()
+        self._held.clear()
+        self._transport.unregisterProducer()
+        self._closing_since = self.proxy.deadlines.now()
+        self._deadline = self._closing_since + LINGER_SECONDS
+        if can_half_close(self._transport):
+            self._transport.loseWriteConnection()
+            self._resume(~0)
+        else:
+            self._transport.loseConnection()
+
+    def abort(self) -> None:
+        self._closing = True
+        self._exchange = None
+        self._events.clear()
+        self._held.clear()
+        if not self._lost:
+            self._transport.abortConnection()
+
+    @property
+    def transport_in_use(self) -> Any:
+        return self._transport
+
+    # -- the transport calls -----------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        self._transport: Any = self.transport
+        set_no_delay = getattr(self._transport, "setTcpNoDelay", None)
+        if set_no_delay is not None:
+            set_no_delay(True)
+        self._transport.registerProducer(self, True)
+        self._deadline = self.proxy.deadlines.now() + self.proxy.times.head
+        self.proxy.deadlines.watch(self)
+        self._open_connections.add(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._closing:
+            self._lingered += len(data)
+            if self._lingered > LINGER_BYTES:
+                self.abort()
+        elif self._tunnel is not None:
+            self._tunnel.from_user_agent(data)
+        elif self._exchange is not None and self._request_done:
+            self._hold(data)
+        else:
+            self._events.extend(self._reader.feed(data))
+            self._pump()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._lost:
+            return
+        self._lost = self._closing = True
+        self.proxy.deadlines.forget(self)
+        self._open_connections.discard(self)
+        self._events.clear()
+        self._held.clear()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.downstream_lost()
+
+    def pauseProducing(self) -> None:
+        """
+        The transport's buffer towards the user agent is full.
+        """
+        if self._exchange is not None:
+            self._exchange.downstream_full()
+
+    def resumeProducing(self) -> None:
+        """
+        The buffer is empty again.
+        """
+        if self._exchange is not None:
+            self._exchange.downstream_ready()
+
+    def stopProducing(self) -> None:
+        """
+        The connection is lost: `connectionLost` says so.
+        """
+
+    def check_deadlines(self, now: float) -> None:
+        """
+        End what takes too long.
+        """
+        exchange = self._exchange
+        if exchange is not None and exchange.deadline < now:
+            exchange.deadline = NEVER
+            exchange.deadline_passed()
+        elif self._deadline < now:
+            self._deadline = NEVER
+            if self._closing:
+                self._end_lingering(now)
+            elif exchange is not None:
+                exchange.request_failed(BadRequest(408, "The request was not sent in time."))
+            elif self._reader.mid_head:
+                self._refuse(BadRequest(408, "The head of the request was not sent in time."))
+            else:
+                self.close()
+
+    def close_if_idle(self) -> None:
+        """
+        Close unless an answer is under way.
+        """
+        if self._exchange is None:
+            self.close()
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            while not self._closing and self._tunnel is None and self._next():
+                pass
+        finally:
+            self._pumping = False
+
+    def _next(self) -> bool:
+        """
+        Take one step; `False` when there is nothing to do until something arrives.
+        """
+        exchange = self._exchange
+        if exchange is not None and self._request_done:
+            return False
+        if not self._events:
+            if exchange is None and self._held:
+                waiting = b"".join(self._held)
+                self._held, self._held_size = [], 0
+                self._resume(HELD)
+                self._events.extend(self._reader.feed(waiting))
+                return True
+            if exchange is None and self._reader.mid_head:
+                # The head's time runs from its first byte, and no later byte prolongs it.
+                self._deadline = min(self._deadline, self.proxy.deadlines.now() + self.proxy.times.head)
+            return False
+        event = self._events.popleft()
+        if type(event) is RequestHead:
+            self._begin(event)
+        elif isinstance(event, BadRequest):
+            if exchange is None:
+                self._refuse(event)
+            else:
+                exchange.request_failed(event)
+        elif isinstance(event, Trailing):
+            self._events.extend(self._reader.feed(event.content))
+        elif exchange is None:
+            # The end of a request that was answered at its head.
+            assert event is END, event
+        elif event is END:
+            self._request_done = True
+            self._deadline = NEVER
+            exchange.request_ended()
+        else:
+            assert isinstance(event, bytes), event
+            self._deadline = self.proxy.deadlines.now() + self.proxy.times.body
+            exchange.request_content(event)
+        return True
+
+    def _begin(self, head: RequestHead) -> None:
+        proxy = self.proxy
+        self.keep_alive = head.keep_alive
+        self._request_done = False
+        self._deadline = proxy.deadlines.now() + proxy.times.body if head.has_content else NEVER
+        try:
+            canonical = canonicalise(head, normalize_path=proxy.normalize_path, merge_slashes=proxy.merge_slashes)
+        except BadRequest as problem:
+            self._refuse(problem, head)
+            return
+        request_id = str(uuid.uuid4())
+        verdict = proxy.check(head, canonical, self.peer, request_id)
+        if verdict.action is Action.PROCEED:
+            assert verdict.route is not None
+            proxied = ProxiedExchange(self, head, canonical, verdict, proxy.resources(verdict.route), request_id)
+            self._exchange = proxied
+            proxied.start()
+        elif verdict.action is Action.OWN_PATH and (site := proxy.site_of(canonical)) is not None:
+            self._exchange = LocalExchange(self, head, canonical, verdict, site, request_id)
+        else:
+            self.answer(head, canonical, verdict, request_id)
+
+    def answer(self, head: RequestHead, canonical: Canonical, verdict: Verdict, request_id: str) -> None:
+        """
+        Answer at once by what *verdict* says; a request with content closes the connection, since its content is not read.
+        """
+        proxy = self.proxy
+        self.keep_alive = self.keep_alive and not head.has_content and not proxy.draining
+        status, refusal = proxy.refusals.for_verdict(head, canonical, verdict, request_id, close=not self.keep_alive)
+        self.write(refusal)
+        proxy.access_log(
+            AccessRecord(
+                head=head,
+                canonical=canonical,
+                peer=self.peer,
+                request_id=request_id,
+                route=verdict.route,
+                status=status,
+                size=len(refusal),
+                seconds=0.0,
+                details=verdict.reason,
+            )
+        )
+        if self.keep_alive:
+            self._deadline = proxy.deadlines.now() + proxy.times.idle
+        else:
+            self.close()
+
+    def _refuse(self, problem: BadRequest, head: RequestHead | None = None) -> None:
+        request_id = str(uuid.uuid4())
+        refusal = self.proxy.refusals.bad_request(problem, head, request_id)
+        self.write(refusal)
+        self.proxy.access_log(
+            AccessRecord(
+                head=head,
+                canonical=None,
+                peer=self.peer,
+                request_id=request_id,
+                route=None,
+                status=problem.status,
+                size=len(refusal),
+                seconds=0.0,
+                details=problem.reason,
+            )
+        )
+        self.close()
+
+    def _end_lingering(self, now: float) -> None:
+        if not holds_unsent_bytes(self._transport):
+            self._transport.loseConnection()
+        elif now < self._closing_since + self.proxy.times.idle:
+            self._deadline = now + LINGER_SECONDS
+        else:
+            self.abort()
+
+    def _hold(self, data: bytes) -> None:
+        self._held.append(data)
+        self._held_size += len(data)
+        if self._held_size > MOST_HELD:
+            self.pause(HELD)
+
+    def _resume(self, why: int) -> None:
+        was, self._paused_for = self._paused_for, self._paused_for & ~why
+        if was and not self._paused_for and not self._lost:
+            self._transport.resumeProducing()
+
+
+class DownstreamFactory(Factory):
+    """
+    Makes a `Downstream` of every accepted connection, and ends them all in the end.
+    """
+
+    noisy = False
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+        self._open: set[Downstream] = set()
+
+    def buildProtocol(self, addr: IAddress | None) -> Downstream:
+        return Downstream(self._proxy, peer=getattr(addr, "host", "unknown"), open_connections=self._open)
+
+    @property
+    def open_connections(self) -> int:
+        """
+        How many connections there are.
+        """
+        return len(self._open)
+
+    def close_idle(self) -> None:
+        """
+        Close the connections on which nothing is being answered; the others close after their answer while draining.
+        """
+        for downstream in list(self._open):
+            downstream.close_if_idle()
+
+    def abort_all(self) -> None:
+        """
+        End every connection at once.
+        """
+        for downstream in list(self._open):
+            downstream.abort()

@@ -1,0 +1,444 @@
+"""
+One request that was let through, and its response: both bodies streamed, with back-pressure, until one of these ends it:
+the response is complete, a side is lost, a time is over, or the session has ended.
+
+The exchange is attached to its session from the turn of the decision to its end. `cut` is the session's end: from then on no
+byte passes, and after every wait (connection, answer) the exchange looks whether it was cut.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from pomerium_tx.authorize.verdict import Verdict
+from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.http11.heads import BadRequest, RequestHead, ResponseHead
+from pomerium_tx.http11.writer import LAST_CHUNK, chunk
+from pomerium_tx.proxy.connection import UPSTREAM_AWAITED, UPSTREAM_FULL, AccessRecord, Connection
+from pomerium_tx.proxy.deadlines import NEVER
+from pomerium_tx.proxy.forwarding import ForwardedRequest
+from pomerium_tx.proxy.resource import ReverseProxyResource
+from pomerium_tx.proxy.tunnel import WebSocketTunnel
+from pomerium_tx.proxy.upstream import UpstreamConnection
+from pomerium_tx.proxy.websocket import accept_value, handshake_problem
+from pomerium_tx.sessions.store import Cause
+
+log = Logger()
+
+_REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
+"""
+May be sent again when an idle upstream connection turns out to be closed (RFC 9110 section 9.2.2, safe methods only).
+"""
+
+
+class ProxiedExchange:
+    """
+    A request on its way to an upstream, and the response on its way back.
+    """
+
+    __slots__ = (
+        "_answer_began",
+        "_answer_chunked",
+        "_canonical",
+        "_connecting",
+        "_connection",
+        "_content_waiting",
+        "_event_stream",
+        "_head",
+        "_over",
+        "_request_done",
+        "_request_id",
+        "_resource",
+        "_retried",
+        "_sent",
+        "_session_ids",
+        "_status",
+        "_tunnel",
+        "_upstream",
+        "_upstream_head",
+        "_verdict",
+        "bytes_in",
+        "bytes_out",
+        "deadline",
+        "method",
+        "route_id",
+        "started",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        head: RequestHead,
+        canonical: Canonical,
+        verdict: Verdict,
+        resource: ReverseProxyResource,
+        request_id: str,
+    ) -> None:
+        self._connection = connection
+        self._head = head
+        self._canonical = canonical
+        self._verdict = verdict
+        self._resource = resource
+        self._request_id = request_id
+        self._session_ids = tuple(session.id for session in verdict.live)
+        self._connecting: Deferred[None] | None = None
+        self._upstream: UpstreamConnection | None = None
+        self._upstream_head = b""
+        self._content_waiting: list[bytes] = []
+        self._tunnel: WebSocketTunnel | None = None
+        self._request_done = self._sent = self._retried = False
+        self._answer_began = self._answer_chunked = self._event_stream = self._over = False
+        self._status = 0
+        self.deadline = NEVER
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.method = head.method.decode("ascii")
+        self.route_id = resource.route.id
+        self.started = connection.proxy.deadlines.now()
+
+    # -- OpenExchange ------------------------------------------------------------------------------------------------
+
+    @property
+    def kind(self) -> str:
+        if self._tunnel is not None:
+            return "websocket"
+        if self._event_stream:
+            return "sse"
+        return "download" if self._request_done else "upload"
+
+    @property
+    def in_doubt(self) -> bool:
+        return self._sent and self._tunnel is None and not self._over
+
+    def cut(self, cause: Cause) -> None:
+        if self._over:
+            return
+        try:
+            self._cut(cause)
+        except Exception:
+            # Whatever went wrong: nothing passes any more.
+            log.failure("Cutting an exchange of route {route_id} failed", route_id=self.route_id)
+            self._connection.abort()
+
+    def _cut(self, cause: Cause) -> None:
+        connection = self._connection
+        if self._tunnel is not None:
+            self._tunnel_bytes()
+            self._end(f"cut: {cause.value}")
+            self._tunnel.cut()
+            return
+        self._end(f"cut: {cause.value}")
+        self._drop_upstream()
+        if self._answer_began:
+            connection.abort()
+            return
+        verdict = connection.proxy.unauthenticated(self._head, self._verdict)
+        connection.keep_alive = False
+        _, refusal = connection.proxy.refusals.for_verdict(
+            self._head, self._canonical, verdict, self._request_id, close=True
+        )
+        connection.write(refusal)
+        connection.exchange_ended(reusable=False)
+
+    # -- the connection calls ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """
+        Attach to the session and ask for an upstream, in the turn of the decision.
+        """
+        proxy = self._connection.proxy
+        for session_id in self._session_ids:
+            # The decision found it in this very turn.
+            attached = proxy.registry.attach(session_id, self)
+            assert attached
+        if self._verdict.session is not None:
+            proxy.used(self._verdict.session, self._resource.route, self._verdict.origin or "")
+        if self._head.upgrade is not None:
+            problem = handshake_problem(self._head)
+            if problem is not None:
+                self._refuse(*problem)
+                return
+        facts = ForwardedRequest(
+            peer=self._connection.peer.encode("ascii", "replace"),
+            scheme=(self._verdict.origin or "").partition(":")[0].encode("ascii"),
+            request_id=self._request_id.encode("ascii"),
+            identity=proxy.identity(self._verdict, self._canonical),
+        )
+        resource = self._resource
+        self._upstream_head = resource.forwarding.request_head(self._head, self._canonical, resource.upstream, facts)
+        self._acquire(fresh=False)
+
+    def request_content(self, content: bytes) -> None:
+        self.bytes_in += len(content)
+        if self._head.chunked:
+            content = chunk(content)
+        if self._upstream is None:
+            self._content_waiting.append(content)
+        else:
+            self._upstream.write(content)
+
+    def request_ended(self) -> None:
+        self._request_done = True
+        if self._head.chunked:
+            if self._upstream is None:
+                self._content_waiting.append(LAST_CHUNK)
+            else:
+                self._upstream.write(LAST_CHUNK)
+        if self._upstream is not None:
+            self._upstream.request_sent()
+            self._await_answer()
+
+    def request_failed(self, problem: BadRequest) -> None:
+        if self._answer_began:
+            self._break_off(problem.reason)
+        else:
+            self._refuse(problem.status, problem.reason)
+
+    def downstream_full(self) -> None:
+        if self._tunnel is not None:
+            self._tunnel.downstream_full()
+        elif self._upstream is not None:
+            self._upstream.pause()
+
+    def downstream_ready(self) -> None:
+        if self._tunnel is not None:
+            self._tunnel.downstream_ready()
+        elif self._upstream is not None:
+            self._upstream.resume()
+
+    def downstream_lost(self) -> None:
+        if self._tunnel is not None:
+            self._tunnel.downstream_lost()
+        elif not self._over:
+            self._end("downstream_closed")
+            self._drop_upstream()
+
+    def deadline_passed(self) -> None:
+        if self._answer_began:
+            self._break_off("idle_timeout")
+        else:
+            self._refuse(504, "The application did not answer in time.")
+
+    # -- the pool calls ------------------------------------------------------------------------------------------------
+
+    def upstream_ready(self, connection: UpstreamConnection) -> None:
+        self._connecting = None
+        self._upstream = connection
+        self._sent = True
+        connection.write(b"".join((self._upstream_head, *self._content_waiting)))
+        self._content_waiting.clear()
+        self._connection.resume(UPSTREAM_AWAITED)
+        if self._request_done:
+            connection.request_sent()
+            self._await_answer()
+
+    def upstream_unreachable(self, reason: str) -> None:
+        self._connecting = None
+        log.warn(
+            "The upstream of route {route} {reason}",
+            route=self._resource.route.name or self._resource.route.id,
+            reason=reason,
+            request_id=self._request_id,
+        )
+        self._refuse(503, "The application cannot be reached.")
+
+    # -- the upstream connection calls ---------------------------------------------------------------------------------
+
+    def response_began(self, head: ResponseHead) -> None:
+        connection = self._connection
+        if head.status < 200:
+            if head.status == 101:
+                self._switch_protocols(head)
+            elif self._head.minor >= 1:
+                connection.write(self._resource.forwarding.response_head(head, (), self._request_id.encode("ascii")))
+            return
+        self._status = head.status
+        framing: list[tuple[bytes, bytes]] = []
+        if head.content_length is not None and not head.chunked:
+            framing.append((b"Content-Length", b"%d" % head.content_length))
+        elif head.has_content:
+            if self._head.minor >= 1:
+                self._answer_chunked = True
+                framing.append((b"Transfer-Encoding", b"chunked"))
+            else:
+                connection.keep_alive = False
+        if not self._request_done or connection.proxy.draining:
+            connection.keep_alive = False
+        if not connection.keep_alive:
+            framing.append((b"Connection", b"close"))
+        elif self._head.minor == 0:
+            framing.append((b"Connection", b"keep-alive"))
+        content_type = head.get(b"content-type")
+        self._event_stream = content_type is not None and content_type.lower().startswith(b"text/event-stream")
+        self._answer_began = True
+        connection.write(self._resource.forwarding.response_head(head, framing, self._request_id.encode("ascii")))
+        self._await_more()
+
+    def response_content(self, content: bytes) -> None:
+        self.bytes_out += len(content)
+        self._connection.write(chunk(content) if self._answer_chunked else content)
+        self._await_more()
+
+    def response_ended(self) -> None:
+        self._upstream = None
+        if self._answer_chunked:
+            self._connection.write(LAST_CHUNK)
+        self._end("via_upstream")
+        self._connection.exchange_ended(reusable=True)
+
+    def response_failed(self, reason: str, *, untouched: bool) -> None:
+        self._upstream = None
+        if (
+            untouched
+            and not self._retried
+            and self._request_done
+            and not self._head.has_content
+            and self._head.method in _REPEATABLE
+        ):
+            self._retried = True
+            self._acquire(fresh=True)
+            return
+        log.warn(
+            "The upstream of route {route} {reason}",
+            route=self._resource.route.name or self._resource.route.id,
+            reason=reason,
+            request_id=self._request_id,
+        )
+        if self._answer_began:
+            self._break_off(f"upstream: {reason}")
+        else:
+            self._refuse(502, "The application gave no valid answer.")
+
+    def tunnelled(self, passed: bytes) -> None:
+        if self._tunnel is not None:
+            self._tunnel.from_upstream(passed)
+
+    def upstream_closed(self) -> None:
+        if self._tunnel is not None:
+            self._tunnel.upstream_closed()
+
+    def pause_request(self) -> None:
+        if self._tunnel is not None:
+            self._tunnel.upstream_full()
+        else:
+            self._connection.pause(UPSTREAM_FULL)
+
+    def resume_request(self) -> None:
+        if self._tunnel is not None:
+            self._tunnel.upstream_ready()
+        else:
+            self._connection.resume(UPSTREAM_FULL)
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _acquire(self, *, fresh: bool) -> None:
+        self._connecting = self._resource.pool.acquire(self, self._head.method, fresh=fresh)
+        if self._connecting is not None and not self._request_done and self._head.has_content:
+            self._connection.pause(UPSTREAM_AWAITED)
+
+    def _await_answer(self) -> None:
+        if not self._answer_began:
+            timeout = self._resource.route.timeout
+            self.deadline = NEVER if timeout is None else self._connection.proxy.deadlines.now() + timeout
+
+    def _await_more(self) -> None:
+        timeout = self._resource.route.idle_timeout
+        self.deadline = NEVER if timeout is None else self._connection.proxy.deadlines.now() + timeout
+
+    def _switch_protocols(self, head: ResponseHead) -> None:
+        upstream = self._upstream
+        assert upstream is not None
+        key = self._head.get(b"sec-websocket-key")
+        if (
+            self._head.upgrade is None
+            or head.upgrade != self._head.upgrade
+            or key is None
+            or head.get_all(b"sec-websocket-accept") != [accept_value(key)]
+        ):
+            upstream.abort()
+            self.response_failed("switched protocols without being asked to", untouched=False)
+            return
+        self._status = 101
+        self._answer_began = True
+        self.deadline = NEVER
+        connection = self._connection
+        framing = ((b"Connection", b"Upgrade"), (b"Upgrade", self._head.upgrade))
+        connection.write(self._resource.forwarding.response_head(head, framing, self._request_id.encode("ascii")))
+        self._tunnel = tunnel = WebSocketTunnel(
+            connection, upstream, clock=connection.proxy.clock, ended=self._tunnel_ended
+        )
+        early = connection.become_tunnel(tunnel)
+        if early:
+            tunnel.from_user_agent(early)
+
+    def _tunnel_ended(self) -> None:
+        self._tunnel_bytes()
+        self._upstream = None
+        self._end("tunnel")
+
+    def _tunnel_bytes(self) -> None:
+        if self._tunnel is not None:
+            self.bytes_in, self.bytes_out = self._tunnel.bytes_in, self._tunnel.bytes_out
+
+    def _refuse(self, status: int, message: str) -> None:
+        """
+        Answer ourselves, since no upstream has.
+        """
+        connection = self._connection
+        self._status = status
+        self._end(message)
+        self._drop_upstream()
+        connection.keep_alive = connection.keep_alive and self._request_done and not connection.proxy.draining
+        refusal = connection.proxy.refusals.for_status(
+            self._head,
+            status,
+            message,
+            self._request_id,
+            close=not connection.keep_alive,
+            route=self._resource.route,
+        )
+        connection.write(refusal)
+        connection.exchange_ended(reusable=True)
+
+    def _break_off(self, why: str) -> None:
+        """
+        The answer has begun and cannot be completed: never a clean end.
+        """
+        self._end(why)
+        self._drop_upstream()
+        self._connection.abort()
+
+    def _drop_upstream(self) -> None:
+        connecting, self._connecting = self._connecting, None
+        if connecting is not None:
+            connecting.cancel()
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.abort()
+
+    def _end(self, details: str) -> None:
+        if self._over:
+            return
+        self._log_access(details)
+        self._over = True
+        for session_id in self._session_ids:
+            self._connection.proxy.registry.detach(session_id, self)
+
+    def _log_access(self, details: str) -> None:
+        proxy = self._connection.proxy
+        proxy.access_log(
+            AccessRecord(
+                head=self._head,
+                canonical=self._canonical,
+                peer=self._connection.peer,
+                request_id=self._request_id,
+                route=self._resource.route,
+                status=self._status,
+                size=self.bytes_out,
+                seconds=proxy.deadlines.now() - self.started,
+                details=details,
+            )
+        )
+
+

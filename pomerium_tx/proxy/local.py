@@ -1,0 +1,207 @@
+"""
+A request for one of our own pages, rendered by `twisted.web` over a connection of ours.
+
+The request waits until its content, which is small or refused, has come whole. The answer is written before the
+connection's next request is decided, so that a pipelined request cannot overtake a sign-out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+from twisted.web.server import Site
+
+from pomerium_tx.authorize.verdict import Verdict
+from pomerium_tx.http11 import writer
+from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.http11.fields import HOP_BY_HOP
+from pomerium_tx.http11.heads import BadRequest, RequestHead
+from pomerium_tx.proxy.connection import AccessRecord, Connection
+from pomerium_tx.proxy.deadlines import NEVER
+from pomerium_tx.web.resource import LocalRequest
+
+MOST_CONTENT = 65_536
+"""
+Bytes of content that a page of ours accepts.
+"""
+
+
+class LocalExchange:
+    """
+    What a `twisted.web` request needs of its channel, for one request.
+    """
+
+    factory = None
+    """
+    `Request.finish` would write to its log; ours is the access log.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        head: RequestHead,
+        canonical: Canonical,
+        verdict: Verdict,
+        site: Site,
+        request_id: str,
+    ) -> None:
+        self.site = site
+        self.transport = connection.transport_in_use
+        self.deadline = NEVER
+        self._connection = connection
+        self._head = head
+        self._canonical = canonical
+        self._verdict = verdict
+        self._request_id = request_id
+        self._started = connection.proxy.deadlines.now()
+        self._request: LocalRequest | None = None
+        self._content: list[bytes] = []
+        self._size = 0
+        self._producer: Any = None
+        self._status = 0
+        self._written = 0
+        self._request_done = False
+        if head.expect_continue and head.has_content:
+            connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    # -- Exchange ------------------------------------------------------------------------------------------------------
+
+    def request_content(self, content: bytes) -> None:
+        self._size += len(content)
+        if self._size > MOST_CONTENT:
+            self._refuse(413, "This page takes no content of that size.")
+        else:
+            self._content.append(content)
+
+    def request_ended(self) -> None:
+        self._request_done = True
+        head, canonical = self._head, self._canonical
+        self._request = request = LocalRequest(self)
+        request.origin = self._verdict.origin or ""
+        request.client_address = self._connection.peer
+        request.request_id = self._request_id
+        fields = request.requestHeaders
+        fields.addRawHeader(b"Host", canonical.authority)
+        for lower, name, value in head.fields:
+            if lower not in HOP_BY_HOP and lower != b"host":
+                fields.addRawHeader(name, value)
+        content = b"".join(self._content)
+        request.gotLength(len(content))
+        if content:
+            request.handleContentChunk(content)
+        request.requestReceived(head.method, canonical.target, b"HTTP/1.%d" % head.minor)
+
+    def request_failed(self, problem: BadRequest) -> None:
+        self._refuse(problem.status, problem.reason)
+
+    def downstream_full(self) -> None:
+        if self._producer is not None:
+            self._producer.pauseProducing()
+
+    def downstream_ready(self) -> None:
+        if self._producer is not None:
+            self._producer.resumeProducing()
+
+    def downstream_lost(self) -> None:
+        request, self._request = self._request, None
+        if request is not None:
+            request.connectionLost(Failure(ConnectionDone()))
+            self._log_access("downstream_closed")
+
+    def deadline_passed(self) -> None:
+        """
+        Pages bound their own waits.
+        """
+
+    # -- the request calls -----------------------------------------------------------------------------------------------
+
+    def getPeer(self) -> IAddress:
+        return self.transport.getPeer()  # type: ignore[no-any-return]
+
+    def getHost(self) -> IAddress:
+        return self.transport.getHost()  # type: ignore[no-any-return]
+
+    def isSecure(self) -> bool:
+        return (self._verdict.origin or "").startswith("https:")
+
+    def writeHeaders(
+        self, version: bytes, code: bytes, reason: bytes, headers: Headers | Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        connection = self._connection
+        pairs: list[tuple[bytes, bytes]] = []
+        if isinstance(headers, Headers):
+            pairs += ((name, value) for name, values in headers.getAllRawHeaders() for value in values)
+        else:
+            pairs += headers
+        given = {name.lower() for name, _ in pairs}
+        pairs += (
+            (name.encode("latin-1"), value.encode("latin-1"))
+            for name, value in connection.proxy.refusals.own_response_fields(self._verdict.route)
+            if name.lower().encode("latin-1") not in given
+        )
+        if connection.proxy.draining:
+            connection.keep_alive = False
+        if not connection.keep_alive:
+            pairs.append((b"Connection", b"close"))
+        elif self._head.minor == 0:
+            pairs.append((b"Connection", b"keep-alive"))
+        self._status = int(code)
+        connection.write(writer.response_head(self._status, reason, pairs))
+
+    def write(self, content: bytes) -> None:
+        self._written += len(content)
+        self._connection.write(content)
+
+    def writeSequence(self, contents: Sequence[bytes]) -> None:
+        self.write(b"".join(contents))
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        self._producer = producer
+        if not streaming:
+            producer.resumeProducing()
+
+    def unregisterProducer(self) -> None:
+        self._producer = None
+
+    def requestDone(self, request: LocalRequest) -> None:
+        self._request = None
+        self._log_access("local")
+        self._connection.exchange_ended(reusable=True)
+
+    def loseConnection(self) -> None:
+        self._connection.close()
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _refuse(self, status: int, message: str) -> None:
+        connection = self._connection
+        connection.keep_alive = False
+        self._status = status
+        self._log_access(message)
+        connection.write(
+            connection.proxy.refusals.for_status(
+                self._head, status, message, self._request_id, close=True, route=self._verdict.route
+            )
+        )
+        connection.exchange_ended(reusable=False)
+
+    def _log_access(self, details: str) -> None:
+        proxy = self._connection.proxy
+        proxy.access_log(
+            AccessRecord(
+                head=self._head,
+                canonical=self._canonical,
+                peer=self._connection.peer,
+                request_id=self._request_id,
+                route=self._verdict.route,
+                status=self._status,
+                size=self._written,
+                seconds=proxy.deadlines.now() - self._started,
+                details=details,
+            )
+        )

@@ -1,0 +1,148 @@
+"""
+The connections to one upstream: those in use, those idle, and those being made.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionRefusedError, ConnectError, DNSLookupError, TimeoutError
+from twisted.internet.interfaces import IAddress, IProtocol, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+
+from pomerium_tx.http11.reader import HeadLimits
+from pomerium_tx.proxy.deadlines import Deadlines
+from pomerium_tx.proxy.upstream import Requester, UpstreamConnection
+
+IDLE_SECONDS = 55.0
+"""
+An idle upstream connection is closed by us before most servers close it at 60 s.
+"""
+MOST_IDLE = 128
+
+
+class Dialler(Requester, Protocol):
+    """
+    An exchange that waits for a connection.
+    """
+
+    def upstream_ready(self, connection: UpstreamConnection) -> None:
+        """
+        *connection* is this exchange's; called before `Pool.acquire` returns when one was idle.
+        """
+
+    def upstream_unreachable(self, reason: str) -> None:
+        """
+        No connection could be made.
+        """
+
+
+class _ConnectionFactory(Factory):
+    noisy = False
+
+    def __init__(self, build: Callable[[], UpstreamConnection]) -> None:
+        self._build = build
+
+    def buildProtocol(self, addr: IAddress | None) -> IProtocol:
+        return self._build()
+
+
+class Pool:
+    """
+    Connections to one upstream with one set of TLS settings.
+
+    The most recently used idle connection is taken first, so that the others grow old and are closed.
+    """
+
+    def __init__(self, endpoint: IStreamClientEndpoint, *, limits: HeadLimits, deadlines: Deadlines) -> None:
+        self._endpoint = endpoint
+        self._deadlines = deadlines
+        self._idle: deque[UpstreamConnection] = deque()
+        self._in_use: set[UpstreamConnection] = set()
+        self._factory = _ConnectionFactory(lambda: UpstreamConnection(self, limits))
+        deadlines.watch(self)
+
+    def __repr__(self) -> str:
+        return f"<Pool idle={len(self._idle)} in_use={len(self._in_use)}>"
+
+    def acquire(self, dialler: Dialler, method: bytes, *, fresh: bool = False) -> Deferred[None] | None:
+        """
+        Give *dialler* a connection, now or later.
+
+        :param fresh: Only a new connection will do.
+        :returns: What to cancel when the connection is wanted no more; `None` when it has been given.
+        """
+        if self._idle and not fresh:
+            self._give(self._idle.pop(), dialler, method, reused=True)
+            return None
+        connecting = self._endpoint.connect(self._factory)
+
+        def connected(connection: IProtocol) -> None:
+            assert isinstance(connection, UpstreamConnection)
+            self._give(connection, dialler, method, reused=False)
+
+        def failed(reason: Failure) -> None:
+            # Whoever cancels knows.
+            if reason.check(CancelledError) is None:
+                dialler.upstream_unreachable(_in_words(reason))
+
+        return connecting.addCallbacks(connected, failed)
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """
+        *connection* is in no doubt and may serve the next exchange.
+        """
+        self._in_use.discard(connection)
+        if len(self._idle) < MOST_IDLE:
+            connection.idle_until = self._deadlines.now() + IDLE_SECONDS
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def lost(self, connection: UpstreamConnection) -> None:
+        """
+        *connection* is closed.
+        """
+        self._in_use.discard(connection)
+        try:
+            self._idle.remove(connection)
+        except ValueError:
+            pass
+
+    def check_deadlines(self, now: float) -> None:
+        """
+        Close what has been idle for too long.
+        """
+        while self._idle and self._idle[0].idle_until < now:
+            self._idle.popleft().close()
+
+    def close(self) -> None:
+        """
+        Close every connection, also those in use.
+        """
+        self._deadlines.forget(self)
+        while self._idle:
+            self._idle.pop().close()
+        for connection in list(self._in_use):
+            connection.abort()
+
+    def _give(self, connection: UpstreamConnection, dialler: Dialler, method: bytes, *, reused: bool) -> None:
+        self._in_use.add(connection)
+        connection.begin(dialler, method, reused=reused)
+        dialler.upstream_ready(connection)
+
+
+def _in_words(reason: Failure) -> str:
+    if reason.check(ConnectionRefusedError):
+        return "refused the connection"
+    if reason.check(TimeoutError):
+        return "did not accept the connection in time"
+    if reason.check(DNSLookupError):
+        return "has a name that cannot be resolved"
+    if reason.check(ConnectError):
+        return "could not be connected to"
+    return f"could not be connected to ({reason.type.__name__})"

@@ -1,0 +1,146 @@
+"""
+The answers that the data path gives itself: sign-in, 401, 403, 404, errors of an upstream, bad requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from email.utils import formatdate
+
+from pomerium_tx import paths
+from pomerium_tx.authorize.verdict import Action, Verdict
+from pomerium_tx.http11 import writer
+from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.http11.heads import BadRequest, RequestHead
+from pomerium_tx.routing.route import Route
+from pomerium_tx.web import html
+from pomerium_tx.web.answers import Answer, answer_fields, html_answer, json_answer, redirect, text_answer
+from pomerium_tx.web.fetch_metadata import prefers_json
+
+_ROBOTS = "User-agent: *\nDisallow: /\n"
+_MESSAGES = {
+    401: "You are not signed in, or no longer.",
+    403: "You are signed in, but this application is not for you.",
+    404: "No application is known at this address.",
+    500: "Something went wrong on our side. It has been written down.",
+}
+
+BeginSignIn = Callable[[str, Sequence[bytes], Route], tuple[str, str]]
+"""
+From the wanted URL, the Cookie fields and the route: the sign-in URL and the ``Set-Cookie`` that goes with it.
+"""
+
+
+class Refusals:
+    """
+    Complete responses, ready to be written.
+
+    :param response_fields: What the configuration sets on every response of a route, or of none; our own fields win.
+    """
+
+    def __init__(
+        self, *, begin_sign_in: BeginSignIn, response_fields: Callable[[Route | None], Sequence[tuple[str, str]]]
+    ) -> None:
+        self._begin_sign_in = begin_sign_in
+        self._response_fields = response_fields
+
+    def for_verdict(
+        self, head: RequestHead, canonical: Canonical, verdict: Verdict, request_id: str, *, close: bool
+    ) -> tuple[int, bytes]:
+        """
+        The status and the response to a request that does not proceed.
+        """
+        match verdict.action:
+            case Action.SIGN_IN:
+                answer = self._sign_in(head, canonical, verdict)
+            case Action.ROBOTS:
+                answer = text_answer(_ROBOTS)
+            case _:
+                answer = self._error(
+                    head,
+                    verdict.status,
+                    verdict.reason,
+                    _MESSAGES.get(verdict.status, verdict.reason),
+                    request_id,
+                    sign_out=verdict.session is not None,
+                )
+        return answer.status, self._write(answer, head, request_id, close=close, route=verdict.route)
+
+    def for_status(
+        self, head: RequestHead, status: int, message: str, request_id: str, *, close: bool, route: Route | None
+    ) -> bytes:
+        """
+        The response that says why there is none of an upstream.
+        """
+        reason = writer.REASONS.get(status, b"").decode("ascii")
+        return self._write(
+            self._error(head, status, reason, message, request_id, sign_out=False),
+            head,
+            request_id,
+            close=close,
+            route=route,
+        )
+
+    def own_response_fields(self, route: Route | None) -> Sequence[tuple[str, str]]:
+        """
+        What the configuration sets on the responses of our own pages, unless the page says otherwise.
+        """
+        return self._response_fields(route)
+
+    def bad_request(self, problem: BadRequest, head: RequestHead | None, request_id: str) -> bytes:
+        """
+        The response to what cannot be read; the connection closes after it.
+        """
+        answer = self._error(head, problem.status, problem.reason, problem.reason, request_id, sign_out=False)
+        return self._write(answer, head, request_id, close=True, route=None)
+
+    def _sign_in(self, head: RequestHead, canonical: Canonical, verdict: Verdict) -> Answer:
+        assert verdict.route is not None and verdict.origin is not None
+        # The person's own spelling comes back after the sign-in, byte for byte.
+        target = head.target if head.target.startswith(b"/") else canonical.target
+        location, set_cookie = self._begin_sign_in(
+            verdict.origin + target.decode("ascii"), head.get_all(b"cookie"), verdict.route
+        )
+        return redirect(location, headers=(("Set-Cookie", set_cookie),))
+
+    def _error(
+        self, head: RequestHead | None, status: int, reason: str, message: str, request_id: str, *, sign_out: bool
+    ) -> Answer:
+        fields: list[tuple[str, str]] = []
+        if status == 401:
+            # RFC 9110 section 15.5.2 wants a challenge; user agents show no dialogue for a scheme that they do not know.
+            fields.append(("WWW-Authenticate", "Pomerium"))
+        elif status == 426:
+            fields += [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
+        elif status == 405:
+            fields.append(("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
+        accept = head.get(b"accept") if head is not None else None
+        if prefers_json(accept.decode("latin-1") if accept is not None else None):
+            return json_answer({"error": reason, "request_id": request_id}, status=status, headers=fields)
+        page = html.error_page(
+            status,
+            html.title_of(status),
+            message,
+            request_id=request_id,
+            sign_out_path=paths.SIGN_OUT if sign_out else None,
+            retry=None,
+        )
+        return html_answer(page, status=status, headers=fields)
+
+    def _write(
+        self, answer: Answer, head: RequestHead | None, request_id: str, *, close: bool, route: Route | None
+    ) -> bytes:
+        fields = answer_fields(answer, request_id)
+        given = {name.lower() for name, _ in fields}
+        fields += [(name, value) for name, value in self._response_fields(route) if name.lower() not in given]
+        fields += [("Date", formatdate(usegmt=True)), ("Content-Length", str(len(answer.body)))]
+        if close:
+            fields.append(("Connection", "close"))
+        elif head is not None and head.minor == 0:
+            fields.append(("Connection", "keep-alive"))
+        written = writer.response_head(answer.status, writer.REASONS.get(answer.status, b""), _encoded(fields))
+        return written if head is not None and head.method == b"HEAD" else written + answer.body
+
+
+def _encoded(fields: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]

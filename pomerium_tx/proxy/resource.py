@@ -1,0 +1,27 @@
+"""
+The resource of one route: where a request goes once it has been let through.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pomerium_tx.proxy.forwarding import Forwarding
+from pomerium_tx.proxy.pool import Pool
+from pomerium_tx.routing.route import Route, Upstream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseProxyResource:
+    """
+    One route of a host's tree, reached through the route table and forwarding everything below it.
+
+    It stands beside the tree's own children (`.pomerium` with `sign_out`, `.well-known`), which exist whatever the
+    prefixes of the routes. `twisted.web` would render it only after the whole body has come; so `downstream` hands it the
+    exchange at header time.
+    """
+
+    route: Route
+    upstream: Upstream
+    pool: Pool
+    forwarding: Forwarding

@@ -1,0 +1,34 @@
+"""
+What the data path must know of a Twisted transport beyond its interfaces.
+
+Twisted has no public way to ask whether a transport still holds bytes, and the Close frame of a signed-out WebSocket may
+only be written when it does not. The private names are used here and nowhere else, and a test pins them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+
+
+def holds_unsent_bytes(transport: Any) -> bool:
+    """
+    Whether *transport* has bytes that it has not handed to the kernel; true of a transport that cannot be asked.
+    """
+    if isinstance(transport, TLSMemoryBIOProtocol):
+        aggregated = getattr(getattr(transport, "_aggregator", None), "_buffer", ())
+        if transport._appSendBuffer or aggregated:
+            return True
+        return holds_unsent_bytes(transport.transport)
+    if isinstance(transport, FileDescriptor):
+        return len(transport.dataBuffer) > transport.offset or transport._tempDataLen > 0
+    return bool(getattr(transport, "unsent", True))
+
+
+def can_half_close(transport: Any) -> bool:
+    """
+    Whether our direction of *transport* can be closed alone: TLS has one close for both.
+    """
+    return not isinstance(transport, TLSMemoryBIOProtocol) and hasattr(transport, "loseWriteConnection")

@@ -1,0 +1,157 @@
+"""
+After 101: bytes pass in both directions, and where the WebSocket's frames end is known.
+
+It is known so that a page can be told that its session has ended: a Close frame with code 4401 fits between two frames
+only. Anywhere else the connection is aborted, and the page sees 1006.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from pomerium_tx.proxy.connection import UPSTREAM_FULL, Connection
+from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes
+from pomerium_tx.proxy.upstream import UpstreamConnection
+from pomerium_tx.proxy.websocket import GOING_AWAY, SIGNED_OUT, FrameBoundaries, close_frame
+
+CLOSE_SECONDS = 1.0
+"""
+How long the user agent has to answer our Close frame.
+"""
+
+
+class TunnelEnded(Protocol):
+    """
+    Called once, when no byte passes any more.
+    """
+
+    def __call__(self) -> None: ...
+
+
+class WebSocketTunnel:
+    """
+    A WebSocket passing through.
+    """
+
+    def __init__(
+        self, downstream: Connection, upstream: UpstreamConnection, *, clock: IReactorTime, ended: TunnelEnded
+    ) -> None:
+        self._downstream = downstream
+        self._upstream: UpstreamConnection | None = upstream
+        self._clock = clock
+        self._ended = ended
+        self._to_user_agent = FrameBoundaries()
+        self._to_upstream = FrameBoundaries()
+        self._closing: IDelayedCall | None = None
+        self.bytes_in = 0
+        self.bytes_out = 0
+
+    # -- bytes -------------------------------------------------------------------------------------------------------
+
+    def from_user_agent(self, passed: bytes) -> None:
+        """
+        Bytes from the user agent: passed on, or, after our Close frame, discarded.
+        """
+        self._to_upstream.feed(passed)
+        if self._upstream is not None:
+            self.bytes_in += len(passed)
+            self._upstream.write(passed)
+        elif self._closing is not None and self._to_upstream.close_seen:
+            self._end_downstream()
+
+    def from_upstream(self, passed: bytes) -> None:
+        """
+        Bytes from the upstream.
+        """
+        self._to_user_agent.feed(passed)
+        self.bytes_out += len(passed)
+        self._downstream.write(passed)
+
+    # -- flow --------------------------------------------------------------------------------------------------------
+
+    def downstream_full(self) -> None:
+        """
+        Read no more from the upstream for now.
+        """
+        if self._upstream is not None:
+            self._upstream.pause()
+
+    def downstream_ready(self) -> None:
+        """
+        Read from the upstream again.
+        """
+        if self._upstream is not None:
+            self._upstream.resume()
+
+    def upstream_full(self) -> None:
+        """
+        Read no more from the user agent for now.
+        """
+        self._downstream.pause(UPSTREAM_FULL)
+
+    def upstream_ready(self) -> None:
+        """
+        Read from the user agent again.
+        """
+        self._downstream.resume(UPSTREAM_FULL)
+
+    # -- ends --------------------------------------------------------------------------------------------------------
+
+    def downstream_lost(self) -> None:
+        """
+        The user agent has gone.
+        """
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.close()
+            self._ended()
+
+    def upstream_closed(self) -> None:
+        """
+        The upstream has gone: what it said arrives, then the connection ends.
+        """
+        self._upstream = None
+        self._ended()
+        self._downstream.close()
+
+    def cut(self) -> None:
+        """
+        The session has ended: no further byte of either side passes.
+        """
+        upstream, self._upstream = self._upstream, None
+        if upstream is None:
+            return
+        self._ended()
+        if self._to_upstream.at_boundary and not holds_unsent_bytes(upstream.transport_in_use):
+            upstream.write(close_frame(GOING_AWAY, masked=True))
+            upstream.close()
+        else:
+            upstream.abort()
+        transport = self._downstream.transport_in_use
+        if not self._to_user_agent.at_boundary or holds_unsent_bytes(transport):
+            self._downstream.abort()
+            return
+        # A Close frame of the user agent that passed before does not answer ours.
+        self._to_upstream.close_seen = False
+        self._closing = self._clock.callLater(CLOSE_SECONDS, self._out_of_time)
+        self._downstream.write(close_frame(SIGNED_OUT, b"signed out", masked=False))
+        self._downstream.resume(UPSTREAM_FULL)
+        if can_half_close(transport):
+            transport.unregisterProducer()
+            transport.loseWriteConnection()
+
+    def _out_of_time(self) -> None:
+        self._closing = None
+        self._downstream.abort()
+
+    def _end_downstream(self) -> None:
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
+        # Our side is closed already, or, over TLS, is closed by this.
+        self._downstream.transport_in_use.loseConnection()

@@ -1,0 +1,264 @@
+"""
+One connection to an upstream: sends a request of ours and reads its response, one exchange at a time.
+
+The connection goes back to the pool only when nothing about the exchange leaves a doubt: request completely sent, response
+completely and exactly framed, not a byte beyond it, no upgrade, kept alive by the upstream.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pomerium_tx.http11.heads import BadResponse, ResponseHead
+from pomerium_tx.http11.reader import END, HeadLimits, ResponseReader, Trailing
+from pomerium_tx.proxy.transports import holds_unsent_bytes
+
+if TYPE_CHECKING:
+    from pomerium_tx.proxy.pool import Pool
+
+
+class Requester(Protocol):
+    """
+    What an upstream connection tells the exchange that it works for.
+    """
+
+    def response_began(self, head: ResponseHead) -> None:
+        """
+        A head has come: interim (1xx), 101, or final.
+        """
+
+    def response_content(self, content: bytes) -> None:
+        """
+        The next bytes of the response's content.
+        """
+
+    def response_ended(self) -> None:
+        """
+        The response is complete; called once, the connection is the pool's again or closed.
+        """
+
+    def response_failed(self, reason: str, *, untouched: bool) -> None:
+        """
+        No (complete) response will come.
+
+        :param untouched: Nothing at all came on a connection that had been idle: the request may be sent again.
+        """
+
+    def tunnelled(self, passed: bytes) -> None:
+        """
+        Bytes after 101.
+        """
+
+    def upstream_closed(self) -> None:
+        """
+        The upstream has closed the connection after 101.
+        """
+
+    def pause_request(self) -> None:
+        """
+        The upstream takes no more for now.
+        """
+
+    def resume_request(self) -> None:
+        """
+        The upstream takes more again.
+        """
+
+
+class UpstreamConnection(TwistedProtocol):
+    """
+    A connection to one upstream, in use by one exchange or idle in the pool.
+    """
+
+    def __init__(self, pool: Pool, limits: HeadLimits) -> None:
+        self._pool = pool
+        self._reader = ResponseReader(limits)
+        self.requester: Requester | None = None
+        self._tunnel = False
+        self._request_sent = False
+        self._reused = False
+        self._answered = False
+        self._keep_alive = False
+        self._paused = False
+        self._lost = False
+        self.idle_until = 0.0
+
+    # -- the pool and the exchange call ----------------------------------------------------------------------------
+
+    def begin(self, requester: Requester, method: bytes, *, reused: bool) -> None:
+        """
+        The next response on this connection is *requester*'s.
+        """
+        self.requester = requester
+        self._reused = reused
+        self._request_sent = self._answered = self._keep_alive = False
+        self._reader.expect(method)
+        self._transport.registerProducer(_Flow(self), True)
+
+    def write(self, request: bytes) -> None:
+        """
+        Send the next bytes of the request.
+        """
+        self._transport.write(request)
+
+    def request_sent(self) -> None:
+        """
+        The request is complete.
+        """
+        self._request_sent = True
+
+    def pause(self) -> None:
+        """
+        Read no more of the response for now.
+        """
+        if not self._paused and not self._lost:
+            self._paused = True
+            self._transport.pauseProducing()
+
+    def resume(self) -> None:
+        """
+        Read again.
+        """
+        if self._paused and not self._lost:
+            self._paused = False
+            self._transport.resumeProducing()
+
+    def abort(self) -> None:
+        """
+        Drop everything now, in both directions; the exchange hears nothing more.
+        """
+        self.requester = None
+        self._transport.abortConnection()
+
+    def close(self) -> None:
+        """
+        Close once what was written has been sent; the exchange hears nothing more.
+        """
+        self.requester = None
+        self._transport.unregisterProducer()
+        self._transport.loseConnection()
+
+    @property
+    def transport_in_use(self) -> Any:
+        """
+        The transport, for the tunnel, which must know whether bytes are unsent.
+        """
+        return self._transport
+
+    # -- the transport calls -----------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        self._transport: Any = self.transport
+        set_no_delay = getattr(self._transport, "setTcpNoDelay", None)
+        if set_no_delay is not None:
+            set_no_delay(True)
+
+    def dataReceived(self, data: bytes) -> None:
+        requester = self.requester
+        if requester is None:
+            # An idle upstream has nothing to say: what it says would answer the next request.
+            self._transport.abortConnection()
+        elif self._tunnel:
+            requester.tunnelled(data)
+        else:
+            self._answered = True
+            self._deliver(requester, self._reader.feed(data))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
+        self._pool.lost(self)
+        requester = self.requester
+        if requester is None:
+            return
+        if self._tunnel:
+            self.requester = None
+            requester.upstream_closed()
+        elif not self._answered:
+            self.requester = None
+            requester.response_failed("closed the connection without an answer", untouched=self._reused)
+        elif reason.check(ConnectionDone) is None:
+            self._fail(requester, "broke off the connection in the middle of its answer")
+        else:
+            self._deliver(requester, self._reader.eof())
+            if self.requester is requester:
+                self._fail(requester, "closed the connection in the middle of its answer")
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _deliver(self, requester: Requester, events: list[Any]) -> None:
+        for event in events:
+            if self.requester is not requester:
+                return
+            if type(event) is bytes:
+                requester.response_content(event)
+            elif type(event) is ResponseHead:
+                if event.status == 101:
+                    self._tunnel = True
+                elif event.status >= 200:
+                    self._keep_alive = event.keep_alive and not event.close_delimited
+                requester.response_began(event)
+            elif event is END:
+                self._finish(requester)
+                return
+            elif type(event) is Trailing:
+                requester.tunnelled(event.content)
+            elif isinstance(event, BadResponse):
+                self._fail(requester, event.reason)
+                return
+
+    def _finish(self, requester: Requester) -> None:
+        self.requester = None
+        if not self._lost:
+            self._transport.unregisterProducer()
+            if self._is_clean():
+                self.resume()
+                self._pool.release(self)
+            else:
+                self._transport.abortConnection()
+        requester.response_ended()
+
+    def _is_clean(self) -> bool:
+        return (
+            self._keep_alive
+            and self._request_sent
+            and not self._reader.surplus
+            and not holds_unsent_bytes(self._transport)
+        )
+
+    def _fail(self, requester: Requester, reason: str) -> None:
+        self.requester = None
+        if not self._lost:
+            self._transport.abortConnection()
+        requester.response_failed(reason, untouched=False)
+
+
+@implementer(IPushProducer)
+class _Flow:
+    """
+    Lets the transport's full buffer hold back the request.
+    """
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: UpstreamConnection) -> None:
+        self._connection = connection
+
+    def pauseProducing(self) -> None:
+        if self._connection.requester is not None:
+            self._connection.requester.pause_request()
+
+    def resumeProducing(self) -> None:
+        if self._connection.requester is not None:
+            self._connection.requester.resume_request()
+
+    def stopProducing(self) -> None:
+        """
+        The connection is lost: `connectionLost` says so.
+        """

@@ -1,0 +1,3 @@
+"""
+Which route a request is for, and under which external origin it was asked for.
+"""

@@ -1,0 +1,239 @@
+"""
+A route: from where, to where, for whom, and how.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, Protocol
+
+from pomerium_tx.config.model import RouteSection, RuntimeFlags
+from pomerium_tx.config.values import DEFAULT_PORTS, Origin, origin, split_url
+from pomerium_tx.policy.criteria import from_legacy
+from pomerium_tx.policy.decision import Policy
+
+IDLE_TIMEOUT: Final = 300.0
+"""
+Pomerium's, where neither the route nor its WebSockets say otherwise.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """
+    One address of an application.
+    """
+
+    scheme: str
+    host: str
+    """
+    A name or address, an IPv6 address without brackets.
+    """
+    port: int
+    path: bytes = b""
+    """
+    What ``to`` has behind the host, nothing or beginning with a slash.
+    """
+
+    @property
+    def authority(self) -> bytes:
+        """
+        ``host[:port]``, as a ``Host`` field has it.
+        """
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}").encode("ascii")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamTls:
+    """
+    How an application's certificate is verified, and which one it is shown.
+    """
+
+    skip_verify: bool = False
+    server_name: str | None = None
+    """
+    Asked for and verified instead of the upstream's host.
+    """
+    ca_pem: bytes | None = None
+    """
+    The only authorities believed, instead of the system's.
+    """
+    client_certificate: tuple[bytes, bytes] | None = field(default=None, repr=False)
+    """
+    Certificate and key, PEM.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """
+    One entry of ``routes``, with the defaults that hold for it.
+    """
+
+    id: str
+    """
+    Made of what is matched and of nothing else, so that it survives reordering and every other setting.
+    """
+    name: str = ""
+    from_scheme: str
+    from_host: str
+    """
+    As in a canonical request; ``*`` stands for any characters.
+    """
+    from_port: int | None = None
+    """
+    None for any port.
+    """
+    prefix: bytes | None = None
+    """
+    What the path begins with, by bytes: ``/admin`` is for ``/administrator`` too. None if there is *path*.
+    """
+    path: bytes | None = None
+    upstreams: tuple[Upstream, ...]
+    policy: Policy = field(compare=False, repr=False)
+    preserve_host_header: bool = False
+    host_rewrite: str | None = None
+    allow_websockets: bool = False
+    allow_websocket_origins: frozenset[str] = frozenset()
+    """
+    Other origins whose pages may use a person's session for a WebSocket.
+    """
+    timeout: float | None = None
+    """
+    Seconds for a whole exchange, or None for no limit.
+    """
+    idle_timeout: float | None = None
+    """
+    Seconds without a byte, or None for no limit.
+    """
+    pass_identity_headers: bool = False
+    jwt_issuer_format: str = "hostOnly"
+    tls: UpstreamTls = field(default_factory=UpstreamTls)
+    set_request_headers: tuple[tuple[str, str], ...] = ()
+    remove_request_headers: tuple[str, ...] = ()
+    set_response_headers: tuple[tuple[str, str], ...] = ()
+
+    def origin(self, port: int | None = None, host: str | None = None) -> str:
+        """
+        The external origin, for a request whose host names *port*.
+
+        :param host: The host asked, which a route with ``*`` does not know.
+        """
+        own = self.from_port
+        return str(Origin(scheme=self.from_scheme, host=host or self.from_host, port=port if own is None else own))
+
+
+class Defaults(Protocol):
+    """
+    What holds for a route that says nothing: the part of the configuration that is read here.
+    """
+
+    @property
+    def default_upstream_timeout(self) -> timedelta:
+        """
+        For a whole exchange; zero for no limit.
+        """
+
+    @property
+    def pass_identity_headers(self) -> bool:
+        """
+        Whether applications are told who asks.
+        """
+
+    @property
+    def jwt_issuer_format(self) -> str:
+        """
+        ``hostOnly`` or ``uri``.
+        """
+
+    @property
+    def runtime_flags(self) -> RuntimeFlags:
+        """
+        Of which ``match_any_incoming_port`` is read.
+        """
+
+    def response_headers(self, route: RouteSection | None) -> tuple[tuple[str, str], ...]:
+        """
+        What is set on every response of a route.
+        """
+
+
+def build(section: RouteSection, defaults: Defaults) -> Route:
+    """
+    The route that one of ``routes`` describes.
+    """
+    external = origin(section.from_)
+    any_port = external.port is None and defaults.runtime_flags.match_any_incoming_port
+    # Of several, Pomerium looks at the path first.
+    prefix = None if section.path is not None else (section.prefix or "/")
+    pass_identity_headers = section.pass_identity_headers
+    return Route(
+        id=route_id(section.from_, prefix, section.path),
+        name=section.name,
+        from_scheme=external.scheme,
+        from_host=external.host,
+        from_port=None if any_port else external.effective_port,
+        prefix=None if prefix is None else prefix.encode("ascii"),
+        path=None if section.path is None else section.path.encode("ascii"),
+        upstreams=tuple(map(_upstream, section.to)),
+        policy=from_legacy(
+            public=section.allow_public_unauthenticated_access,
+            any_authenticated=section.allow_any_authenticated_user,
+            users=section.allowed_users,
+            domains=section.allowed_domains,
+        ),
+        preserve_host_header=section.preserve_host_header,
+        host_rewrite=section.host_rewrite,
+        allow_websockets=section.allow_websockets,
+        allow_websocket_origins=frozenset(section.allow_websocket_origins),
+        timeout=_limit(section.timeout, section.allow_websockets, defaults.default_upstream_timeout.total_seconds()),
+        idle_timeout=_limit(section.idle_timeout, section.allow_websockets, IDLE_TIMEOUT),
+        pass_identity_headers=(
+            defaults.pass_identity_headers if pass_identity_headers is None else pass_identity_headers
+        ),
+        jwt_issuer_format=section.jwt_issuer_format or defaults.jwt_issuer_format,
+        tls=_tls(section),
+        set_request_headers=tuple(section.set_request_headers.items()),
+        remove_request_headers=section.remove_request_headers,
+        set_response_headers=defaults.response_headers(section),
+    )
+
+
+def route_id(from_: str, prefix: str | None, path: str | None) -> str:
+    """
+    The id of the route that matches these.
+    """
+    return hashlib.sha256(json.dumps([from_, prefix, path]).encode("ascii")).hexdigest()[:16]
+
+
+def _upstream(to: str) -> Upstream:
+    split = split_url(to)
+    return Upstream(
+        scheme=split.scheme,
+        host=split.hostname or "",
+        port=split.port or DEFAULT_PORTS[split.scheme],
+        path=split.path.encode("ascii"),
+    )
+
+
+def _limit(written: timedelta | None, allow_websockets: bool, default: float) -> float | None:
+    """
+    A time limit in seconds. Zero means none, and so does saying nothing where WebSockets may stay open.
+    """
+    if written is not None:
+        return written.total_seconds() or None
+    return None if allow_websockets else default or None
+
+
+def _tls(section: RouteSection) -> UpstreamTls:
+    shown = section.client_certificate
+    return UpstreamTls(
+        skip_verify=section.tls_skip_verify,
+        server_name=section.upstream_server_name,
+        ca_pem=section.tls_custom_ca,
+        client_certificate=None if shown is None else (shown[0], shown[1].get_secret_value()),
+    )

@@ -1,0 +1,176 @@
+"""
+The route table: which route a request is for.
+
+An exact host beats one with ``*``. Of the routes of a host, the first one configured whose port and path match is
+the one. A look-up costs the same however many routes there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from pomerium_tx.config.values import DEFAULT_PORTS, origin_of, split_url
+from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.routing.route import Route
+
+WILDCARD_HOSTS_KEPT: Final = 1024
+
+
+class OriginRoutes:
+    """
+    The routes of one host at one port, in their order.
+    """
+
+    __slots__ = ("_bare", "_default_port", "_lengths", "_paths", "_prefixes", "_routes")
+
+    def __init__(self, host: str, routes: Sequence[Route]) -> None:
+        """
+        :param routes: At least one.
+        """
+        scheme = routes[0].from_scheme
+        self._bare = f"{scheme}://{host}"
+        self._default_port = DEFAULT_PORTS[scheme]
+        self._routes = tuple(routes)
+        self._paths: dict[bytes, int] = {}
+        self._prefixes: dict[bytes, int] = {}
+        for index, route in enumerate(routes):
+            if route.path is not None:
+                self._paths.setdefault(route.path, index)
+            else:
+                self._prefixes.setdefault(route.prefix or b"/", index)
+        self._lengths = tuple(sorted(set(map(len, self._prefixes))))
+
+    def origin(self, port: int | None) -> str:
+        """
+        The external origin.
+
+        :param port: The port that the request's host names.
+        """
+        if port is None or port == self._default_port:
+            return self._bare
+        return f"{self._bare}:{port}"
+
+    def find(self, path: bytes) -> Route | None:
+        """
+        The first route that *path*, in canonical form and without query, belongs to.
+        """
+        missing = len(self._routes)
+        first = self._paths.get(path, missing)
+        prefixes = self._prefixes
+        available = len(path)
+        for length in self._lengths:
+            if length > available:
+                break
+            index = prefixes.get(path[:length], missing)
+            if index < first:
+                first = index
+        return self._routes[first] if first < missing else None
+
+
+class _HostRoutes:
+    """
+    The routes of one host, by port.
+    """
+
+    __slots__ = ("_by_port", "_elsewhere", "_without_port")
+
+    def __init__(self, host: str, routes: Sequence[Route]) -> None:
+        named = {route.from_port for route in routes if route.from_port is not None}
+        self._by_port = {
+            port: _origin_routes(host, [r for r in routes if r.from_port in (None, port)]) for port in named
+        }
+        self._elsewhere = _origin_routes(host, [route for route in routes if route.from_port is None])
+        self._without_port = _origin_routes(
+            host, [route for route in routes if route.from_port in (None, DEFAULT_PORTS[route.from_scheme])]
+        )
+
+    def at(self, port: int | None) -> OriginRoutes | None:
+        if port is None:
+            return self._without_port
+        return self._by_port.get(port, self._elsewhere)
+
+
+def _origin_routes(host: str, routes: Sequence[Route]) -> OriginRoutes | None:
+    return OriginRoutes(host, routes) if routes else None
+
+
+class RouteTable:
+    """
+    All routes.
+    """
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes: Final = tuple(routes)
+        by_host: dict[str, list[Route]] = {}
+        for route in self.routes:
+            by_host.setdefault(route.from_host, []).append(route)
+        self._hosts = {host: _HostRoutes(host, of_host) for host, of_host in by_host.items() if "*" not in host}
+        self._patterns = [
+            (re.compile(re.escape(route.from_host).replace(r"\*", ".*")), route)
+            for route in self.routes
+            if "*" in route.from_host
+        ]
+        self._wildcard_hosts: dict[str, _HostRoutes | None] = {}
+        self.origins: Final = frozenset(route.origin() for route in self.routes if "*" not in route.from_host)
+        """
+        The external origins that can be listed; ``serves_origin`` knows them all.
+        """
+
+    def at(self, host: str, port: int | None) -> OriginRoutes | None:
+        """
+        The routes of a host in canonical form, or None for a host that no route names.
+        """
+        exact = self._hosts.get(host)
+        if exact is not None:
+            found = exact.at(port)
+            if found is not None:
+                return found
+        if not self._patterns:
+            return None
+        wildcard = self._by_pattern(host)
+        return None if wildcard is None else wildcard.at(port)
+
+    def find(self, canonical: Canonical) -> Route | None:
+        """
+        The route that a request is for.
+        """
+        routes = self.at(canonical.host, canonical.port)
+        return None if routes is None else routes.find(canonical.path)
+
+    def serves(self, host: str, port: int | None) -> bool:
+        """
+        Whether some route names this host.
+        """
+        return self.at(host, port) is not None
+
+    def origin(self, host: str, port: int | None) -> str | None:
+        """
+        The external origin of a host, or None if no route names it.
+        """
+        routes = self.at(host, port)
+        return None if routes is None else routes.origin(port)
+
+    def serves_origin(self, url: str) -> bool:
+        """
+        Whether the origin of *url* is that of a route, those of wildcard hosts and of any incoming port included.
+        """
+        try:
+            wanted = origin_of(split_url(url))
+        except ValueError:
+            return False
+        return self.origin(wanted.host, wanted.port) == str(wanted)
+
+    def _by_pattern(self, host: str) -> _HostRoutes | None:
+        try:
+            return self._wildcard_hosts[host]
+        except KeyError:
+            pass
+        matching = [route for pattern, route in self._patterns if pattern.fullmatch(host)]
+        routes = _HostRoutes(host, matching) if matching else None
+        # The client chooses the names: the oldest gives way, so that they never fill the memory.
+        if len(self._wildcard_hosts) >= WILDCARD_HOSTS_KEPT:
+            del self._wildcard_hosts[next(iter(self._wildcard_hosts))]
+        self._wildcard_hosts[host] = routes
+        return routes

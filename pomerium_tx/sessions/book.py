@@ -1,0 +1,85 @@
+"""
+Things that are remembered for a time, and never more than so many of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
+from itertools import count
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Book(Generic[K, V]):
+    """
+    A dictionary whose entries have an end, and which drops the soonest to end when it is full.
+    """
+
+    def __init__(self, limit: int, dropped: Callable[[V], None] | None = None) -> None:
+        """
+        Begin empty.
+
+        :param dropped: Told each value that is forgotten, not those that are replaced.
+        """
+        self._limit = limit
+        self._dropped = dropped
+        self._entries: dict[K, tuple[float, V]] = {}
+        self._ends: list[tuple[float, int, K]] = []
+        self._order = count()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[tuple[K, V]]:
+        for key, (_, value) in self._entries.items():
+            yield key, value
+
+    @property
+    def is_full(self) -> bool:
+        """
+        Whether one more entry would drop another.
+        """
+        return len(self._entries) >= self._limit
+
+    def get(self, key: K) -> V | None:
+        """
+        What is remembered under *key*.
+        """
+        entry = self._entries.get(key)
+        return None if entry is None else entry[1]
+
+    def put(self, key: K, value: V, expires: float) -> None:
+        """
+        Remember *value* until *expires*, or until so many others are remembered for longer.
+        """
+        known = self._entries.get(key)
+        self._entries[key] = (expires, value)
+        if known is None or known[0] != expires:
+            heappush(self._ends, (expires, next(self._order), key))
+        while len(self._entries) > self._limit:
+            self._drop_first()
+
+    def replace(self, key: K, value: V) -> None:
+        """
+        Change what is remembered under *key*, for as long as before.
+        """
+        self._entries[key] = (self._entries[key][0], value)
+
+    def forget(self, time: float) -> None:
+        """
+        Drop what ended at *time* or before.
+        """
+        while self._ends and self._ends[0][0] <= time:
+            self._drop_first()
+
+    def _drop_first(self) -> None:
+        expires, _, key = heappop(self._ends)
+        entry = self._entries.get(key)
+        # An entry whose end was moved has a second place in the heap; the first one is void.
+        if entry is not None and entry[0] == expires:
+            del self._entries[key]
+            if self._dropped is not None:
+                self._dropped(entry[1])

@@ -1,0 +1,370 @@
+"""
+What the log of changes comes to.
+
+Nothing here looks at a clock or knows who asks: the same changes in the same order give the same ledger in every
+process. Time is what the changes say it is. Memory of things that have had their time is dropped a minute late by that
+time, and every decision compares the times in the two changes it is about, so that clocks which differ by less than
+the minute do not make two processes decide differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from pomerium_tx.sessions.book import Book
+from pomerium_tx.sessions.index import Index
+from pomerium_tx.sessions.receipt import Receipt
+from pomerium_tx.sessions.session import RouteUse, Session
+from pomerium_tx.sessions.store import (
+    Cause,
+    Change,
+    CutReported,
+    Departure,
+    OpLogout,
+    OpLogoutChanged,
+    OwedRevocation,
+    RevocationDone,
+    RevocationOwed,
+    RevocationsReleased,
+    RouteUsed,
+    SessionBegun,
+    SessionRefreshed,
+    SessionsEnded,
+    Tombstone,
+    UsedOnce,
+    time_of,
+)
+
+SLACK = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """
+    How many things of each kind are remembered at most.
+    """
+
+    receipts: int = 200_000
+    departures: int = 50_000
+    tombstones: int = 100_000
+    outside_tombstones: int = 10_000
+    """
+    Those that anybody on the network can have set, since no proof is asked for in the front channel.
+    """
+    once: int = 200_000
+    jtis: int = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """
+    A session can be found now.
+    """
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshed:
+    """
+    A session has new tokens.
+    """
+
+    session: Session
+    requested: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """
+    Sessions cannot be found any more.
+    """
+
+    receipt: Receipt
+    sessions: tuple[Session, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOutAtProvider:
+    """
+    A session was to become part of an OP's session that had been signed out meanwhile: it has to end.
+    """
+
+    session_id: str
+
+
+Effect = Begun | Refreshed | Ended | SignedOutAtProvider | None
+
+
+class Ledger:
+    """
+    The fold over the log.
+    """
+
+    def __init__(self, limits: Limits, sessions: dict[str, Session]) -> None:
+        """
+        Know of nothing.
+
+        :param sessions: Empty; becomes those that live, and is changed by nobody else.
+        """
+        self.sessions = sessions
+        self.by_sid = Index()
+        self.by_sub = Index()
+        self.by_browser = Index()
+        self.owed: dict[str, OwedRevocation] = {}
+        self._owed_by_receipt: dict[str, set[str]] = {}
+        self._ended: dict[str, str] = {}
+        self._receipts = Book[str, Receipt](limits.receipts, self._receipt_dropped)
+        self._departures = Book[str, Departure](limits.departures, self._departure_dropped)
+        self._references: dict[str, str] = {}
+        self._tombstones = Book[tuple[str, str, str], Tombstone](limits.tombstones)
+        self._outside_tombstones = Book[tuple[str, str, str], Tombstone](limits.outside_tombstones)
+        self._once = Book[str, tuple[int, float]](limits.once)
+        self._jtis = Book[tuple[str, str], float](limits.jtis)
+        self._books = (
+            self._receipts,
+            self._departures,
+            self._tombstones,
+            self._outside_tombstones,
+            self._once,
+            self._jtis,
+        )
+        self._time = 0.0
+        self._folds: Mapping[type, Callable[..., Effect]] = {
+            SessionBegun: self._begun,
+            SessionRefreshed: self._refreshed,
+            RouteUsed: self._route_used,
+            SessionsEnded: self._sessions_ended,
+            CutReported: self._cut_reported,
+            OpLogoutChanged: self._op_logout_changed,
+            RevocationsReleased: self._revocations_released,
+            RevocationOwed: self._revocation_owed,
+            RevocationDone: self._revocation_done,
+        }
+
+    def apply(self, position: int, change: Change) -> Effect:
+        """
+        Take the next change into account.
+        """
+        self._time = max(self._time, time_of(change))
+        for book in self._books:
+            book.forget(self._time - SLACK)
+        if isinstance(change, UsedOnce):
+            return self._used_once(position, change)
+        return self._folds[type(change)](change)
+
+    def ended(self, session_id: str) -> Receipt | None:
+        """
+        The receipt of the end of a session.
+        """
+        receipt_id = self._ended.get(session_id)
+        return None if receipt_id is None else self._receipts.get(receipt_id)
+
+    def receipt(self, receipt_id: str) -> Receipt | None:
+        """
+        The receipt of that id.
+        """
+        return self._receipts.get(receipt_id)
+
+    def departure(self, reference: str) -> Departure | None:
+        """
+        The departure of that reference, in time or not.
+        """
+        return self._departures.get(reference)
+
+    def departure_by_state(self, state: str) -> Departure | None:
+        """
+        The departure with that ``state``, in time or not.
+        """
+        reference = self._references.get(state)
+        return None if reference is None else self._departures.get(reference)
+
+    def winner_of(self, key: str) -> int | None:
+        """
+        The position of the change that used a value.
+        """
+        used = self._once.get(key)
+        return None if used is None else used[0]
+
+    def has_seen(self, iss: str, jti: str) -> bool:
+        """
+        Whether a Logout Token was acted on.
+        """
+        return self._jtis.get((iss, jti)) is not None
+
+    def _begun(self, change: SessionBegun) -> Effect:
+        session = change.session
+        names = [("browser", "", session.browser), ("sub", session.iss, session.sub)]
+        names += [("sid", session.iss, sid) for sid in session.sids]
+        if session.id in self.sessions or session.id in self._ended:
+            return None
+        if any(self._is_signed_out(name, since=change.state_issued, at=session.began) for name in names):
+            return None
+        self.sessions[session.id] = session
+        self.by_browser.add("", session.browser, session.id)
+        self.by_sub.add(session.iss, session.sub, session.id)
+        for sid in session.sids:
+            self.by_sid.add(session.iss, sid, session.id)
+        return Begun(session=session)
+
+    def _is_signed_out(self, name: tuple[str, str, str], *, since: float, at: float) -> bool:
+        found = (self._tombstones.get(name), self._outside_tombstones.get(name))
+        return any(tombstone is not None and tombstone.at > since and tombstone.expires > at for tombstone in found)
+
+    def _refreshed(self, change: SessionRefreshed) -> Effect:
+        session = self.sessions.get(change.session_id)
+        if session is None:
+            return None
+        sids = session.sids
+        if change.sid is not None and change.sid not in sids:
+            # The OP may have ended the session that this one becomes part of before anybody here knew that it would.
+            if self._is_signed_out(("sid", session.iss, change.sid), since=change.requested, at=change.requested):
+                return SignedOutAtProvider(session_id=session.id)
+            sids = (*sids, change.sid)
+            self.by_sid.add(session.iss, change.sid, session.id)
+        session = replace(
+            session, tokens=change.tokens, claims=change.claims, email=change.email, name=change.name, sids=sids
+        )
+        self.sessions[session.id] = session
+        return Refreshed(session=session, requested=change.requested)
+
+    def _route_used(self, change: RouteUsed) -> Effect:
+        session = self.sessions.get(change.session_id)
+        if session is not None and change.route_id not in session.uses:
+            use = RouteUse(origin=change.origin, first_used=change.at)
+            uses = MappingProxyType({**session.uses, change.route_id: use})
+            self.sessions[session.id] = replace(session, uses=uses)
+        return None
+
+    def _sessions_ended(self, change: SessionsEnded) -> Effect:
+        # That no end before this one names them is asked, not that they live: a log which no longer holds how ended
+        # sessions began still says truly which end ended them.
+        ids = tuple(name for name in dict.fromkeys(change.session_ids) if name not in self._ended)
+        sessions = tuple(self.sessions.pop(name) for name in ids if name in self.sessions)
+        for session in sessions:
+            self.by_browser.discard("", session.browser, session.id)
+            self.by_sub.discard(session.iss, session.sub, session.id)
+            for sid in session.sids:
+                self.by_sid.discard(session.iss, sid, session.id)
+        owed = self._settled(change, ids, sessions)
+        for revocation in owed:
+            self._owe(revocation)
+        origins = frozenset[str]().union(*(session.origins for session in sessions))
+        receipt = Receipt(
+            id=change.receipt_id,
+            time=change.at,
+            cause=change.cause,
+            session_ids=ids,
+            tokens_to_revoke=sum(len(revocation.tokens) for revocation in owed),
+            op_logout=change.op_logout,
+            routes=tuple(sorted(origins.union(change.routes if ids else ()))),
+        )
+        if ids or change.departure is not None:
+            self._receipts.put(receipt.id, receipt, change.remember_until)
+            self._ended.update(dict.fromkeys(ids, receipt.id))
+        if change.departure is not None:
+            self._departures.put(change.departure.reference, change.departure, change.departure.expires)
+            self._references[change.departure.state] = change.departure.reference
+        outside = change.cause is Cause.FRONT_CHANNEL and not change.session_ids
+        for tombstone in change.tombstones:
+            self._bury(self._outside_tombstones if outside else self._tombstones, tombstone)
+        if change.jti is not None:
+            self._jtis.put((change.jti.iss, change.jti.jti), change.jti.expires, change.jti.expires)
+        return Ended(receipt=receipt, sessions=sessions)
+
+    def _bury(self, book: Book[tuple[str, str, str], Tombstone], tombstone: Tombstone) -> None:
+        known = book.get(tombstone.key)
+        if known is not None:
+            tombstone = replace(
+                tombstone, at=max(known.at, tombstone.at), expires=max(known.expires, tombstone.expires)
+            )
+        book.put(tombstone.key, tombstone, tombstone.expires)
+
+    def _settled(
+        self, change: SessionsEnded, ids: tuple[str, ...], sessions: tuple[Session, ...]
+    ) -> tuple[OwedRevocation, ...]:
+        """
+        What an end owes the OPs, now that it is known which sessions it ended and with which tokens.
+
+        Whoever asked for the end knew the tokens as they were; a refresh may have come before it in the log.
+        """
+        if not change.owed:
+            return ()
+        owed = change.owed
+        if len(ids) < len(set(change.session_ids)):
+            known = {token for revocation in self.owed.values() for _, token in revocation.tokens}
+            owed = tuple(one for one in owed if not known.issuperset(token for _, token in one.tokens))
+        named = {token for one in change.owed for _, token in one.tokens}
+        not_before = {one.idp_id: one.not_before for one in change.owed}
+        for number, session in enumerate(sessions):
+            if session.idp_id not in not_before:
+                continue
+            newer = tuple(pair for pair in session.tokens.revocable() if pair[1] not in named)
+            if newer:
+                more = OwedRevocation(
+                    id=f"{change.receipt_id}.{number}",
+                    receipt_id=change.receipt_id,
+                    idp_id=session.idp_id,
+                    tokens=newer,
+                    not_before=not_before[session.idp_id],
+                )
+                owed = (*owed, more)
+        return owed
+
+    def _owe(self, revocation: OwedRevocation) -> None:
+        self.owed[revocation.id] = revocation
+        if revocation.receipt_id is not None:
+            self._owed_by_receipt.setdefault(revocation.receipt_id, set()).add(revocation.id)
+
+    def _cut_reported(self, change: CutReported) -> Effect:
+        receipt = self._receipts.get(change.receipt_id)
+        if receipt is not None:
+            self._receipts.replace(receipt.id, receipt.with_cuts(change.exchanges_cut, change.in_doubt))
+        return None
+
+    def _op_logout_changed(self, change: OpLogoutChanged) -> Effect:
+        receipt = self._receipts.get(change.receipt_id)
+        # A late doubt does not undo a certainty.
+        if receipt is not None and _certainty(change.op_logout) >= _certainty(receipt.op_logout):
+            self._receipts.replace(receipt.id, replace(receipt, op_logout=change.op_logout))
+        return None
+
+    def _revocations_released(self, change: RevocationsReleased) -> Effect:
+        for name in self._owed_by_receipt.get(change.receipt_id, ()):
+            self.owed[name] = replace(self.owed[name], not_before=0.0)
+        return None
+
+    def _revocation_owed(self, change: RevocationOwed) -> Effect:
+        self._owe(change.owed)
+        return None
+
+    def _revocation_done(self, change: RevocationDone) -> Effect:
+        revocation = self.owed.pop(change.id, None)
+        if revocation is not None and revocation.receipt_id is not None:
+            others = self._owed_by_receipt[revocation.receipt_id]
+            others.discard(revocation.id)
+            if not others:
+                del self._owed_by_receipt[revocation.receipt_id]
+        return None
+
+    def _used_once(self, position: int, change: UsedOnce) -> Effect:
+        used = self._once.get(change.key)
+        if used is not None and used[1] > change.at:
+            return None
+        # Forgetting another value early would let it be used twice: when full, nobody wins.
+        if used is not None or not self._once.is_full:
+            self._once.put(change.key, (position, change.expires), change.expires)
+        return None
+
+    def _receipt_dropped(self, receipt: Receipt) -> None:
+        for name in receipt.session_ids:
+            self._ended.pop(name, None)
+
+    def _departure_dropped(self, departure: Departure) -> None:
+        self._references.pop(departure.state, None)
+
+
+def _certainty(op_logout: OpLogout) -> int:
+    return {OpLogout.CONFIRMED: 2, OpLogout.RETURNED: 1}.get(op_logout, 0)

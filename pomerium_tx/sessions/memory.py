@@ -1,0 +1,114 @@
+"""
+A log that lives as long as the process.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from pomerium_tx.sessions.ledger import Limits
+from pomerium_tx.sessions.retention import Retention
+from pomerium_tx.sessions.store import Change, Conflict, StoreUnavailable
+
+log = Logger()
+
+
+@dataclass(slots=True, eq=False)
+class _Follower:
+    apply: Callable[[int, Change], None]
+    position: int
+    follows: bool = True
+
+
+class MemoryStore:
+    """
+    A `SessionStore` without a disk.
+
+    An append from inside an ``apply`` waits its turn: every follower sees the changes in the order of their positions,
+    and all of them are delivered before the outermost append returns.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        """
+        Begin with an empty log.
+        """
+        self._retention = Retention(limits or Limits())
+        self._log: dict[int, Change] = {}
+        self._position = 0
+        self._dropped_up_to = 0
+        self._followers: list[_Follower] = []
+        self._undelivered: deque[tuple[int, Change, Deferred[None] | None]] = deque()
+        self._delivering = False
+
+    def __len__(self) -> int:
+        return len(self._log)
+
+    async def append(self, change: Change, expected_version: int | None = None) -> int:
+        """
+        Add *change* to the log and deliver it.
+        """
+        if expected_version is not None and expected_version != self._position:
+            raise Conflict(f"the log is at {self._position}, not at {expected_version}")
+        self._position += 1
+        position = self._position
+        self._log[position] = change
+        for dropped in self._retention.add(position, change):
+            del self._log[dropped]
+            self._dropped_up_to = max(self._dropped_up_to, dropped)
+        if self._delivering:
+            delivered: Deferred[None] = Deferred()
+            self._undelivered.append((position, change, delivered))
+            await delivered
+        else:
+            self._undelivered.append((position, change, None))
+            self._deliver()
+        return position
+
+    async def follow(self, from_position: int, apply: Callable[[int, Change], None]) -> Callable[[], None]:
+        """
+        Deliver what is kept after *from_position*, and then all that comes.
+
+        :raises StoreUnavailable: If changes after *from_position* were dropped, and it is not the beginning.
+        """
+        if 0 < from_position < self._dropped_up_to:
+            raise StoreUnavailable("the log does not reach back so far")
+        follower = _Follower(apply, self._position)
+        # What is on its way to the others is in the log already, and is not delivered again.
+        for position, change in list(self._log.items()):
+            if position > from_position:
+                apply(position, change)
+        self._followers.append(follower)
+
+        def unfollow() -> None:
+            follower.follows = False
+            if follower in self._followers:
+                self._followers.remove(follower)
+
+        return unfollow
+
+    def _deliver(self) -> None:
+        self._delivering = True
+        try:
+            while self._undelivered:
+                position, change, delivered = self._undelivered.popleft()
+                for follower in list(self._followers):
+                    self._deliver_to(follower, position, change)
+                if delivered is not None:
+                    delivered.callback(None)
+        finally:
+            self._delivering = False
+
+    def _deliver_to(self, follower: _Follower, position: int, change: Change) -> None:
+        if not follower.follows or position <= follower.position:
+            return
+        follower.position = position
+        try:
+            follower.apply(position, change)
+        except Exception:
+            # One that cannot read a change must not keep a sign-out from the others.
+            log.failure("A follower could not apply the change at {position}", position=position)

@@ -1,0 +1,140 @@
+"""
+What one end came to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Protocol
+
+from pomerium_tx.sessions.store import Cause, OpLogout
+
+EXCHANGE_KINDS = ("websocket", "tunnel", "sse", "upload", "download")
+NOTHING_CUT: Mapping[str, int] = MappingProxyType(dict.fromkeys(EXCHANGE_KINDS, 0))
+NOTHING_IN_DOUBT: Mapping[str, int] = MappingProxyType({})
+
+
+class OpenExchange(Protocol):
+    """
+    A request and its response, or a tunnel, while it lasts.
+    """
+
+    @property
+    def kind(self) -> str:
+        """
+        One of `EXCHANGE_KINDS`.
+        """
+
+    @property
+    def route_id(self) -> str:
+        """
+        The route it is on.
+        """
+
+    @property
+    def method(self) -> str:
+        """
+        The request's method.
+        """
+
+    @property
+    def started(self) -> float:
+        """
+        When its head was decided.
+        """
+
+    @property
+    def bytes_in(self) -> int:
+        """
+        Content from the user agent so far.
+        """
+
+    @property
+    def bytes_out(self) -> int:
+        """
+        Content to the user agent so far.
+        """
+
+    @property
+    def in_doubt(self) -> bool:
+        """
+        Whether the application may have acted on it without the user agent learning the answer, if it is cut now.
+        """
+
+    def cut(self, cause: Cause) -> None:
+        """
+        Let nothing more pass in either direction.
+
+        Never waits and never raises.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """
+    What one end came to; grows truer as facts arrive.
+    """
+
+    id: str
+    time: float
+    cause: Cause
+    session_ids: tuple[str, ...] = field(repr=False, default=())
+    exchanges_cut: Mapping[str, int] = NOTHING_CUT
+    """
+    By kind; every kind is there.
+    """
+    in_doubt: Mapping[str, int] = NOTHING_IN_DOUBT
+    """
+    By method and route id, separated by a space.
+    """
+    tokens_to_revoke: int = 0
+    op_logout: OpLogout = OpLogout.NOT_NEEDED
+    replicas: str = "1/1"
+    routes: tuple[str, ...] = ()
+    """
+    The external origins the sessions were used on.
+    """
+
+    @property
+    def sessions_ended(self) -> int:
+        """
+        How many sessions this end, and no other, ended.
+        """
+        return len(self.session_ids)
+
+    def with_cuts(self, exchanges_cut: Mapping[str, int], in_doubt: Mapping[str, int]) -> Receipt:
+        """
+        The same, with more exchanges counted.
+        """
+        return replace(
+            self, exchanges_cut=_sum(self.exchanges_cut, exchanges_cut), in_doubt=_sum(self.in_doubt, in_doubt)
+        )
+
+    def as_json(self, *, with_routes: bool) -> dict[str, object]:
+        """
+        What may be shown and logged.
+
+        :param with_routes: Whether the reader may learn where else the person goes.
+        """
+        time = datetime.fromtimestamp(self.time, UTC).isoformat(timespec="milliseconds")
+        shown: dict[str, object] = {
+            "id": self.id,
+            "time": time.replace("+00:00", "Z"),
+            "cause": self.cause.value,
+            "sessions_ended": self.sessions_ended,
+            "exchanges_cut": dict(self.exchanges_cut),
+            "in_doubt": dict(self.in_doubt),
+            "tokens_to_revoke": self.tokens_to_revoke,
+            "op_logout": self.op_logout.value,
+            "replicas": self.replicas,
+        }
+        if with_routes:
+            shown["routes"] = list(self.routes)
+        return shown
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    return MappingProxyType({key: one.get(key, 0) + other.get(key, 0) for key in (*one, *other)})

@@ -1,0 +1,480 @@
+"""
+Where sessions begin, are found, and end.
+
+The registry is a fold over the store's log: what it knows of sessions changes in ``_apply`` and nowhere else. No
+append names an expected version. Every question whose answer two registries could give differently - was this person
+signed out while they signed in, which of two ends ended the session, who used the value first - is answered when the
+change is applied, from what is before it in the log; the one who appended it then looks at what has become of it.
+A precondition checked before an append would have to be tried again after each `Conflict`, and an end may not fail
+because somebody else wrote something. What belongs to this process alone is kept beside the fold: open exchanges,
+last-seen times, and the queues of deadlines, which hold nothing that cannot be worked out from the fold again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pomerium_tx.sessions.attachments import Attachments
+from pomerium_tx.sessions.ledger import Begun, Ended, Ledger, Limits, Refreshed, SignedOutAtProvider
+from pomerium_tx.sessions.receipt import OpenExchange, Receipt
+from pomerium_tx.sessions.session import Session, Tokens
+from pomerium_tx.sessions.store import (
+    Cause,
+    Change,
+    CutReported,
+    Departure,
+    OpLogout,
+    OpLogoutChanged,
+    OwedRevocation,
+    RevocationDone,
+    RevocationOwed,
+    RevocationsReleased,
+    RouteUsed,
+    SeenJti,
+    SessionBegun,
+    SessionRefreshed,
+    SessionsEnded,
+    SessionStore,
+    StoreUnavailable,
+    Tombstone,
+    UsedOnce,
+)
+from pomerium_tx.sessions.subscribers import Subscribers
+from pomerium_tx.sessions.timetable import Timetable
+
+__all__ = ["Ending", "OpenExchange", "Receipt", "SessionRegistry", "SignedOutMeanwhile", "new_receipt_id"]
+
+log = Logger()
+
+REMEMBER_ENDED = 24 * 3600.0
+REMEMBER_NOTHING = 600.0
+
+
+class SignedOutMeanwhile(Exception):
+    """
+    The person was signed out while they signed in: there is no session.
+    """
+
+
+def new_receipt_id() -> str:
+    """
+    A fresh name for an end.
+    """
+    return secrets.token_hex(16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """
+    What is asked of the registry when sessions are to end.
+    """
+
+    session_ids: tuple[str, ...] = field(repr=False)
+    cause: Cause
+    at: float
+    receipt_id: str = field(default_factory=new_receipt_id)
+    """
+    Also becomes that of *departure* and *owed*.
+    """
+    tombstones: tuple[Tombstone, ...] = ()
+    departure: Departure | None = None
+    owed: tuple[OwedRevocation, ...] = ()
+    op_logout: OpLogout = OpLogout.NOT_NEEDED
+    jti: SeenJti | None = None
+
+
+class SessionRegistry:
+    """
+    The one thing that all rooms share.
+    """
+
+    def __init__(self, store: SessionStore, clock: IReactorTime, limits: Limits | None = None) -> None:
+        """
+        Know of no session until `join`.
+        """
+        self._store = store
+        self._seconds = clock.seconds
+        self._limits = limits or Limits()
+        self._name = secrets.token_hex(8)
+        self._sessions: dict[str, Session] = {}
+        self._ledger = Ledger(self._limits, self._sessions)
+        self._unfollow: Callable[[], None] | None = None
+        self._attachments = Attachments()
+        self._timetable = Timetable(clock, self._sessions)
+        self._unreported: dict[str, CutReported] = {}
+        self._reports: set[Deferred[int]] = set()
+        self._last_seen: dict[str, float] = {}
+        self._on_owed: Subscribers[()] = Subscribers()
+        self._on_ended: Subscribers[Receipt, tuple[Session, ...]] = Subscribers()
+
+    async def join(self) -> None:
+        """
+        Know all that the store knows, from now on.
+
+        :raises StoreUnavailable: If the store cannot say.
+        """
+        self._unfollow = await self._store.follow(0, self._apply)
+        if self._ledger.owed:
+            self._on_owed.tell()
+
+    def leave(self) -> None:
+        """
+        Follow no longer, and forget everything: who does not hear of ends must not answer for sessions.
+        """
+        if self._unfollow is not None:
+            self._unfollow()
+            self._unfollow = None
+        for report in list(self._reports):
+            report.cancel()
+        self._timetable.stop()
+        self._attachments.clear()
+        self._unreported.clear()
+        self._last_seen.clear()
+        self._sessions.clear()
+        self._ledger = Ledger(self._limits, self._sessions)
+
+    # Asked on every request.
+
+    def find(self, session_id: str) -> Session | None:
+        """
+        The session, if it lives and is valid now.
+        """
+        session = self._sessions.get(session_id)
+        if session is None or session.usable_until <= self._seconds():
+            return None
+        return session
+
+    def touch(self, session_id: str) -> None:
+        """
+        Note that the session is being used.
+        """
+        if session_id in self._sessions:
+            self._last_seen[session_id] = self._seconds()
+
+    def attach(self, session_id: str, exchange: OpenExchange) -> bool:
+        """
+        Have *exchange* cut when the session ends; False, and nothing done, if it has.
+        """
+        if session_id not in self._sessions:
+            return False
+        self._attachments.add(session_id, exchange)
+        return True
+
+    def detach(self, session_id: str, exchange: OpenExchange) -> None:
+        """
+        Forget an exchange that is over.
+        """
+        self._attachments.discard(session_id, exchange)
+
+    # What is known.
+
+    @property
+    def count(self) -> int:
+        """
+        How many sessions have not ended.
+        """
+        return len(self._sessions)
+
+    def sessions(self) -> Iterable[Session]:
+        """
+        Every session that has not ended.
+        """
+        return tuple(self._sessions.values())
+
+    def by_sid(self, iss: str, sid: str) -> frozenset[str]:
+        """
+        The sessions that ever had this ``sid`` of this issuer.
+        """
+        return self._ledger.by_sid.get(iss, sid)
+
+    def by_sub(self, iss: str, sub: str) -> frozenset[str]:
+        """
+        The sessions of one End-User of one issuer.
+        """
+        return self._ledger.by_sub.get(iss, sub)
+
+    def by_browser(self, browser: str) -> frozenset[str]:
+        """
+        The sessions of one browser.
+        """
+        return self._ledger.by_browser.get("", browser)
+
+    def exchanges(self, session_id: str) -> tuple[OpenExchange, ...]:
+        """
+        What is open for a session in this process.
+        """
+        return self._attachments.of(session_id)
+
+    def last_seen(self, session_id: str) -> float:
+        """
+        When the session was last used here; when it began, if it was not; 0 if there is no such session.
+        """
+        session = self._sessions.get(session_id)
+        return 0.0 if session is None else self._last_seen.get(session_id, session.began)
+
+    def ended(self, session_id: str) -> Receipt | None:
+        """
+        The receipt of the end of a session, for as long as the session could have lived and at least a day.
+        """
+        return self._with_unreported(self._ledger.ended(session_id))
+
+    def receipt(self, receipt_id: str) -> Receipt | None:
+        """
+        The receipt of that id, as true as it is by now.
+        """
+        return self._with_unreported(self._ledger.receipt(receipt_id))
+
+    def departure(self, reference: str) -> Departure | None:
+        """
+        What is kept under a reference, until its time is over.
+        """
+        return self._in_time(self._ledger.departure(reference))
+
+    def departure_by_state(self, state: str) -> Departure | None:
+        """
+        What is kept for the return with a ``state``, until its time is over.
+        """
+        return self._in_time(self._ledger.departure_by_state(state))
+
+    def has_seen(self, iss: str, jti: str) -> bool:
+        """
+        Whether a Logout Token was acted on.
+        """
+        return self._ledger.has_seen(iss, jti)
+
+    def owed(self) -> list[OwedRevocation]:
+        """
+        The revocations that are not done yet.
+        """
+        return list(self._ledger.owed.values())
+
+    def due(self) -> list[tuple[str, Cause]]:
+        """
+        The sessions that should end, and why; each until it is ended.
+        """
+        return self._timetable.due()
+
+    def refresh_due(self) -> list[str]:
+        """
+        The sessions that should be refreshed, each until it is, or is put off.
+        """
+        return self._timetable.refresh_due()
+
+    # What is asked for.
+
+    async def begin(self, session: Session, *, state_issued: float) -> None:
+        """
+        The session can be found, by everybody.
+
+        :raises SignedOutMeanwhile: If its person was signed out after *state_issued*.
+        :raises StoreUnavailable: If that cannot be recorded.
+        """
+        await self._append(SessionBegun(session=session, state_issued=state_issued))
+        if session.id not in self._sessions:
+            raise SignedOutMeanwhile
+
+    async def refresh(
+        self,
+        session_id: str,
+        *,
+        tokens: Tokens,
+        claims: Mapping[str, tuple[object, ...]],
+        email: str,
+        name: str,
+        sid: str | None,
+        requested: float,
+    ) -> bool:
+        """
+        Whether the session took the new tokens; if not, it has ended, and they are the caller's to have revoked.
+        """
+        change = SessionRefreshed(
+            session_id=session_id,
+            tokens=tokens,
+            claims=claims,
+            email=email,
+            name=name,
+            sid=sid,
+            requested=requested,
+        )
+        if session_id in self._sessions:
+            await self._append(change)
+        session = self._sessions.get(session_id)
+        return session is not None and (sid is None or sid in session.sids)
+
+    async def use_route(self, session_id: str, route_id: str, origin: str) -> None:
+        """
+        It is recorded that the session was used on the route.
+        """
+        session = self._sessions.get(session_id)
+        if session is not None and route_id not in session.uses:
+            await self._append(RouteUsed(session_id=session_id, route_id=route_id, origin=origin, at=self._seconds()))
+
+    async def end(self, ending: Ending) -> Receipt:
+        """
+        The sessions cannot be found by anybody, and nothing of theirs is open here.
+
+        :raises StoreUnavailable: If that cannot be recorded; then nothing has ended.
+        """
+        self._require_joined()
+        live = [self._sessions[name] for name in dict.fromkeys(ending.session_ids) if name in self._sessions]
+        nothing = Receipt(id=ending.receipt_id, time=ending.at, cause=ending.cause, op_logout=ending.op_logout)
+        departure = ending.departure
+        if departure is not None:
+            departure = replace(departure, receipt_id=ending.receipt_id)
+        if not (live or ending.tombstones or departure or ending.owed or ending.jti):
+            return nothing
+        remembered = [ending.at + (REMEMBER_ENDED if live else REMEMBER_NOTHING)]
+        remembered += [session.expires for session in live]
+        if departure is not None:
+            remembered.append(departure.expires)
+        change = SessionsEnded(
+            receipt_id=ending.receipt_id,
+            at=ending.at,
+            cause=ending.cause,
+            session_ids=tuple(session.id for session in live),
+            remember_until=max(remembered),
+            tombstones=ending.tombstones,
+            departure=departure,
+            owed=tuple(replace(one, receipt_id=ending.receipt_id) for one in ending.owed),
+            routes=tuple(sorted(frozenset[str]().union(*(session.origins for session in live)))),
+            op_logout=ending.op_logout,
+            jti=ending.jti,
+        )
+        await self._append(change)
+        return self.receipt(ending.receipt_id) or nothing
+
+    async def use_once(self, key: str, expires: float) -> bool:
+        """
+        Whether the caller is the one who may use the value.
+        """
+        now = self._seconds()
+        if expires <= now:
+            return False
+        position = await self._append(UsedOnce(key=key, at=now, expires=expires))
+        return self._ledger.winner_of(key) == position
+
+    async def op_logout(self, receipt_id: str, value: OpLogout) -> None:
+        """
+        The receipt says what is now known about the OP.
+        """
+        receipt = self._ledger.receipt(receipt_id)
+        if receipt is not None and receipt.op_logout is not value:
+            await self._append(OpLogoutChanged(receipt_id=receipt_id, op_logout=value))
+
+    async def release_revocations(self, receipt_id: str) -> None:
+        """
+        What one end owes need not wait.
+        """
+        await self._append(RevocationsReleased(receipt_id=receipt_id))
+
+    async def owe(self, owed: OwedRevocation) -> None:
+        """
+        The tokens will be revoked, whatever happens to this process.
+        """
+        await self._append(RevocationOwed(owed=owed))
+
+    async def revocation_done(self, id: str, attempts: int) -> None:
+        """
+        Nothing more is owed under this id.
+        """
+        owed = self._ledger.owed.get(id)
+        if owed is not None:
+            await self._append(RevocationDone(id=id, receipt_id=owed.receipt_id, attempts=attempts))
+
+    def put_off_refresh(self, session_id: str, until: float) -> None:
+        """
+        A refresh that did not work is due again when *until* comes.
+        """
+        self._timetable.put_off(session_id, until)
+
+    # Who wants to be told, in the turn in which it happens; each answers with how to stop it.
+
+    def subscribe_due(self, callback: Callable[[str, Cause], object]) -> Callable[[], None]:
+        """
+        Have *callback* told each session that becomes due to end.
+        """
+        return self._timetable.on_due.add(callback)
+
+    def subscribe_refresh_due(self, callback: Callable[[str], object]) -> Callable[[], None]:
+        """
+        Have *callback* told each session that becomes due to be refreshed.
+        """
+        return self._timetable.on_refresh_due.add(callback)
+
+    def subscribe_owed(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """
+        Have *callback* told when more is owed, or may be done earlier.
+        """
+        return self._on_owed.add(callback)
+
+    def subscribe_ended(self, callback: Callable[[Receipt, tuple[Session, ...]], object]) -> Callable[[], None]:
+        """
+        Have *callback* told the sessions of each end, wherever it was asked for.
+        """
+        return self._on_ended.add(callback)
+
+    # The fold.
+
+    def _apply(self, position: int, change: Change) -> None:
+        effect = self._ledger.apply(position, change)
+        if isinstance(effect, Begun):
+            self._timetable.begun(effect.session)
+        elif isinstance(effect, Refreshed):
+            self._timetable.refreshed(effect.session, effect.requested)
+        elif isinstance(effect, SignedOutAtProvider):
+            self._timetable.report(effect.session_id, Cause.REFRESH_REFUSED)
+        elif isinstance(effect, Ended):
+            self._ended_here(effect)
+        elif isinstance(change, CutReported) and change.registry == self._name:
+            self._unreported.pop(change.receipt_id, None)
+        if isinstance(change, SessionsEnded | RevocationOwed | RevocationsReleased) and self._ledger.owed:
+            self._on_owed.tell()
+
+    def _ended_here(self, effect: Ended) -> None:
+        receipt = effect.receipt
+        for session in effect.sessions:
+            self._timetable.ended(session.id)
+            self._last_seen.pop(session.id, None)
+        cut = self._attachments.cut((session.id for session in effect.sessions), receipt.cause)
+        if cut is not None:
+            report = CutReported(receipt_id=receipt.id, registry=self._name, exchanges_cut=cut[0], in_doubt=cut[1])
+            self._unreported[receipt.id] = report
+            self._report(report)
+        if effect.sessions:
+            self._on_ended.tell(receipt, effect.sessions)
+
+    def _report(self, report: CutReported) -> None:
+        reporting = Deferred.fromCoroutine(self._store.append(report))
+        self._reports.add(reporting)
+
+        def done(result: object) -> None:
+            self._reports.discard(reporting)
+            if isinstance(result, Failure) and not result.check(CancelledError):
+                # The cut itself is done; only the other registries' receipts do not count it.
+                log.failure("The cuts for {receipt} could not be recorded", result, receipt=report.receipt_id)
+
+        reporting.addBoth(done)
+
+    async def _append(self, change: Change) -> int:
+        self._require_joined()
+        return await self._store.append(change)
+
+    def _require_joined(self) -> None:
+        if self._unfollow is None:
+            raise StoreUnavailable("this registry follows no store")
+
+    def _in_time(self, departure: Departure | None) -> Departure | None:
+        return departure if departure is not None and departure.expires > self._seconds() else None
+
+    def _with_unreported(self, receipt: Receipt | None) -> Receipt | None:
+        if receipt is None or receipt.id not in self._unreported:
+            return receipt
+        report = self._unreported[receipt.id]
+        return receipt.with_cuts(report.exchanges_cut, report.in_doubt)

@@ -1,0 +1,148 @@
+"""
+Which changes of a log still matter.
+
+A log that is read from its beginning by whoever joins need not hold what no reader would notice the absence of: how
+ended sessions began, values whose time is over, ends that nobody asks about any more. Everything is judged by the
+times in the changes themselves, with the ledger's slack.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappop, heappush
+
+from pomerium_tx.sessions.book import Book
+from pomerium_tx.sessions.ledger import SLACK, Limits
+from pomerium_tx.sessions.store import (
+    Cause,
+    Change,
+    CutReported,
+    OpLogoutChanged,
+    RevocationDone,
+    RevocationOwed,
+    RevocationsReleased,
+    RouteUsed,
+    SessionBegun,
+    SessionRefreshed,
+    SessionsEnded,
+    UsedOnce,
+    time_of,
+)
+
+Group = tuple[str, str]
+
+
+class Retention:
+    """
+    Told of every change in order, says which positions can be dropped.
+
+    Changes are kept or dropped in groups: those of one session, of one receipt, of one owed revocation.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        """
+        Know of nothing.
+        """
+        self._limits = limits
+        self._groups: dict[Group, list[int]] = {}
+        self._ends: list[tuple[float, Group]] = []
+        self._refreshes: dict[str, tuple[str | None, int]] = {}
+        self._outside: deque[Group] = deque()
+        self._once = Book[str, tuple[int, float]](limits.once, lambda used: self._dropped.append(used[0]))
+        self._time = 0.0
+        self._dropped: list[int] = []
+
+    def add(self, position: int, change: Change) -> list[int]:
+        """
+        The positions, perhaps this one among them, that nobody needs once *change* is at *position*.
+        """
+        self._dropped = []
+        self._time = max(self._time, time_of(change))
+        while self._ends and self._ends[0][0] <= self._time - SLACK:
+            self._drop(heappop(self._ends)[1])
+        self._once.forget(self._time - SLACK)
+        if isinstance(change, SessionBegun):
+            self._open(("session", change.session.id), position, change.session.expires)
+        elif isinstance(change, SessionRefreshed):
+            self._refreshed(position, change)
+        elif isinstance(change, RouteUsed):
+            self._join(("session", change.session_id), position)
+        elif isinstance(change, SessionsEnded):
+            self._ended(position, change)
+        elif isinstance(change, RevocationOwed):
+            self._groups.setdefault(("owed", change.owed.id), []).append(position)
+        elif isinstance(change, RevocationDone):
+            self._done(position, change)
+        elif isinstance(change, UsedOnce):
+            self._used_once(position, change)
+        elif isinstance(change, CutReported | OpLogoutChanged | RevocationsReleased):
+            self._join(("receipt", change.receipt_id), position)
+        return self._dropped
+
+    def _open(self, group: Group, position: int, expires: float) -> None:
+        self._groups.setdefault(group, []).append(position)
+        heappush(self._ends, (expires, group))
+
+    def _join(self, group: Group, position: int) -> bool:
+        members = self._groups.get(group)
+        if members is None:
+            self._dropped.append(position)
+            return False
+        members.append(position)
+        return True
+
+    def _drop(self, group: Group) -> None:
+        members = self._groups.pop(group, None)
+        if members is None:
+            return
+        self._dropped += members
+        kind, name = group
+        if kind == "session":
+            self._refreshes.pop(name, None)
+
+    def _refreshed(self, position: int, change: SessionRefreshed) -> None:
+        group = ("session", change.session_id)
+        if not self._join(group, position):
+            return
+        earlier = self._refreshes.get(change.session_id)
+        # One with the same sid takes effect whenever the earlier one did, and says all that it said.
+        if earlier is not None and earlier[0] == change.sid:
+            self._groups[group].remove(earlier[1])
+            self._dropped.append(earlier[1])
+        self._refreshes[change.session_id] = (change.sid, position)
+
+    def _ended(self, position: int, change: SessionsEnded) -> None:
+        for name in change.session_ids:
+            self._drop(("session", name))
+        group = ("receipt", change.receipt_id)
+        ends = [tombstone.expires for tombstone in change.tombstones]
+        if change.session_ids or change.departure is not None:
+            ends.append(change.remember_until)
+        if change.jti is not None:
+            ends.append(change.jti.expires)
+        if change.owed:
+            ends.append(change.remember_until)
+        self._open(group, position, max(ends, default=change.at))
+        if change.cause is Cause.FRONT_CHANNEL and not change.session_ids:
+            self._outside.append(group)
+            if len(self._outside) > self._limits.outside_tombstones:
+                self._drop(self._outside.popleft())
+
+    def _done(self, position: int, change: RevocationDone) -> None:
+        group = ("owed", change.id)
+        if group in self._groups:
+            self._drop(group)
+            self._dropped.append(position)
+        elif change.receipt_id is not None:
+            self._join(("receipt", change.receipt_id), position)
+        else:
+            self._dropped.append(position)
+
+    def _used_once(self, position: int, change: UsedOnce) -> None:
+        used = self._once.get(change.key)
+        if (used is not None and used[1] > change.at) or (used is None and self._once.is_full):
+            self._dropped.append(position)
+            return
+        if used is not None:
+            self._dropped.append(used[0])
+        self._once.put(change.key, (position, change.expires), change.expires)

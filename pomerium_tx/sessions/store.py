@@ -1,0 +1,308 @@
+"""
+What happens to sessions, as an ordered log of changes, and the contract of whatever keeps that log.
+
+A change says what was asked and when; whether it took effect is decided by everybody who reads the log, from the log
+alone (`pomerium_tx.sessions.ledger`), so that all of them decide alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal, Protocol
+
+from pomerium_tx.sessions.session import Session, Tokens
+
+
+class StoreUnavailable(Exception):
+    """
+    Whether the change was kept is not known, or it was not: nothing may be said to have happened.
+    """
+
+
+class Conflict(Exception):
+    """
+    The log had moved on from the version that the writer expected; nothing was written.
+    """
+
+
+class Cause(Enum):
+    """
+    Why a session ended.
+    """
+
+    USER_ROUTE = "user_route"
+    USER_AUTHENTICATE = "user_authenticate"
+    USER_EVERYWHERE = "user_everywhere"
+    FRONT_CHANNEL = "front_channel"
+    BACK_CHANNEL = "back_channel"
+    ADMINISTRATOR = "administrator"
+    EXPIRED = "expired"
+    IDLE = "idle"
+    TOKENS_EXPIRED = "tokens_expired"
+    REFRESH_REFUSED = "refresh_refused"
+    PROVIDER_REMOVED = "provider_removed"
+    REPLACED = "replaced"
+
+
+class OpLogout(Enum):
+    """
+    What is known about the sign-out at the OP.
+    """
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    RETURNED = "returned"
+    UNCONFIRMED = "unconfirmed"
+    UNREACHABLE = "unreachable"
+    NOT_SUPPORTED = "not_supported"
+    NOT_NEEDED = "not_needed"
+
+    @property
+    def releases_hold(self) -> bool:
+        """
+        Whether the person is known to be signed out at the OP, so that signing in asks them again.
+        """
+        return self in (OpLogout.CONFIRMED, OpLogout.RETURNED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """
+    That whoever it names was signed out at a time: a sign-in that was under way then produces no session.
+    """
+
+    kind: Literal["browser", "sid", "sub"]
+    value: str = field(repr=False)
+    at: float
+    expires: float
+    iss: str = ""
+    """
+    Empty for a browser, which belongs to no OP.
+    """
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """
+        Whom it names.
+        """
+        return self.kind, "" if self.kind == "browser" else self.iss, self.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """
+    What the authenticate host needs in order to send an ended session's browser to the OP.
+    """
+
+    reference: str = field(repr=False)
+    state: str = field(repr=False)
+    receipt_id: str
+    idp_id: str
+    id_token: str | None = field(repr=False)
+    target: str | None
+    expires: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwedRevocation:
+    """
+    Tokens that the OP has yet to be told to forget.
+    """
+
+    id: str
+    receipt_id: str | None
+    idp_id: str
+    tokens: tuple[tuple[str, str], ...] = field(repr=False)
+    """
+    Pairs of hint and token, in the order of revocation.
+    """
+    not_before: float
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenJti:
+    """
+    That a Logout Token was acted on.
+    """
+
+    iss: str
+    jti: str
+    expires: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionBegun:
+    """
+    A sign-in has come to its end.
+    """
+
+    session: Session
+    state_issued: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRefreshed:
+    """
+    The OP has renewed a session.
+    """
+
+    session_id: str
+    tokens: Tokens = field(repr=False)
+    claims: Mapping[str, tuple[object, ...]] = field(repr=False)
+    email: str
+    name: str
+    sid: str | None
+    requested: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteUsed:
+    """
+    A session was used on a route for the first time.
+    """
+
+    session_id: str
+    route_id: str
+    origin: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsEnded:
+    """
+    One sign-out: sessions, and all that follows from their end, in one durable step.
+
+    Of several that name the same session, the first in the log ends it.
+    """
+
+    receipt_id: str
+    at: float
+    cause: Cause
+    session_ids: tuple[str, ...] = field(repr=False)
+    remember_until: float
+    """
+    How long the ended ids and the receipt are remembered.
+    """
+    tombstones: tuple[Tombstone, ...] = ()
+    departure: Departure | None = None
+    owed: tuple[OwedRevocation, ...] = ()
+    routes: tuple[str, ...] = ()
+    op_logout: OpLogout = OpLogout.NOT_NEEDED
+    jti: SeenJti | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutReported:
+    """
+    One registry has cut the exchanges it had of the sessions of one end.
+    """
+
+    receipt_id: str
+    registry: str
+    exchanges_cut: Mapping[str, int]
+    in_doubt: Mapping[str, int]
+    """
+    By method and route id, separated by a space.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpLogoutChanged:
+    """
+    Something more is known about the sign-out at the OP.
+    """
+
+    receipt_id: str
+    op_logout: OpLogout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationsReleased:
+    """
+    The tokens of one end need not wait any longer.
+    """
+
+    receipt_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationOwed:
+    """
+    Tokens came that belong to no session.
+    """
+
+    owed: OwedRevocation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationDone:
+    """
+    Nothing more is to be done about some owed tokens.
+    """
+
+    id: str
+    receipt_id: str | None
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedOnce:
+    """
+    Somebody used a value that may be used once; the first in the log did.
+    """
+
+    key: str = field(repr=False)
+    at: float
+    expires: float
+
+
+Change = (
+    SessionBegun
+    | SessionRefreshed
+    | RouteUsed
+    | SessionsEnded
+    | CutReported
+    | OpLogoutChanged
+    | RevocationsReleased
+    | RevocationOwed
+    | RevocationDone
+    | UsedOnce
+)
+
+
+def time_of(change: Change) -> float:
+    """
+    When a change was written, by its writer's clock; 0 where it does not say.
+    """
+    if isinstance(change, SessionBegun):
+        return change.session.began
+    if isinstance(change, SessionRefreshed):
+        return change.requested
+    if isinstance(change, RouteUsed | SessionsEnded | UsedOnce):
+        return change.at
+    return 0.0
+
+
+class SessionStore(Protocol):
+    """
+    An ordered, durable log.
+    """
+
+    async def append(self, change: Change, expected_version: int | None = None) -> int:
+        """
+        The change's position, once it is durable and every live follower has applied it.
+
+        :param expected_version: The position of the last change the writer knows of, if its change depends on that.
+        :raises StoreUnavailable: If that cannot be said.
+        :raises Conflict: If the log has moved on from *expected_version*.
+        """
+
+    async def follow(self, from_position: int, apply: Callable[[int, Change], None]) -> Callable[[], None]:
+        """
+        Deliver every change after *from_position* once, in order, our own included, until the answer is called.
+
+        Returns when all that was durable at the time of the call has been applied.
+        """

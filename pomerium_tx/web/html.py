@@ -1,0 +1,280 @@
+"""
+Our own pages, each a function from plain values to a whole document.
+
+They need no JavaScript, and everything that came from outside is escaped.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from twisted.web.template import Tag, tags
+
+from pomerium_tx.web import csrf
+from pomerium_tx.web.page_frame import clock_time, day_and_time, form, fragment, link, moment, page, submit_script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from twisted.web.template import Flattenable
+
+REDIRECT_FIELD = "pomerium_redirect_uri"
+"""
+Where the person wants to be afterwards.
+"""
+
+REFERENCE_FIELD = "pomerium_reference"
+"""
+Stands for a session that a route host named to the authenticate host.
+"""
+
+_TITLES = {
+    400: "This request cannot be understood",
+    401: "Please sign in",
+    403: "You have no access here",
+    404: "There is nothing here",
+    405: "That cannot be done here",
+    408: "The request took too long",
+    413: "That is too much at once",
+    431: "The request is too large",
+    500: "Something went wrong",
+    502: "The application gave no usable answer",
+    503: "Not available just now",
+    504: "The application took too long",
+}
+
+
+class Truth(Enum):
+    """
+    What can truthfully be said after a sign-out.
+    """
+
+    EVERYWHERE = "signed_out_everywhere"
+    NO_PROVIDER_SIGN_OUT = "signed_out_here_provider_has_none"
+    PROVIDER_UNCONFIRMED = "signed_out_here_provider_unconfirmed"
+    STILL_SIGNED_IN = "still_signed_in"
+    NOTHING = "nothing_signed_out"
+
+
+_ENDED = "Your session has ended here and in every application behind this proxy."
+_TRUTHS = {
+    Truth.EVERYWHERE: (
+        "You are signed out everywhere",
+        f"{_ENDED} Your identity provider has signed you out too.",
+    ),
+    Truth.NO_PROVIDER_SIGN_OUT: (
+        "You are signed out here",
+        f"{_ENDED} Your identity provider has no sign-out, so you may still be signed in there.",
+    ),
+    Truth.PROVIDER_UNCONFIRMED: (
+        "You are signed out here",
+        f"{_ENDED} Your identity provider did not confirm it, so you may still be signed in there.",
+    ),
+    Truth.STILL_SIGNED_IN: (
+        "You are still signed in",
+        "This browser has a session that has not ended.",
+    ),
+    Truth.NOTHING: (
+        "Nothing was signed out here",
+        "This page knows of no sign-out in this browser. Nothing has changed.",
+    ),
+}
+
+
+def title_of(status: int) -> str:
+    """
+    A short headline for an error status.
+    """
+    return _TITLES.get(status, _TITLES[500] if status >= 500 else _TITLES[400])
+
+
+def error_page(
+    status: int,
+    title: str,
+    message: str,
+    *,
+    request_id: str,
+    sign_out_path: str | None = None,
+    retry: str | None = None,
+) -> bytes:
+    """
+    Says what went wrong, and where to go from here.
+    """
+    footer: list[Flattenable] = [f"Error {status}"]
+    if request_id:
+        footer += [" · Request ", tags.code(request_id)]
+    return page(
+        title,
+        tags.h1(title),
+        tags.p(message),
+        link(retry, "Try again"),
+        link(sign_out_path, "Sign out"),
+        footer=tags.p(*footer),
+    )
+
+
+def confirm_sign_out(
+    action: str,
+    csrf_token: str,
+    redirect_uri: str | None = None,
+    reference: str | None = None,
+    cancel: str | None = None,
+) -> bytes:
+    """
+    Asks before anything is ended. The button POSTs the token.
+    """
+    fields = [(csrf.FIELD, csrf_token)]
+    if redirect_uri is not None:
+        fields.append((REDIRECT_FIELD, redirect_uri))
+    if reference is not None:
+        fields.append((REFERENCE_FIELD, reference))
+    return page(
+        "Sign out?",
+        tags.h1("Sign out?"),
+        tags.p("This ends your session in every application that you reached from this browser."),
+        tags.p("Afterwards you go to ", tags.code(redirect_uri), ".") if redirect_uri else "",
+        form(action, fields, "Sign out"),
+        link(cancel, "Stay signed in"),
+    )
+
+
+def held(when: float, action: str, csrf_token: str, hidden: Mapping[str, str]) -> bytes:
+    """
+    Stands where a sign-in would have begun by itself, in a browser whose person has signed out.
+
+    :param when: When they did, in seconds since the epoch.
+    :param hidden: What the button has to bring along to sign in where the person wanted to go.
+    """
+    return page(
+        f"You signed out at {clock_time(when)}",
+        tags.h1("You signed out at ", moment(when, clock_time(when)), " UTC"),
+        tags.p(f"That was on {day_and_time(when)}. You will stay signed out until you choose to sign in."),
+        form(action, [(csrf.FIELD, csrf_token), *hidden.items()], "Sign in"),
+    )
+
+
+def signed_out(
+    truth: Truth,
+    *,
+    receipt_id: str | None = None,
+    sign_in_url: str | None = None,
+    sign_out_action: str | None = None,
+    csrf_token: str = "",
+    other_providers: Sequence[str] = (),
+) -> bytes:
+    """
+    Where a sign-out ends. It claims no more than is known.
+
+    :param sign_out_action: Where the button POSTs that is offered to a person who is still signed in.
+    :param other_providers: Names of further providers where the person may still be signed in.
+    """
+    title, message = _TRUTHS[truth]
+    offers_button = truth is Truth.STILL_SIGNED_IN and sign_out_action is not None
+    return page(
+        title,
+        tags.h1(title),
+        tags.p(message),
+        tags.p("You may also still be signed in at ", ", ".join(other_providers), ".") if other_providers else "",
+        form(sign_out_action, [(csrf.FIELD, csrf_token)], "Sign out") if offers_button and sign_out_action else "",
+        "" if truth is Truth.STILL_SIGNED_IN else link(sign_in_url, "Sign in again"),
+        footer=tags.p("Receipt ", tags.code(receipt_id)) if receipt_id else "",
+    )
+
+
+def signed_out_while_signing_in(sign_in_url: str | None, *, request_id: str = "") -> bytes:
+    """
+    Tells a person whose sign-in was overtaken by a sign-out.
+    """
+    title = "You were signed out while signing in"
+    return page(
+        title,
+        tags.h1(title),
+        tags.p("A sign-out reached us before your sign-in was complete, so no session was begun."),
+        link(sign_in_url, "Sign in"),
+        footer=tags.p("Request ", tags.code(request_id)) if request_id else "",
+    )
+
+
+def who_am_i(
+    rows: Iterable[tuple[str, str]],
+    sign_out_path: str | None,
+    authenticate_url: str | None,
+) -> bytes:
+    """
+    Who a person is to the application on this host.
+
+    :param rows: The claims, by name; none at all if nobody is signed in.
+    """
+    claims = list(rows)
+    if not claims:
+        return page(
+            "You are not signed in",
+            tags.h1("You are not signed in"),
+            tags.p("This host knows nothing about you."),
+            link(authenticate_url, "Go to your sessions"),
+        )
+    return page(
+        "Who you are here",
+        tags.h1("Who you are here"),
+        _table("What the application is told about you", claims),
+        link(sign_out_path, "Sign out"),
+        link(authenticate_url, "Go to your sessions"),
+    )
+
+
+def my_session(
+    *,
+    user: str,
+    email: str,
+    began: float,
+    routes: Sequence[str],
+    sign_out_action: str,
+    csrf_token: str,
+) -> bytes:
+    """
+    The session of this browser, and the button that ends it.
+
+    :param routes: The external origins that it was used on.
+    """
+    rows: list[tuple[str, Flattenable]] = [
+        ("User", user),
+        ("Email", email or "not known"),
+        ("Started", moment(began, day_and_time(began))),
+        ("Used on", [tags.div(route) for route in routes] or "no application yet"),
+    ]
+    return page(
+        "Your session",
+        tags.h1("Your session"),
+        _table("This browser", rows),
+        form(sign_out_action, [(csrf.FIELD, csrf_token)], "Sign out"),
+    )
+
+
+def self_submitting(action: str, fields: Iterable[tuple[str, str]]) -> bytes:
+    """
+    Goes on by POST where a URL would be too long: by itself with JavaScript, by its button without.
+
+    Needs `page_frame.SUBMITTING_POLICY`.
+    """
+    return page(
+        "One more step",
+        tags.h1("One more step"),
+        tags.p("You are being sent to your identity provider. If nothing happens, use the button."),
+        form(action, fields, "Continue"),
+        submit_script(),
+    )
+
+
+def tiny() -> bytes:
+    """
+    A page for a frame that nobody looks at: nothing to read, nothing to click.
+    """
+    return fragment(tags.title("Sign-out"))
+
+
+def _table(caption: str, rows: Iterable[tuple[str, Flattenable]]) -> Tag:
+    return tags.table(
+        tags.caption(caption),
+        tags.tbody(*(tags.tr(tags.th(name, scope="row"), tags.td(value)) for name, value in rows)),
+    )

@@ -1,0 +1,196 @@
+"""
+The frame around every page of ours: document, style, Content Security Policy, and the few elements they share.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from twisted.web.template import Element, Tag, TagLoader, XMLString, flattenString, renderer, tags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from twisted.python.failure import Failure
+    from twisted.web.iweb import IRequest
+    from twisted.web.template import Flattenable
+
+_ROOM = files("pomerium_tx.web")
+
+
+def _text(folder: str, name: str) -> str:
+    # Stripped and as it is between the tags, since that is what user agents hash.
+    return _ROOM.joinpath(folder, name).read_text("utf-8").strip()
+
+
+def _source(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return f"'sha256-{digest}'"
+
+
+_FRAME = _text("templates", "page.xml")
+_STYLE = _text("static", "page.css")
+_SUBMIT = _text("static", "submit.js")
+
+# No form-action: Chromium would block the redirect of a form's answer to the OP.
+POLICY = f"default-src 'none'; style-src {_source(_STYLE)}; img-src data:; base-uri 'none'"
+"""
+The Content Security Policy of every page: our one style, and no script.
+"""
+
+SUBMITTING_POLICY = f"{POLICY}; script-src {_source(_SUBMIT)}"
+"""
+The same for the page that submits itself: our one script besides.
+"""
+
+
+class _Frame(Element):
+    """
+    One page.
+    """
+
+    loader = XMLString(_FRAME)
+
+    def __init__(self, title: str, content: Iterable[Flattenable], footer: Flattenable) -> None:
+        super().__init__()
+        self._title = title
+        self._content = list(content)
+        self._footer = footer
+
+    @renderer
+    def title(self, request: IRequest | None, tag: Tag) -> Tag:
+        """
+        What a tab or a screen reader says first.
+        """
+        return tag(self._title)
+
+    @renderer
+    def style(self, request: IRequest | None, tag: Tag) -> Tag:
+        """
+        The style that the policy knows by its hash.
+        """
+        return tag(_STYLE)
+
+    @renderer
+    def content(self, request: IRequest | None, tag: Tag) -> Tag:
+        """
+        What is in the main landmark.
+        """
+        return tag(*self._content)
+
+    @renderer
+    def footer(self, request: IRequest | None, tag: Tag) -> Flattenable:
+        """
+        The small print, or nothing.
+        """
+        return tag(self._footer) if self._footer else ""
+
+
+def page(title: str, *content: Flattenable, footer: Flattenable = "") -> bytes:
+    """
+    A whole HTML document.
+    """
+    return _flattened(_Frame(title, content, footer))
+
+
+def fragment(*content: Flattenable) -> bytes:
+    """
+    An HTML document without our frame, for a place where nobody looks.
+    """
+    return _flattened(Element(TagLoader(list(content))))
+
+
+def _flattened(element: Element) -> bytes:
+    octets: list[bytes] = []
+    failures: list[Failure] = []
+    flattenString(None, element).addCallbacks(octets.append, failures.append)
+    if failures:
+        failures[0].raiseException()
+    # Nothing in a page waits, so the Deferred has fired.
+    return b"<!DOCTYPE html>\n" + octets[0] + b"\n"
+
+
+def safe_href(url: str | None) -> str | None:
+    """
+    The URL if it is an absolute web address or a path of ours, else ``None``: no ``javascript:``, no ``//host``.
+    """
+    if url is None or any(character <= " " or character == "\\" for character in url):
+        return None
+    if url.lower().startswith(("https://", "http://")):
+        return url
+    return url if url.startswith("/") and not url.startswith("//") else None
+
+
+def link(url: str | None, text: str) -> Flattenable:
+    """
+    A paragraph with a link, or nothing where there is nowhere to go.
+    """
+    href = safe_href(url)
+    return tags.p(tags.a(text, href=href)) if href is not None else ""
+
+
+def form(action: str, fields: Iterable[tuple[str, str]], button: str) -> Tag:
+    """
+    A form of hidden fields with one button.
+
+    :raises ValueError: If the action is no place for a form to go.
+    """
+    href = safe_href(action)
+    if href is None:
+        raise ValueError("A form goes to a web address or to a path.")
+    return tags.form(
+        *(tags.input(type="hidden", name=name, value=value) for name, value in fields),
+        tags.button(button, type="submit"),
+        method="post",
+        action=href,
+    )
+
+
+def submit_script() -> Tag:
+    """
+    Presses the button of the page's only form.
+    """
+    return tags.script(_SUBMIT)
+
+
+def clock_time(when: float) -> str:
+    """
+    Hours and minutes, in UTC.
+    """
+    return f"{datetime.fromtimestamp(when, UTC):%H:%M}"
+
+
+def moment(when: float, text: str) -> Tag:
+    """
+    A time that machines can read too.
+    """
+    return Tag("time", attributes={"datetime": f"{datetime.fromtimestamp(when, UTC):%Y-%m-%dT%H:%M:%SZ}"})(text)
+
+
+def day_and_time(when: float) -> str:
+    """
+    A day and a time in words that every reader orders alike.
+    """
+    # Not %B: that follows the locale of the process.
+    utc = datetime.fromtimestamp(when, UTC)
+    return f"{utc.day} {_MONTHS[utc.month - 1]} {utc.year}, {utc:%H:%M} UTC"
+
+
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)

@@ -1,0 +1,3 @@
+"""
+Doubles that work: each does what the real thing does, over memory.
+"""

@@ -1,0 +1,26 @@
+"""
+How the parts of a decision add up.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.policy.decision import Decision
+
+
+class DecisionTests(SynchronousTestCase):
+    """
+    Who gets in.
+    """
+
+    def test_precedence(self) -> None:
+        """
+        Only what is allowed, not denied, and cannot be changed by signing in is admitted.
+        """
+        for allow in (False, True):
+            for deny in (False, True):
+                for unauthenticated in (False, True):
+                    with self.subTest(allow=allow, deny=deny, unauthenticated=unauthenticated):
+                        decision = Decision(allow=allow, deny=deny, reasons=(), unauthenticated=unauthenticated)
+                        self.assertEqual(decision.admits, (allow, deny, unauthenticated) == (True, False, False))
