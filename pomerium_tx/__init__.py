@@ -23,5 +23,6 @@ The rooms, from the street down to the ground; each may use those below it, neve
 * ``web``: pages, cookies, signed URLs
 * ``config``: the configuration file and the environment
 * ``logs``: JSON lines
+* ``resolver``: names of this machine, wherever they are asked
 * ``paths``: every well-known path
 """

@@ -168,5 +168,3 @@ def require_own_page(request: PageRequest) -> None:
     """
     if not unsafe_request_allowed(request.header, request.origin):
         raise HttpProblem(400, "This request came from another site, and has changed nothing.")
-
-

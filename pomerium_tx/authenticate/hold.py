@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from twisted.internet.interfaces import IReactorTime
 
 from pomerium_tx.authenticate.browser import Browser
+from pomerium_tx.logout.ending import OWN_SIGN_OUT
 from pomerium_tx.logout.session_cookie import CookieSettings
-from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.receipt import Receipt
-from pomerium_tx.sessions.store import Cause
+from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.web.cookies import clear_cookie, set_cookie
 from pomerium_tx.web.resource import PageRequest
 from pomerium_tx.web.sealed import Sealer
@@ -28,7 +28,6 @@ LIFETIME_RELEASED = 3600
 """
 Seconds for which a confirmed one can still be shown.
 """
-OWN_SIGN_OUT = frozenset({Cause.USER_ROUTE, Cause.USER_AUTHENTICATE, Cause.USER_EVERYWHERE})
 
 _PURPOSE = "hold"
 
@@ -53,7 +52,9 @@ class Holds:
     Reads and writes the hold of a user agent, and knows whether it is in force.
     """
 
-    def __init__(self, *, registry: SessionRegistry, cookie: CookieSettings, sealer: Sealer, clock: IReactorTime) -> None:
+    def __init__(
+        self, *, registry: SessionRegistry, cookie: CookieSettings, sealer: Sealer, clock: IReactorTime
+    ) -> None:
         self._registry = registry
         self._cookie = cookie
         self._name = f"{cookie.name}_hold"
@@ -80,7 +81,7 @@ class Holds:
         """
         The hold that keeps this user agent from being signed in by itself.
 
-        Until it has reached this host after a sign-out, its session cookie, naming an ended session, stands for the hold.
+        Until it has reached this host after a sign-out, its session cookie stands for the hold: it names an ended one.
         """
         hold = self.read(request)
         if hold is not None and not hold.is_released:

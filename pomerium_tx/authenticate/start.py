@@ -1,20 +1,22 @@
 """
-The beginning of a sign-in: off to the OpenID Provider (OpenID Connect Core 1.0, section 3.1.2.1).
+The beginning of a sign-in: off to the OpenID Provider (OpenID Connect Core 1.0, section 3.1.2.1), unless a hold is in
+force.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from twisted.internet.interfaces import IReactorTime
 
+from pomerium_tx import paths
 from pomerium_tx.authenticate.browser import Browser, Browsers
 from pomerium_tx.authenticate.code_verifiers import CodeVerifierCookies
 from pomerium_tx.authenticate.hold import Hold, Holds
 from pomerium_tx.authenticate.state import State, States, binding_of
 from pomerium_tx.oidc.authentication import authentication_request, code_challenge, new_code_verifier, new_nonce
-from pomerium_tx.oidc.fetch import ProviderUnavailable
-from pomerium_tx.oidc.provider import Provider
+from pomerium_tx.oidc.provider import Provider, ProviderUnavailable
 from pomerium_tx.web import html
 from pomerium_tx.web.fetch_metadata import unauthenticated_is_401
 from pomerium_tx.web.resource import Answer, HttpProblem, PageRequest, html_answer, redirect
@@ -22,15 +24,14 @@ from pomerium_tx.web.sealed import Sealer
 
 HELD = "pomerium_held"
 """
-The form field with the sign-in that a held page stands for.
+The form field with the sign-in that a held page offers.
 """
-
-PROVIDER_IS_SILENT = "The identity provider gives no answer. Please try again in a moment."
+_PURPOSE = "held sign-in"
 
 
 class SignInStart:
     """
-    Sends people to their OP, or tells them that they have signed out.
+    Sends people to their OP, or says that they have signed out.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class SignInStart:
         holds: Holds,
         states: States,
         code_verifiers: CodeVerifierCookies,
-        held: HeldSignIns,
+        sealer: Sealer,
         clock: IReactorTime,
     ) -> None:
         self._providers = providers
@@ -51,5 +52,96 @@ class SignInStart:
         self._holds = holds
         self._states = states
         self._code_verifiers = code_verifiers
-        self._held = held
+        self._sealer = sealer
         self._clock = clock
+
+    def known_idp_id(self, idp_id: str | None) -> str:
+        """
+        The id of a configured OP: the one asked for, else the default.
+        """
+        return idp_id if idp_id is not None and idp_id in self._providers else self._default_idp_id
+
+    async def unless_held(
+        self, request: PageRequest, browser: Browser, *, return_url: str, held_url: str, idp_id: str
+    ) -> Answer:
+        """
+        Off to the OP, for a person who has not signed out.
+
+        :param return_url: Where the person goes once signed in.
+        :param held_url: The same, if they take their time before they want to sign in.
+        """
+        hold = self._holds.in_force(request, browser)
+        if unauthenticated_is_401(request.header, handle_outside_cookie=False):
+            raise HttpProblem(401, "You are not signed in." if hold is None else "You have signed out.")
+        if hold is not None:
+            return self._held_page(browser, hold, held_url, idp_id)
+        return await self.begin(request, browser, return_url=return_url, idp_id=idp_id)
+
+    async def begin(
+        self, request: PageRequest, browser: Browser, *, return_url: str, idp_id: str, after_hold: bool = False
+    ) -> Answer:
+        """
+        Off to the OP.
+
+        :param after_hold: The person has signed out and asks to sign in: the OP must ask them who they are.
+        """
+        # Before any wait: an end that comes while we wait is later than this sign-in.
+        now = self._clock.seconds()
+        browser_id = self._browsers.browser_id(browser)
+        provider = self._providers[idp_id]
+        try:
+            metadata = await provider.metadata()
+        except ProviderUnavailable:
+            raise provider_is_silent(request.url if request.method == "GET" else return_url) from None
+        code_verifier = new_code_verifier() if metadata.supports_pkce else None
+        state = State(
+            issued=now,
+            nonce=new_nonce(),
+            browser=browser_id,
+            idp_id=idp_id,
+            return_url=return_url,
+            uses_pkce=code_verifier is not None,
+            binding=binding_of(browser.csrf_secret),
+        )
+        sealed = self._states.seal(state)
+        location = authentication_request(
+            metadata,
+            provider.settings,
+            state=sealed,
+            nonce=state.nonce,
+            code_challenge=None if code_verifier is None else code_challenge(code_verifier),
+            prompt=provider.settings.reprompt if after_hold else None,
+        )
+        headers = [self._browsers.csrf_cookie(browser), *self._browsers.without_stale_session(browser)]
+        if code_verifier is not None:
+            headers.append(("Set-Cookie", self._code_verifiers.set(sealed, code_verifier, now)))
+        # What is not in force any more must not come into force again when its receipt is forgotten.
+        headers += self._holds.clear(request)
+        return redirect(location, status=302 if request.method == "GET" else 303, headers=headers)
+
+    def read_held(self, value: str | None) -> tuple[str, str] | None:
+        """
+        Where the person wanted to go and by which OP, from the field of a held page.
+        """
+        plaintext = None if not value else self._sealer.open(_PURPOSE, value)
+        if plaintext is None:
+            return None
+        content = json.loads(plaintext)
+        return content["url"], content["idp_id"]
+
+    def _held_page(self, browser: Browser, hold: Hold, held_url: str, idp_id: str) -> Answer:
+        sealed = self._sealer.seal(_PURPOSE, json.dumps({"url": held_url, "idp_id": idp_id}).encode())
+        body = html.held(hold.at, paths.SIGN_IN, self._browsers.token(browser), {HELD: sealed})
+        return html_answer(body, headers=[self._browsers.csrf_cookie(browser)])
+
+
+def provider_is_silent(retry: str | None) -> HttpProblem:
+    """
+    The page that says that the OP gives no answer.
+    """
+    return HttpProblem(
+        502,
+        "The identity provider gives no usable answer just now. Please try again in a moment.",
+        title="Your identity provider does not answer",
+        retry=retry,
+    )

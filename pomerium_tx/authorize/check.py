@@ -19,7 +19,8 @@ from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.config import values
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
-from pomerium_tx.policy.decision import Decision
+from pomerium_tx.logs import AUTHORIZE
+from pomerium_tx.policy.decision import USER_UNAUTHENTICATED, Decision
 from pomerium_tx.routing.route import Route
 from pomerium_tx.routing.table import RouteTable
 from pomerium_tx.sessions.handle import Carrier, Handles, Presented
@@ -33,6 +34,7 @@ _AUTHENTICATE_PATHS: Final = frozenset({b"/", paths.ROBOTS.encode(), paths.PROVI
 _ROBOTS: Final = paths.ROBOTS.encode()
 _OWN_BELOW: Final = tuple(prefix + b"/" for prefix in paths.OWN_PREFIXES)
 _OWN_START: Final = b"/."
+_READ: Final = frozenset({b"cookie", b"origin", b"authorization", b"x-pomerium-authorization"})
 
 
 class Sessions(Protocol):
@@ -51,6 +53,23 @@ def is_own_path(path: bytes) -> bool:
     Whether *path*, in canonical form, is one that is never forwarded on any host.
     """
     return path.startswith(_OWN_START) and (path in paths.OWN_PREFIXES or path.startswith(_OWN_BELOW))
+
+
+def unauthenticated(head: RequestHead, verdict: Verdict) -> Verdict:
+    """
+    What a request that was let through gets instead, if its session ends before it is answered.
+    """
+    action, status, reason = _unauthenticated(head, verdict.presented)
+    return Verdict(
+        action=action,
+        status=status,
+        reason=reason,
+        allow=False,
+        reasons=(USER_UNAUTHENTICATED, outcome.SESSION_NOT_FOUND),
+        route=verdict.route,
+        presented=verdict.presented,
+        origin=verdict.origin,
+    )
 
 
 class Authorizer:
@@ -166,6 +185,8 @@ class Authorizer:
         origins: list[bytes] = []
         authorization = x_pomerium_authorization = None
         for name, _, value in head.fields:
+            if name not in _READ:
+                continue
             if name == b"cookie":
                 cookies.append(value)
             elif name == b"origin":
@@ -173,7 +194,7 @@ class Authorizer:
             elif name == b"authorization":
                 if authorization is None:
                     authorization = value
-            elif name == b"x-pomerium-authorization" and x_pomerium_authorization is None:
+            elif x_pomerium_authorization is None:
                 x_pomerium_authorization = value
         presented = self._handles.presented(
             cookies=cookies,
@@ -210,9 +231,13 @@ def _refusal(head: RequestHead, path: bytes, presented: Presented, decision: Dec
         return Action.ROBOTS, 200, ""
     if not decision.unauthenticated:
         return Action.DENY, 403, "Forbidden"
-    outside_cookie = presented.carrier in (Carrier.HEADER, Carrier.QUERY)
-    if head.upgrade == b"websocket" or unauthenticated_is_401(
-        lambda name: _text(head.get(name.lower().encode("ascii"))), handle_outside_cookie=outside_cookie
+    return _unauthenticated(head, presented)
+
+
+def _unauthenticated(head: RequestHead, presented: Presented) -> tuple[Action, int, str]:
+    if unauthenticated_is_401(
+        lambda name: _text(head.get(name.lower().encode("ascii"))),
+        handle_outside_cookie=presented.carrier in (Carrier.HEADER, Carrier.QUERY),
     ):
         return Action.UNAUTHORIZED, 401, "Unauthenticated"
     return Action.SIGN_IN, 302, "Found"
@@ -269,7 +294,7 @@ def _log(verdict: Verdict, head: RequestHead, canonical: Canonical, peer: str, r
     session, route = verdict.session, verdict.route
     log.emit(
         LogLevel.debug if canonical.path in _PROBES else LogLevel.info,
-        "authorize check",
+        AUTHORIZE,
         service="authorize",
         request_id=request_id,
         method=head.method.decode("latin-1"),

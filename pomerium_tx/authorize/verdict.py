@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Final
 
 from pomerium_tx.routing.route import Route
-from pomerium_tx.sessions.handle import Carrier, Presented
+from pomerium_tx.sessions.handle import NOTHING_PRESENTED, Presented
 from pomerium_tx.sessions.session import Session
 
 POMERIUM_ROUTE: Final = "pomerium-route"
@@ -21,8 +21,6 @@ SESSION_NOT_FOUND: Final = "session-not-found"
 OTHER_PROVIDER: Final = "session-of-other-provider"
 INVALID_HANDLE: Final = "handle-invalid"
 FAILED: Final = "error"
-
-NOTHING_PRESENTED: Final = Presented(carrier=Carrier.NONE, handles=(), claimed=False)
 
 
 class Action(Enum):

@@ -121,7 +121,7 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "autocert_trusted_ca": _ignored("autocert is off"),
     "autocert_trusted_ca_file": _ignored("autocert is off"),
     "downstream_mtls": _MTLS,
-    # Written out, since the environment names them so; other names that begin like these are not Pomerium's alone there.
+    # Written out for the environment, where other names that begin like these are not about us.
     "downstream_mtls_ca": _MTLS,
     "downstream_mtls_ca_file": _MTLS,
     "downstream_mtls_crl": _MTLS,

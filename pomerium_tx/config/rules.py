@@ -59,15 +59,15 @@ def numbered_routes(config: Config) -> list[tuple[KeyPath, RouteSection]]:
 def _listening(config: Config) -> Iterator[Finding]:
     for index, section in enumerate(config.certificates):
         if not belong_together(section.cert, section.key):
-            where: KeyPath = ("certificates", index, "key")
-            yield Finding(key=where, message="is not the key of the certificate", rests_on=(("certificates", index),))
+            at: KeyPath = ("certificates", index, "key")
+            yield Finding(key=at, message="is not the key of the certificate", rests_on=(("certificates", index),))
     pair = {("certificate",), ("certificate_key",), ("certificate_file",), ("certificate_key_file",)}
-    if (config.certificate is None) != (config.certificate_key is None):
-        missing = "certificate_key" if config.certificate_key is None else "certificate"
+    certificate, key = config.certificate, config.certificate_key
+    if (certificate is None) != (key is None):
+        missing = "certificate_key" if key is None else "certificate"
         yield Finding(key=(missing,), message="is missing: certificate and key go together", rests_on=tuple(pair))
-    elif config.certificate is not None and config.certificate_key is not None:
-        if not belong_together(config.certificate, config.certificate_key):
-            yield Finding(key=("certificate_key",), message="is not the key of the certificate", rests_on=tuple(pair))
+    elif certificate is not None and key is not None and not belong_together(certificate, key):
+        yield Finding(key=("certificate_key",), message="is not the key of the certificate", rests_on=tuple(pair))
     if not config.insecure_server and not config.key_pairs:
         yield Finding(
             key=("certificates",),

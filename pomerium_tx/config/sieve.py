@@ -158,7 +158,7 @@ class Sieve:
                 continue
             values[key] = content
             if file_key in _CONFIDENTIAL and secrets.is_exposed(Path(name.strip())):
-                self.warning((*path, file_key), "can be read by every user of this machine; chmod it to 0600")
+                self.warning((*path, file_key), "can be read by every user of this machine; chmod o-r it")
 
 
 def _suggestion(name: str, names: Iterable[str]) -> str:

@@ -339,7 +339,9 @@ def _application_page(head: RequestHead, links: Links) -> bytes:
         pages.rows(_shown_fields(head), names="Field", values="Value", caption=_request_line(head)),
     )
     content = [ALARM, identity(head), events, download, upload, tags.section(fields)]
-    return pages.document("Sample application", content, navigation=navigation(links, here="Application"), script="/app.js")
+    return pages.document(
+        "Sample application", content, navigation=navigation(links, here="Application"), script="/app.js"
+    )
 
 
 def _request_line(head: RequestHead) -> str:

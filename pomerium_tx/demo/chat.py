@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from twisted.internet.interfaces import IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.template import tags
@@ -26,7 +26,7 @@ from pomerium_tx.demo.applications import (
     respond_with_problem,
     respond_with_static,
 )
-from pomerium_tx.demo.serving import ServedExchange
+from pomerium_tx.demo.serving import IStreamTransport, ServedExchange
 from pomerium_tx.demo.websocket import (
     FrameReader,
     InvalidFrame,
@@ -85,7 +85,7 @@ class ChatMember(Protocol):
     One WebSocket.
     """
 
-    transport: ITCPTransport
+    transport: IStreamTransport
 
     def __init__(self, name: str, room: ChatRoom) -> None:
         self.name = name

@@ -132,7 +132,7 @@ def _by_get(path: str, received: Received) -> Answer:
 
 
 def _require_own_page(received: Received) -> None:
-    if not received.same_site:
+    if not received.is_ours:
         raise RequestRefused("invalid_request", "Only this provider's own page may ask for that.", 403)
 
 

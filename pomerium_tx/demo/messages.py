@@ -35,7 +35,7 @@ class Received:
     """
     authorization: str | None = field(default=None, repr=False)
     session_handle: str | None = field(default=None, repr=False)
-    same_site: bool = True
+    is_ours: bool = True
     """
     Whether a page of the OP itself, or nobody's page, sent it.
     """

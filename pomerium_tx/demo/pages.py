@@ -41,7 +41,7 @@ def document(title: str, content: Iterable[Content], *, navigation: Content = ""
         head.append(tags.script(src=script, defer="defer"))
     page = tags.html(
         tags.head(*head),
-        tags.body(tags.header(navigation), tags.main(tags.h1(title), *content)),
+        tags.body(tags.header(navigation), Tag("main")(tags.h1(title), *content)),
         lang="en",
     )
     rendered: list[bytes] = []

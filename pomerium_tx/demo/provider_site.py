@@ -17,6 +17,7 @@ from pomerium_tx.demo.interaction import SESSION_COOKIE
 from pomerium_tx.demo.ledger import RequestRefused
 from pomerium_tx.demo.messages import Answer, Fault, Received, json_answer
 from pomerium_tx.demo.provider import DevelopmentProvider
+from pomerium_tx.web.fetch_metadata import unsafe_request_allowed
 
 _LONGEST_FORM = 65536
 _COOKIE_NAME = SESSION_COOKIE.encode("ascii")
@@ -104,7 +105,7 @@ class _ProviderResource(Resource):
             parameters=tuple(_form(request) if method == "POST" else parse_query(query)),
             authorization=_text(request.getHeader(b"authorization")),
             session_handle=_text(_session_cookie(request)),
-            same_site=self._is_own(request),
+            is_ours=unsafe_request_allowed(request.getHeader, self._provider.issuer),
         )
 
     def _fault(self, received: Received) -> Fault | None:
@@ -112,12 +113,6 @@ class _ProviderResource(Resource):
         if misbehaviour is None or isinstance(misbehaviour, Fault):
             return misbehaviour
         return misbehaviour(received)
-
-    def _is_own(self, request: Request) -> bool:
-        site = request.getHeader(b"sec-fetch-site")
-        if site is not None:
-            return site in (b"same-origin", b"none")
-        return request.getHeader(b"origin") in (None, self._provider.issuer.encode("ascii"))
 
 
 def _form(request: Request) -> list[tuple[str, str]]:

@@ -9,18 +9,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from twisted.internet.interfaces import IAddress, IProtocol, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IAddress, IConsumer, IProtocol, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pomerium_tx.http11.heads import BadRequest, RequestHead
-from pomerium_tx.http11.reader import EndOfMessage, HeadLimits, RequestEvent, RequestReader, Trailing
+from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
+from pomerium_tx.http11.reader import EndOfMessage, RequestEvent, RequestReader, Trailing
 from pomerium_tx.http11.writer import LAST_CHUNK, REASONS, chunk, response_head
 
 log = Logger()
 
 Fields = Iterable[tuple[bytes, bytes]]
+
+
+class IStreamTransport(ITCPTransport, IConsumer, IPushProducer):
+    """
+    A TCP connection that can be paused and that pauses who writes.
+    """
 
 
 class ServedExchange:
@@ -118,7 +124,7 @@ class ApplicationServer(Protocol):
     An idle connection is left open: the proxy in front decides how long that makes sense.
     """
 
-    transport: ITCPTransport
+    transport: IStreamTransport
 
     def __init__(self, application: Application, connections: set[ApplicationServer]) -> None:
         self._application = application

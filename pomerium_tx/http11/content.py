@@ -8,6 +8,7 @@ forbids merging them, and nobody behind us asked for them.
 from __future__ import annotations
 
 import re
+from enum import Enum
 from typing import Protocol
 
 from pomerium_tx.http11.grammar import REQUEST_FIELD, RESPONSE_FIELD, TOKEN
@@ -19,6 +20,16 @@ _CHUNK_LINE = re.compile(
     rb"(?:;" + TOKEN + rb"++(?:=(?:" + TOKEN + rb'++|"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"))?+)*+\r\n'
 )
 _CHUNK_LINE_BYTES = 512
+
+
+class _Line(Enum):
+    """
+    Which line of chunked content is due.
+    """
+
+    SIZE = "size"
+    END_OF_CHUNK = "end of chunk"
+    TRAILER = "trailer"
 
 
 class MalformedContent(Exception):
@@ -100,16 +111,16 @@ class ChunkedContent:
     Content in chunks, each with its length before it.
     """
 
-    __slots__ = ("_field", "_left", "_limits", "_line", "_trailer_bytes", "_trailers", "_where", "done")
+    __slots__ = ("_due", "_field", "_left", "_limits", "_line", "_trailer_bytes", "_trailers", "done")
 
     def __init__(self, limits: HeadLimits, *, request: bool) -> None:
         self._field = REQUEST_FIELD if request else RESPONSE_FIELD
         self._limits = limits
+        self._due = _Line.SIZE
         self._line = bytearray()
         self._left = 0
         self._trailers = 0
         self._trailer_bytes = 0
-        self._where = self._size_line
         self.done = False
 
     def feed(self, octets: bytes, start: int, pieces: list[bytes]) -> int:
@@ -119,9 +130,7 @@ class ChunkedContent:
         size = len(octets)
         while start < size and not self.done:
             if self._left:
-                end = start + self._left
-                if end > size:
-                    end = size
+                end = min(start + self._left, size)
                 pieces.append(octets[start:end])
                 self._left -= end - start
                 start = end
@@ -133,45 +142,44 @@ class ChunkedContent:
         """
         Take a line, or the beginning of one; act on it once it is whole.
         """
-        room = self._room() - len(self._line)
+        due = self._due
+        if due is _Line.SIZE:
+            room = _CHUNK_LINE_BYTES
+        elif due is _Line.END_OF_CHUNK:
+            room = 2
+        else:
+            room = self._limits.head_bytes - self._trailer_bytes
+        room -= len(self._line)
         end = octets.find(b"\n", start, start + room) + 1
         if not end:
             if len(octets) - start >= room:
-                raise MalformedContent("line between chunks too long")
+                raise MalformedContent("trailers too large" if due is _Line.TRAILER else "malformed chunk")
             self._line += octets[start:]
             return len(octets)
-        line = bytes(self._line) + octets[start:end] if self._line else octets[start:end]
-        self._line.clear()
-        self._where(line)
+        line = octets[start:end]
+        if self._line:
+            line = bytes(self._line) + line
+            self._line.clear()
+        if due is _Line.SIZE:
+            match = _CHUNK_LINE.fullmatch(line)
+            if match is None:
+                raise MalformedContent("malformed chunk")
+            self._left = int(match[1], 16)
+            self._due = _Line.END_OF_CHUNK if self._left else _Line.TRAILER
+        elif due is _Line.END_OF_CHUNK:
+            if line != b"\r\n":
+                raise MalformedContent("malformed chunk")
+            self._due = _Line.SIZE
+        elif line == b"\r\n":
+            self.done = True
+        else:
+            self._take_trailer(line)
         return end
 
-    def _room(self) -> int:
-        """
-        How long the line that is due may be.
-        """
-        if self._where == self._trailer_line:
-            return self._limits.head_bytes - self._trailer_bytes + 1
-        return _CHUNK_LINE_BYTES
-
-    def _size_line(self, line: bytes) -> None:
-        match = _CHUNK_LINE.fullmatch(line)
-        if match is None:
-            raise MalformedContent("malformed chunk")
-        self._left = int(match[1], 16)
-        self._where = self._end_of_chunk if self._left else self._trailer_line
-
-    def _end_of_chunk(self, line: bytes) -> None:
-        if line != b"\r\n":
-            raise MalformedContent("malformed chunk")
-        self._where = self._size_line
-
-    def _trailer_line(self, line: bytes) -> None:
-        if line == b"\r\n":
-            self.done = True
-            return
+    def _take_trailer(self, line: bytes) -> None:
         self._trailers += 1
         self._trailer_bytes += len(line)
-        if self._trailers > self._limits.fields or self._trailer_bytes > self._limits.head_bytes:
+        if self._trailers > self._limits.fields:
             raise MalformedContent("trailers too large")
         if self._field.fullmatch(line) is None:
             raise MalformedContent("malformed trailer")

@@ -1,8 +1,9 @@
 """
 Which fields are not simply copied.
 
-RFC 9110 section 7.6.1 names the hop-by-hop fields. A name is *reserved* when an application might mistake it for one that
-we set: many servers fold names to the form of a CGI variable (RFC 3875 section 4.1.18), where ``-``, ``.`` and ``_`` are one.
+RFC 9110 section 7.6.1 names the hop-by-hop fields. A name is *reserved* when an application might mistake it for one
+that we set: many servers fold names to the form of a CGI variable (RFC 3875 section 4.1.18), where ``-``, ``.`` and
+``_`` are one.
 """
 
 from __future__ import annotations

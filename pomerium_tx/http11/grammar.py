@@ -62,8 +62,8 @@ def ends_loosely(octets: bytes | bytearray, start: int, end: int) -> bool:
     """
     Whether an empty line, however it is written, is in ``octets[start:end]``.
 
-    A head ends at the first one, and only CRLF CRLF ends it well; waiting for that after a bare LF would mean waiting for a
-    deadline.
+    A head ends at the first one, and only CRLF CRLF ends it well; waiting for that after a bare LF would mean waiting
+    for a deadline.
     """
     return _LOOSE_END.search(octets, start, end) is not None
 

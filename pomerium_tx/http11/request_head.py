@@ -1,8 +1,8 @@
 """
 From the bytes of a request head to its meaning, or to the reason why it has none.
 
-RFC 9112 sections 3, 6 and 9.3, RFC 9110 sections 7.2, 7.8 and 10.1.1. Everything here is decided from whole lines or the
-whole head, so that it cannot depend on how the bytes were cut on their way.
+RFC 9112 sections 3, 6 and 9.3, RFC 9110 sections 7.2, 7.8 and 10.1.1. Everything here is decided from whole lines or
+the whole head, so that it cannot depend on how the bytes were cut on their way.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from pomerium_tx.http11.grammar import (
     TOKEN,
     connection_options,
     decimal,
+    ends_loosely,
     llhttp_accepts,
     protocol,
 )
 from pomerium_tx.http11.heads import BadRequest, Field, HeadLimits, RequestHead
 
 METHODS = frozenset(
-    b"GET HEAD POST PUT DELETE OPTIONS PATCH TRACE COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND UNBIND"
-    b" ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE MKCALENDAR LINK UNLINK".split()
+    b"GET HEAD POST PUT DELETE OPTIONS PATCH TRACE COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK"
+    b" BIND REBIND UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE"
+    b" MKCALENDAR LINK UNLINK".split()
 )
 """
 The methods that are carried: those that llhttp knows for HTTP. Any other is answered 501.
@@ -39,13 +41,12 @@ _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _VERSION_BYTES = len(b" HTTP/1.1\r\n")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*+)")
 _ONE_CODING = re.compile(TOKEN + rb"++")
-_FRAMING = frozenset(
-    (b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect")
-)
+_FRAMING = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"))
 
 MALFORMED_HEAD = "malformed header"
 MALFORMED_LINE = "malformed request line"
 TOO_LARGE = "request header too large"
+TARGET_TOO_LONG = "request target too long"
 _NO_UNDERSCORE = "header name with an underscore"
 _UNDERSCORED = re.compile(rb"(?m)^" + TOKEN + rb"*_" + TOKEN + rb"*:")
 
@@ -87,11 +88,11 @@ def line_problem(line: bytes, limits: HeadLimits) -> BadRequest | None:
     Why a whole *line*, whose method is known to be good, is no request line.
     """
     match = _REQUEST_LINE.fullmatch(line)
-    if match is not None and len(match.group(2)) <= limits.target:
+    if match is not None and len(match[2]) <= limits.target:
         return None
     parts = line.split(b" ")
-    if len(parts[1]) > limits.target:
-        return BadRequest(414, "request target too long")
+    if len(line) > line_limit(limits) or len(parts[1]) > limits.target:
+        return BadRequest(414, TARGET_TOO_LONG)
     if len(parts) == 3 and line.endswith(b"\r\n") and _VERSION.fullmatch(parts[2][:-2]):
         version = parts[2][:-2]
         if version not in (b"HTTP/1.0", b"HTTP/1.1"):
@@ -114,7 +115,8 @@ def request_head(raw: bytes, limits: HeadLimits) -> RequestHead:
     pairs = REQUEST_FIELD.findall(raw, line.end())
     # Each match is one whole line. Fewer matches than lines: a line is malformed.
     if len(pairs) != raw.count(b"\n") - 2:
-        raise BadRequest(400, _NO_UNDERSCORE if _UNDERSCORED.search(raw, line.end()) else MALFORMED_HEAD)
+        underscored = _UNDERSCORED.search(raw, line.end()) and not ends_loosely(raw, 0, len(raw) - 1)
+        raise BadRequest(400, _NO_UNDERSCORE if underscored else MALFORMED_HEAD)
     if len(pairs) > limits.fields:
         raise BadRequest(431, TOO_LARGE)
     fields: list[Field] = []

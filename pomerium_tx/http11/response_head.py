@@ -22,13 +22,18 @@ MALFORMED_HEAD = "malformed response header"
 TOO_LARGE = "response header too large"
 
 
-def beginning_problem(octets: bytes | bytearray) -> BadResponse | None:
+def may_begin(octets: bytes | bytearray) -> bool:
     """
-    Why *octets*, as much as has come of a status line, cannot become one.
+    Whether *octets*, as much as has come of a status line, may become one.
     """
-    if octets[: len(_BEGINNING)] == _BEGINNING[: len(octets)]:
-        return None
-    return BadResponse(MALFORMED_LINE)
+    return octets[: len(_BEGINNING)] == _BEGINNING[: len(octets)]
+
+
+def is_status_line(line: bytes) -> bool:
+    """
+    Whether a whole *line* is a status line of HTTP/1.0 or 1.1, with a status from 100 to 599.
+    """
+    return _STATUS_LINE.fullmatch(line) is not None
 
 
 def response_head(raw: bytes, method: bytes, limits: HeadLimits) -> ResponseHead:

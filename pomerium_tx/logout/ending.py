@@ -12,6 +12,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -50,6 +51,8 @@ _REVOKES = frozenset(
 The other ends after which the tokens are revoked at once. Not the front channel: anybody can speak there. Not a
 replaced session: some OPs take all tokens of one person and client back together, those of the new session too.
 """
+
+_Kind = Literal["browser", "sid", "sub"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,9 +202,7 @@ class Ending:
             receipt = self._registry.ended(name)
             departure = None if receipt is None else self._registry.departure(self._reference(receipt.id))
             if receipt is not None and departure is not None:
-                repeated = Receipt(
-                    id=receipt.id, time=receipt.time, cause=receipt.cause, op_logout=receipt.op_logout
-                )
+                repeated = Receipt(id=receipt.id, time=receipt.time, cause=receipt.cause, op_logout=receipt.op_logout)
                 return SignedOut(receipt=repeated, departure=departure)
         return SignedOut(receipt=nothing, departure=None)
 
@@ -242,7 +243,7 @@ def _tombstones(cause: Cause, sessions: Iterable[Session], now: float) -> tuple[
     """
     Whose sign-ins under way must lose: those of whom the cause names.
     """
-    names: set[tuple[str, str, str]] = set()
+    names: set[tuple[_Kind, str, str]] = set()
     for session in sessions:
         if cause in OWN_SIGN_OUT:
             names.add(("browser", "", session.browser))
@@ -250,9 +251,7 @@ def _tombstones(cause: Cause, sessions: Iterable[Session], now: float) -> tuple[
             names |= {("sid", session.iss, sid) for sid in session.sids}
         elif cause in (Cause.BACK_CHANNEL, Cause.ADMINISTRATOR):
             names.add(("sub", session.iss, session.sub))
-    return tuple(_tombstone(*name, now) for name in sorted(names))
-
-
-def _tombstone(kind: str, iss: str, value: str, now: float) -> Tombstone:
-    assert kind in ("browser", "sid", "sub")
-    return Tombstone(kind=kind, iss=iss, value=value, at=now, expires=now + TOMBSTONE_LIFETIME)
+    return tuple(
+        Tombstone(kind=kind, iss=iss, value=value, at=now, expires=now + TOMBSTONE_LIFETIME)
+        for kind, iss, value in sorted(names)
+    )

@@ -6,7 +6,9 @@ Nobody waits for them. What is owed is in the registry; what this process has tr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -23,6 +25,10 @@ log = Logger()
 AT_ONCE = 8
 """
 Revocations under way at a time.
+"""
+GATHERING = 0.1
+"""
+Seconds in which many sign-outs are looked at as one.
 """
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 3600.0
@@ -42,103 +48,116 @@ class Outbox:
         self._registry = registry
         self._providers = providers
         self._clock = clock
-        self._unsubscribe = _nothing
+        self._unsubscribe: Callable[[], None] | None = None
         self._call: IDelayedCall | None = None
-        self._under_way: dict[str, Deferred[None]] = {}
-        self._attempts: dict[str, int] = {}
-        self._paused_until: dict[str, float] = {}
-        self._since: dict[str, float] = {}
-        self._is_running = False
+        self._owed: dict[str, OwedRevocation] = {}
+        self._waiting: list[tuple[float, str]] = []
+        self._under_way: dict[str, Deferred[bool]] = {}
+        self._tried: dict[str, _Tried] = {}
+        self._is_starting = False
 
     def start(self) -> None:
         """
         Begin with what is owed now, and hear of what comes.
         """
-        self._is_running = True
-        self._unsubscribe = self._registry.subscribe_owed(self._look)
+        self._unsubscribe = self._registry.subscribe_owed(self._told)
         self._look()
 
     def stop(self) -> None:
         """
         Revoke nothing more; what is owed stays owed.
         """
-        self._is_running = False
-        self._unsubscribe()
-        self._unsubscribe = _nothing
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        self._come_at(None)
         for attempt in list(self._under_way.values()):
             attempt.cancel()
 
-    def _look(self) -> None:
-        """
-        Start what is due, and come back for what will be.
-        """
-        if not self._is_running:
-            return
-        now = self._clock.seconds()
-        owed = {one.id: one for one in self._registry.owed()}
-        self._forget_others(owed)
-        waiting = []
-        for one in owed.values():
-            if one.id in self._under_way:
-                continue
-            time = max(one.not_before, self._paused_until.get(one.id, 0.0))
-            if time > now:
-                waiting.append(time)
-            elif len(self._under_way) < AT_ONCE:
-                self._begin(one)
-        self._come_back(min(waiting, default=None))
+    def _told(self) -> None:
+        soon = self._clock.seconds() + GATHERING
+        if self._call is None or self._call.getTime() > soon:
+            self._come_at(soon)
 
-    def _forget_others(self, owed: Mapping[str, OwedRevocation]) -> None:
-        for memory in (self._attempts, self._paused_until, self._since):
-            for name in [name for name in memory if name not in owed]:
-                del memory[name]
-
-    def _come_back(self, time: float | None) -> None:
+    def _come_at(self, time: float | None) -> None:
         if self._call is not None:
             self._call.cancel()
             self._call = None
         if time is not None:
-            self._call = self._clock.callLater(max(0.0, time - self._clock.seconds()), self._called)
+            self._call = self._clock.callLater(max(0.0, time - self._clock.seconds()), self._come)
 
-    def _called(self) -> None:
+    def _come(self) -> None:
         self._call = None
         self._look()
 
+    def _look(self) -> None:
+        """
+        Work out anew what is due when, and start what is.
+        """
+        self._owed = {one.id: one for one in self._registry.owed()}
+        self._tried = {name: tried for name, tried in self._tried.items() if name in self._owed}
+        self._waiting = [
+            (max(one.not_before, self._tried_or_new(one).paused_until), one.id)
+            for one in self._owed.values()
+            if one.id not in self._under_way
+        ]
+        heapify(self._waiting)
+        self._start_due()
+
+    def _tried_or_new(self, owed: OwedRevocation) -> _Tried:
+        return self._tried.get(owed.id) or _Tried(attempts=owed.attempts)
+
+    def _start_due(self) -> None:
+        # An attempt may be over at once: that must not lead back here, once for each of ten thousand.
+        if self._is_starting or self._unsubscribe is None:
+            return
+        self._is_starting = True
+        try:
+            now = self._clock.seconds()
+            while self._waiting and self._waiting[0][0] <= now and len(self._under_way) < AT_ONCE:
+                self._begin(self._owed[heappop(self._waiting)[1]])
+        finally:
+            self._is_starting = False
+        if self._waiting and len(self._under_way) < AT_ONCE:
+            self._come_at(self._waiting[0][0])
+
     def _begin(self, owed: OwedRevocation) -> None:
-        self._since.setdefault(owed.id, self._clock.seconds())
-        attempt = Deferred.fromCoroutine(self._attempt(owed))
+        tried = self._tried[owed.id] = self._tried_or_new(owed)
+        if tried.since is None:
+            tried.since = self._clock.seconds()
+        attempt = Deferred.fromCoroutine(self._attempt(owed, tried))
         self._under_way[owed.id] = attempt
-        attempt.addErrback(self._failed, owed)
-        attempt.addCallback(self._over, owed)
+        attempt.addErrback(_not_made, owed).addCallback(self._over, owed, tried)
 
-    def _failed(self, reason: Failure, owed: OwedRevocation) -> None:
-        if not reason.check(CancelledError):
-            log.failure("The revocation {id} failed", reason, id=owed.id)
-        self._pause(owed)
-
-    def _over(self, _: None, owed: OwedRevocation) -> None:
+    def _over(self, is_done: bool, owed: OwedRevocation, tried: _Tried) -> None:
         del self._under_way[owed.id]
-        self._look()
+        if is_done:
+            self._owed.pop(owed.id, None)
+            self._tried.pop(owed.id, None)
+        elif owed.id in self._owed:
+            pause = min(FIRST_PAUSE * 2.0 ** min(tried.attempts, 20), LONGEST_PAUSE)
+            tried.attempts += 1
+            tried.paused_until = self._clock.seconds() + pause
+            heappush(self._waiting, (tried.paused_until, owed.id))
+        self._start_due()
 
-    async def _attempt(self, owed: OwedRevocation) -> None:
-        number = self._attempts.get(owed.id, owed.attempts)
+    async def _attempt(self, owed: OwedRevocation, tried: _Tried) -> bool:
+        """
+        Whether nothing is left to be done.
+        """
+        now = self._clock.seconds()
         try:
             # Of several processes that know of it, one makes this attempt.
-            key = f"revocation/{owed.id}/{number}"
-            if not await self._registry.use_once(key, self._clock.seconds() + _CLAIM):
-                self._pause(owed)
-                return
+            if not await self._registry.use_once(f"revocation/{owed.id}/{tried.attempts}", now + _CLAIM):
+                return False
             if not await self._revoke(owed):
-                self._pause(owed)
-                if self._clock.seconds() - self._since[owed.id] < GIVE_UP_AFTER:
-                    return
-                log.error("Gave up revoking {id} after {attempts} attempts", id=owed.id, attempts=number + 1)
-            await self._registry.revocation_done(owed.id, number + 1)
+                if tried.since is None or self._clock.seconds() - tried.since < GIVE_UP_AFTER:
+                    return False
+                log.error("Gave up revoking {id} after {attempts} attempts", id=owed.id, attempts=tried.attempts + 1)
+            await self._registry.revocation_done(owed.id, tried.attempts + 1)
         except StoreUnavailable:
-            self._pause(owed)
+            return False
+        return True
 
     async def _revoke(self, owed: OwedRevocation) -> bool:
         provider = self._providers.get(owed.idp_id)
@@ -153,13 +172,19 @@ class Outbox:
             return False
         return True
 
-    def _pause(self, owed: OwedRevocation) -> None:
-        number = self._attempts.get(owed.id, owed.attempts)
-        self._attempts[owed.id] = number + 1
-        self._paused_until[owed.id] = self._clock.seconds() + min(FIRST_PAUSE * 2.0 ** min(number, 20), LONGEST_PAUSE)
+
+@dataclass(slots=True)
+class _Tried:
+    """
+    What this process has done about one revocation.
+    """
+
+    attempts: int
+    since: float | None = None
+    paused_until: float = 0.0
 
 
-def _nothing() -> None:
-    """
-    Nothing is subscribed.
-    """
+def _not_made(reason: Failure, owed: OwedRevocation) -> bool:
+    if not isinstance(reason.value, CancelledError):
+        log.failure("The revocation {id} failed", reason, id=owed.id)
+    return False

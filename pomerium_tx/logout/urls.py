@@ -5,24 +5,12 @@ The authenticate host's sign-out, as route hosts send people to it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from pomerium_tx import paths
+from pomerium_tx.logout.handover import CONFIRM, ENDED, OTHER_PROVIDER, REDIRECT_URI
+from pomerium_tx.oidc.metadata import is_loopback
 from pomerium_tx.web.signed_url import UrlSigner
-
-ENDED = "pomerium_ended"
-"""
-Names an end that is already recorded.
-"""
-CONFIRM = "pomerium_confirm"
-"""
-Names a sign-out that is yet to be confirmed.
-"""
-OTHER_PROVIDER = "pomerium_other_idp_id"
-"""
-Names a further provider where the person may still be signed in.
-"""
-REDIRECT_URI = "pomerium_redirect_uri"
 
 
 class SignOutUrls:
@@ -57,3 +45,11 @@ class SignOutUrls:
         To the page that asks the person.
         """
         return f"{self._sign_out}?{urlencode({CONFIRM: reference})}"
+
+
+def sends_fetch_metadata(origin: str) -> bool:
+    """
+    Whether user agents say to this origin who makes a request: https, or a loopback name.
+    """
+    parts = urlsplit(origin)
+    return parts.scheme == "https" or is_loopback(parts.hostname or "")

@@ -106,7 +106,7 @@ class Provider:
         self._fetcher = Fetcher(http, clock, deadline=deadline, max_bytes=max_bytes)
         self._metadata = Published(self._fetch_metadata, clock, fresh_for=_FRESH_FOR, pause=_METADATA_PAUSE)
         self._keys = Published(self._fetch_keys, clock, fresh_for=_FRESH_FOR, pause=_KEYS_PAUSE)
-        self._secret_in_body: bool | None = None
+        self._secret_in_body = False
 
     def __repr__(self) -> str:
         return f"<Provider {self.settings.issuer} {self.settings.client_id}>"
@@ -259,12 +259,10 @@ class Provider:
             return await self._fetcher.post(endpoint, {}, [*form, ("client_id", settings.client_id)])
         methods = (await self.metadata()).token_endpoint_auth_methods_supported
         may_post = methods is None or "client_secret_post" in methods
-        in_body = self._secret_in_body
-        if in_body is None:
-            in_body = methods is not None and may_post and "client_secret_basic" not in methods
-        if not in_body:
+        only_post = methods is not None and "client_secret_basic" not in methods and may_post
+        if not only_post and not self._secret_in_body:
             answer = await self._fetcher.post(endpoint, {"Authorization": self._basic()}, form)
-            if self._secret_in_body is not None or not may_post or not _is_invalid_client(answer):
+            if not may_post or not _is_invalid_client(answer):
                 return answer
         secret = [("client_id", settings.client_id), ("client_secret", settings.client_secret)]
         answer = await self._fetcher.post(endpoint, {}, [*form, *secret])

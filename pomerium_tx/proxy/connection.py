@@ -13,8 +13,7 @@ from twisted.web.server import Site
 
 from pomerium_tx.authorize.verdict import Verdict
 from pomerium_tx.http11.canonical import Canonical
-from pomerium_tx.http11.heads import BadRequest, RequestHead
-from pomerium_tx.http11.reader import HeadLimits
+from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.refusals import Refusals
 from pomerium_tx.proxy.resource import ReverseProxyResource

@@ -24,7 +24,7 @@ from zope.interface import implementer
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import BadRequest, RequestHead
-from pomerium_tx.http11.reader import END, RequestEvent, RequestReader, Trailing
+from pomerium_tx.http11.reader import EndOfMessage, RequestEvent, RequestReader, Trailing
 from pomerium_tx.proxy.connection import HELD, UPSTREAM_AWAITED, UPSTREAM_FULL, AccessRecord, Exchange, Proxy, RawExchange
 from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.exchange import ProxiedExchange
@@ -75,6 +75,10 @@ class Downstream(TwistedProtocol):
     def exchange_ended(self, *, reusable: bool) -> None:
         self._exchange = None
         self._resume(UPSTREAM_FULL | UPSTREAM_AWAITED)
+        if not self._request_done and self._events and self._events[0] is EndOfMessage.END:
+            # It was answered in the turn of its head, and has no content.
+            self._events.popleft()
+            self._request_done = True
         if reusable and self._request_done and self.keep_alive and not self.proxy.draining:
             self._deadline = self.proxy.deadlines.now() + self.proxy.times.idle
             self._pump()
@@ -249,8 +253,8 @@ class Downstream(TwistedProtocol):
             self._events.extend(self._reader.feed(event.content))
         elif exchange is None:
             # The end of a request that was answered at its head.
-            assert event is END, event
-        elif event is END:
+            assert event is EndOfMessage.END, event
+        elif event is EndOfMessage.END:
             self._request_done = True
             self._deadline = NEVER
             exchange.request_ended()

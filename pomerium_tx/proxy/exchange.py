@@ -333,9 +333,15 @@ class ProxiedExchange:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _acquire(self, *, fresh: bool) -> None:
-        self._connecting = self._resource.pool.acquire(self, self._head.method, fresh=fresh)
-        if self._connecting is not None and not self._request_done and self._head.has_content:
-            self._connection.pause(UPSTREAM_AWAITED)
+        connecting = self._resource.pool.acquire(self, self._head.method, fresh=fresh)
+        if self._upstream is None and not self._over:
+            self._connecting = connecting
+            if not self._request_complete:
+                self._connection.pause(UPSTREAM_AWAITED)
+
+    @property
+    def _request_complete(self) -> bool:
+        return self._request_done or not self._head.has_content
 
     def _await_answer(self) -> None:
         if not self._answer_began:
@@ -389,7 +395,7 @@ class ProxiedExchange:
         self._status = status
         self._end(message)
         self._drop_upstream()
-        connection.keep_alive = connection.keep_alive and self._request_done and not connection.proxy.draining
+        connection.keep_alive = connection.keep_alive and self._request_complete and not connection.proxy.draining
         refusal = connection.proxy.refusals.for_status(
             self._head,
             status,

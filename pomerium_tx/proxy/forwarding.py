@@ -7,7 +7,7 @@ A head is never edited: it is written anew from an allow-listed copy. What could
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pomerium_tx.http11 import writer
@@ -68,8 +68,12 @@ class Forwarding:
         self._response_fields = tuple(response_fields)
         self._overwritten = frozenset(name.lower() for name, _ in response_fields)
         self._append_forwarded_for = append_forwarded_for
-        self._set = tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in _pairs(route.set_request_headers))
         self._removed = frozenset(name.lower().encode("ascii") for name in route.remove_request_headers)
+        self._set = tuple(
+            (name.encode("ascii"), value.encode("latin-1"))
+            for name, value in route.set_request_headers
+            if name.lower().encode("ascii") not in self._removed
+        )
         self._replaced = frozenset(name.lower() for name, _ in self._set) | self._removed
         self._dropped_cookie = dropped_cookie
 
@@ -153,22 +157,13 @@ class Forwarding:
             return route.host_rewrite.encode("ascii")
         if route.preserve_host_header:
             return canonical.authority
-        return upstream_authority(upstream)
+        return upstream.authority
 
     def _is_our_cookie(self, name: bytes) -> bool:
         return is_reserved_cookie(name, self._cookie_name)
 
     def _sets_our_cookie(self, set_cookie: bytes) -> bool:
         return is_reserved_cookie(_cookie_name(set_cookie), self._cookie_name)
-
-
-def upstream_authority(upstream: Upstream) -> bytes:
-    """
-    ``host[:port]`` of *upstream*, the port left out when it is its scheme's default.
-    """
-    host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
-    default = 443 if upstream.scheme == "https" else 80
-    return (host if upstream.port == default else f"{host}:{upstream.port}").encode("ascii")
 
 
 def _cookie_name(set_cookie: bytes) -> bytes:
@@ -187,6 +182,3 @@ def _target(canonical: Canonical) -> bytes:
     kept = b"&".join(pair for pair in query.split(b"&") if pair.partition(b"=")[0] != _HANDLE_PARAMETER)
     return canonical.path + b"?" + kept if kept else canonical.path
 
-
-def _pairs(fields: Mapping[str, str] | Sequence[tuple[str, str]]) -> Iterable[tuple[str, str]]:
-    return fields.items() if isinstance(fields, Mapping) else fields

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IAddress, IProtocol, IStreamClientEndpoi
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from pomerium_tx.http11.reader import HeadLimits
+from pomerium_tx.http11.heads import HeadLimits
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.upstream import Requester, UpstreamConnection
 

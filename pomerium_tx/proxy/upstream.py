@@ -16,8 +16,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pomerium_tx.http11.heads import BadResponse, ResponseHead
-from pomerium_tx.http11.reader import END, HeadLimits, ResponseReader, Trailing
+from pomerium_tx.http11.heads import BadResponse, HeadLimits, ResponseHead
+from pomerium_tx.http11.reader import EndOfMessage, ResponseReader, Trailing
 from pomerium_tx.proxy.transports import holds_unsent_bytes
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class UpstreamConnection(TwistedProtocol):
                 elif event.status >= 200:
                     self._keep_alive = event.keep_alive and not event.close_delimited
                 requester.response_began(event)
-            elif event is END:
+            elif event is EndOfMessage.END:
                 self._finish(requester)
                 return
             elif type(event) is Trailing:

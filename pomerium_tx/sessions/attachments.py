@@ -14,6 +14,9 @@ from pomerium_tx.sessions.store import Cause
 
 log = Logger()
 
+_counting = log.failureHandler("An exchange of an ended session could not be counted")
+_cutting = log.failureHandler("An exchange of an ended session could not be cut")
+
 
 class Attachments:
     """
@@ -70,16 +73,12 @@ class Attachments:
         cut = dict.fromkeys(EXCHANGE_KINDS, 0)
         in_doubt: Counter[str] = Counter()
         for exchange in exchanges:
-            try:
+            with _counting:
                 kind = exchange.kind
                 cut[kind if kind in cut else "download"] += 1
                 # Asked before the cut, which makes an end of every doubt.
                 if exchange.in_doubt:
                     in_doubt[f"{exchange.method} {exchange.route_id}"] += 1
-            except Exception:
-                log.failure("An exchange of an ended session could not be counted")
-            try:
+            with _cutting:
                 exchange.cut(cause)
-            except Exception:
-                log.failure("An exchange of an ended session could not be cut")
         return cut, dict(in_doubt)

@@ -38,6 +38,10 @@ from pomerium_tx.sessions.store import (
 )
 
 SLACK = 60.0
+RECENT = 900.0
+"""
+How long it may take to record an end that was asked for.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,10 @@ class Limits:
     outside_tombstones: int = 10_000
     """
     Those that anybody on the network can have set, since no proof is asked for in the front channel.
+    """
+    recent: int = 100_000
+    """
+    Names that sessions got lately.
     """
     once: int = 200_000
     jtis: int = 100_000
@@ -121,6 +129,7 @@ class Ledger:
         self._references: dict[str, str] = {}
         self._tombstones = Book[tuple[str, str, str], Tombstone](limits.tombstones)
         self._outside_tombstones = Book[tuple[str, str, str], Tombstone](limits.outside_tombstones)
+        self._recent = Book[tuple[str, str], tuple[int, float]](limits.recent)
         self._once = Book[str, tuple[int, float]](limits.once)
         self._jtis = Book[tuple[str, str], float](limits.jtis)
         self._books = (
@@ -128,6 +137,7 @@ class Ledger:
             self._departures,
             self._tombstones,
             self._outside_tombstones,
+            self._recent,
             self._once,
             self._jtis,
         )
@@ -142,6 +152,7 @@ class Ledger:
             RevocationsReleased: self._revocations_released,
             RevocationOwed: self._revocation_owed,
             RevocationDone: self._revocation_done,
+            UsedOnce: self._used_once,
         }
 
     def apply(self, position: int, change: Change) -> Effect:
@@ -151,9 +162,7 @@ class Ledger:
         self._time = max(self._time, time_of(change))
         for book in self._books:
             book.forget(self._time - SLACK)
-        if isinstance(change, UsedOnce):
-            return self._used_once(position, change)
-        return self._folds[type(change)](change)
+        return self._folds[type(change)](position, change)
 
     def ended(self, session_id: str) -> Receipt | None:
         """
@@ -194,7 +203,7 @@ class Ledger:
         """
         return self._jtis.get((iss, jti)) is not None
 
-    def _begun(self, change: SessionBegun) -> Effect:
+    def _begun(self, position: int, change: SessionBegun) -> Effect:
         session = change.session
         names = [("browser", "", session.browser), ("sub", session.iss, session.sub)]
         names += [("sid", session.iss, sid) for sid in session.sids]
@@ -207,13 +216,14 @@ class Ledger:
         self.by_sub.add(session.iss, session.sub, session.id)
         for sid in session.sids:
             self.by_sid.add(session.iss, sid, session.id)
+        self._recent.put((session.id, ""), (position, change.state_issued), session.began + RECENT)
         return Begun(session=session)
 
     def _is_signed_out(self, name: tuple[str, str, str], *, since: float, at: float) -> bool:
         found = (self._tombstones.get(name), self._outside_tombstones.get(name))
         return any(tombstone is not None and tombstone.at > since and tombstone.expires > at for tombstone in found)
 
-    def _refreshed(self, change: SessionRefreshed) -> Effect:
+    def _refreshed(self, position: int, change: SessionRefreshed) -> Effect:
         session = self.sessions.get(change.session_id)
         if session is None:
             return None
@@ -224,13 +234,14 @@ class Ledger:
                 return SignedOutAtProvider(session_id=session.id)
             sids = (*sids, change.sid)
             self.by_sid.add(session.iss, change.sid, session.id)
+            self._recent.put((session.id, change.sid), (position, change.requested), change.requested + RECENT)
         session = replace(
             session, tokens=change.tokens, claims=change.claims, email=change.email, name=change.name, sids=sids
         )
         self.sessions[session.id] = session
         return Refreshed(session=session, requested=change.requested)
 
-    def _route_used(self, change: RouteUsed) -> Effect:
+    def _route_used(self, _: int, change: RouteUsed) -> Effect:
         session = self.sessions.get(change.session_id)
         if session is not None and change.route_id not in session.uses:
             use = RouteUse(origin=change.origin, first_used=change.at)
@@ -238,10 +249,11 @@ class Ledger:
             self.sessions[session.id] = replace(session, uses=uses)
         return None
 
-    def _sessions_ended(self, change: SessionsEnded) -> Effect:
+    def _sessions_ended(self, _: int, change: SessionsEnded) -> Effect:
         # That no end before this one names them is asked, not that they live: a log which no longer holds how ended
         # sessions began still says truly which end ended them.
-        ids = tuple(name for name in dict.fromkeys(change.session_ids) if name not in self._ended)
+        named = (*change.session_ids, *self._late(change))
+        ids = tuple(name for name in dict.fromkeys(named) if name not in self._ended)
         sessions = tuple(self.sessions.pop(name) for name in ids if name in self.sessions)
         for session in sessions:
             self.by_browser.discard("", session.browser, session.id)
@@ -274,6 +286,22 @@ class Ledger:
             self._jtis.put((change.jti.iss, change.jti.jti), change.jti.expires, change.jti.expires)
         return Ended(receipt=receipt, sessions=sessions)
 
+    def _late(self, change: SessionsEnded) -> list[str]:
+        """
+        Sessions that a tombstone would have kept from beginning, had it been recorded a moment before.
+
+        Whoever asked for the end did not know of them, or it would have named them, or spared them.
+        """
+        indexes = {"browser": self.by_browser, "sid": self.by_sid, "sub": self.by_sub}
+        late = []
+        for tombstone in change.tombstones:
+            kind, iss, value = tombstone.key
+            for name in sorted(indexes[kind].get(iss, value)):
+                got = (self._recent.get((name, "")), self._recent.get((name, value)) if kind == "sid" else None)
+                if any(one is not None and one[0] > change.known and one[1] < tombstone.at for one in got):
+                    late.append(name)
+        return late
+
     def _bury(self, book: Book[tuple[str, str, str], Tombstone], tombstone: Tombstone) -> None:
         known = book.get(tombstone.key)
         if known is not None:
@@ -290,16 +318,15 @@ class Ledger:
 
         Whoever asked for the end knew the tokens as they were; a refresh may have come before it in the log.
         """
-        if not change.owed:
-            return ()
         owed = change.owed
-        if len(ids) < len(set(change.session_ids)):
+        if not set(change.session_ids).issubset(ids):
             known = {token for revocation in self.owed.values() for _, token in revocation.tokens}
             owed = tuple(one for one in owed if not known.issuperset(token for _, token in one.tokens))
         named = {token for one in change.owed for _, token in one.tokens}
         not_before = {one.idp_id: one.not_before for one in change.owed}
         for number, session in enumerate(sessions):
-            if session.idp_id not in not_before:
+            # Where nothing is owed for a session that the end names, nothing is meant to be.
+            if session.idp_id not in not_before and session.id in change.session_ids:
                 continue
             newer = tuple(pair for pair in session.tokens.revocable() if pair[1] not in named)
             if newer:
@@ -308,7 +335,7 @@ class Ledger:
                     receipt_id=change.receipt_id,
                     idp_id=session.idp_id,
                     tokens=newer,
-                    not_before=not_before[session.idp_id],
+                    not_before=not_before.get(session.idp_id, change.at),
                 )
                 owed = (*owed, more)
         return owed
@@ -318,29 +345,29 @@ class Ledger:
         if revocation.receipt_id is not None:
             self._owed_by_receipt.setdefault(revocation.receipt_id, set()).add(revocation.id)
 
-    def _cut_reported(self, change: CutReported) -> Effect:
+    def _cut_reported(self, _: int, change: CutReported) -> Effect:
         receipt = self._receipts.get(change.receipt_id)
         if receipt is not None:
             self._receipts.replace(receipt.id, receipt.with_cuts(change.exchanges_cut, change.in_doubt))
         return None
 
-    def _op_logout_changed(self, change: OpLogoutChanged) -> Effect:
+    def _op_logout_changed(self, _: int, change: OpLogoutChanged) -> Effect:
         receipt = self._receipts.get(change.receipt_id)
         # A late doubt does not undo a certainty.
         if receipt is not None and _certainty(change.op_logout) >= _certainty(receipt.op_logout):
             self._receipts.replace(receipt.id, replace(receipt, op_logout=change.op_logout))
         return None
 
-    def _revocations_released(self, change: RevocationsReleased) -> Effect:
+    def _revocations_released(self, _: int, change: RevocationsReleased) -> Effect:
         for name in self._owed_by_receipt.get(change.receipt_id, ()):
             self.owed[name] = replace(self.owed[name], not_before=0.0)
         return None
 
-    def _revocation_owed(self, change: RevocationOwed) -> Effect:
+    def _revocation_owed(self, _: int, change: RevocationOwed) -> Effect:
         self._owe(change.owed)
         return None
 
-    def _revocation_done(self, change: RevocationDone) -> Effect:
+    def _revocation_done(self, _: int, change: RevocationDone) -> Effect:
         revocation = self.owed.pop(change.id, None)
         if revocation is not None and revocation.receipt_id is not None:
             others = self._owed_by_receipt[revocation.receipt_id]

@@ -107,8 +107,6 @@ class MemoryStore:
         if not follower.follows or position <= follower.position:
             return
         follower.position = position
-        try:
+        # One that cannot read a change must not keep a sign-out from the others.
+        with log.failuresHandled("A follower could not apply the change at {position}", position=position):
             follower.apply(position, change)
-        except Exception:
-            # One that cannot read a change must not keep a sign-out from the others.
-            log.failure("A follower could not apply the change at {position}", position=position)

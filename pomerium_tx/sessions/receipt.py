@@ -82,11 +82,11 @@ class Receipt:
     time: float
     cause: Cause
     session_ids: tuple[str, ...] = field(repr=False, default=())
-    exchanges_cut: Mapping[str, int] = NOTHING_CUT
+    exchanges_cut: Mapping[str, int] = field(default_factory=lambda: NOTHING_CUT)
     """
     By kind; every kind is there.
     """
-    in_doubt: Mapping[str, int] = NOTHING_IN_DOUBT
+    in_doubt: Mapping[str, int] = field(default_factory=lambda: NOTHING_IN_DOUBT)
     """
     By method and route id, separated by a space.
     """

@@ -12,16 +12,13 @@ last-seen times, and the queues of deadlines, which hold nothing that cannot be 
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from pomerium_tx.sessions.attachments import Attachments
+from pomerium_tx.sessions.cut_reports import CutReports
+from pomerium_tx.sessions.ending import Ending, SignedOutMeanwhile, new_receipt_id
 from pomerium_tx.sessions.ledger import Begun, Ended, Ledger, Limits, Refreshed, SignedOutAtProvider
 from pomerium_tx.sessions.receipt import OpenExchange, Receipt
 from pomerium_tx.sessions.session import Session, Tokens
@@ -37,57 +34,17 @@ from pomerium_tx.sessions.store import (
     RevocationOwed,
     RevocationsReleased,
     RouteUsed,
-    SeenJti,
     SessionBegun,
     SessionRefreshed,
     SessionsEnded,
     SessionStore,
     StoreUnavailable,
-    Tombstone,
     UsedOnce,
 )
 from pomerium_tx.sessions.subscribers import Subscribers
 from pomerium_tx.sessions.timetable import Timetable
 
 __all__ = ["Ending", "OpenExchange", "Receipt", "SessionRegistry", "SignedOutMeanwhile", "new_receipt_id"]
-
-log = Logger()
-
-REMEMBER_ENDED = 24 * 3600.0
-REMEMBER_NOTHING = 600.0
-
-
-class SignedOutMeanwhile(Exception):
-    """
-    The person was signed out while they signed in: there is no session.
-    """
-
-
-def new_receipt_id() -> str:
-    """
-    A fresh name for an end.
-    """
-    return secrets.token_hex(16)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """
-    What is asked of the registry when sessions are to end.
-    """
-
-    session_ids: tuple[str, ...] = field(repr=False)
-    cause: Cause
-    at: float
-    receipt_id: str = field(default_factory=new_receipt_id)
-    """
-    Also becomes that of *departure* and *owed*.
-    """
-    tombstones: tuple[Tombstone, ...] = ()
-    departure: Departure | None = None
-    owed: tuple[OwedRevocation, ...] = ()
-    op_logout: OpLogout = OpLogout.NOT_NEEDED
-    jti: SeenJti | None = None
 
 
 class SessionRegistry:
@@ -102,14 +59,13 @@ class SessionRegistry:
         self._store = store
         self._seconds = clock.seconds
         self._limits = limits or Limits()
-        self._name = secrets.token_hex(8)
         self._sessions: dict[str, Session] = {}
         self._ledger = Ledger(self._limits, self._sessions)
+        self._position = 0
         self._unfollow: Callable[[], None] | None = None
         self._attachments = Attachments()
         self._timetable = Timetable(clock, self._sessions)
-        self._unreported: dict[str, CutReported] = {}
-        self._reports: set[Deferred[int]] = set()
+        self._cut_reports = CutReports(store)
         self._last_seen: dict[str, float] = {}
         self._on_owed: Subscribers[()] = Subscribers()
         self._on_ended: Subscribers[Receipt, tuple[Session, ...]] = Subscribers()
@@ -131,11 +87,9 @@ class SessionRegistry:
         if self._unfollow is not None:
             self._unfollow()
             self._unfollow = None
-        for report in list(self._reports):
-            report.cancel()
         self._timetable.stop()
         self._attachments.clear()
-        self._unreported.clear()
+        self._cut_reports.stop()
         self._last_seen.clear()
         self._sessions.clear()
         self._ledger = Ledger(self._limits, self._sessions)
@@ -174,6 +128,12 @@ class SessionRegistry:
         self._attachments.discard(session_id, exchange)
 
     # What is known.
+
+    def known(self, session_id: str) -> Session | None:
+        """
+        The session, if it has not ended, although its time may be over.
+        """
+        return self._sessions.get(session_id)
 
     @property
     def count(self) -> int:
@@ -223,13 +183,13 @@ class SessionRegistry:
         """
         The receipt of the end of a session, for as long as the session could have lived and at least a day.
         """
-        return self._with_unreported(self._ledger.ended(session_id))
+        return self._cut_reports.complete(self._ledger.ended(session_id))
 
     def receipt(self, receipt_id: str) -> Receipt | None:
         """
         The receipt of that id, as true as it is by now.
         """
-        return self._with_unreported(self._ledger.receipt(receipt_id))
+        return self._cut_reports.complete(self._ledger.receipt(receipt_id))
 
     def departure(self, reference: str) -> Departure | None:
         """
@@ -324,31 +284,9 @@ class SessionRegistry:
         """
         self._require_joined()
         live = [self._sessions[name] for name in dict.fromkeys(ending.session_ids) if name in self._sessions]
-        nothing = Receipt(id=ending.receipt_id, time=ending.at, cause=ending.cause, op_logout=ending.op_logout)
-        departure = ending.departure
-        if departure is not None:
-            departure = replace(departure, receipt_id=ending.receipt_id)
-        if not (live or ending.tombstones or departure or ending.owed or ending.jti):
-            return nothing
-        remembered = [ending.at + (REMEMBER_ENDED if live else REMEMBER_NOTHING)]
-        remembered += [session.expires for session in live]
-        if departure is not None:
-            remembered.append(departure.expires)
-        change = SessionsEnded(
-            receipt_id=ending.receipt_id,
-            at=ending.at,
-            cause=ending.cause,
-            session_ids=tuple(session.id for session in live),
-            remember_until=max(remembered),
-            tombstones=ending.tombstones,
-            departure=departure,
-            owed=tuple(replace(one, receipt_id=ending.receipt_id) for one in ending.owed),
-            routes=tuple(sorted(frozenset[str]().union(*(session.origins for session in live)))),
-            op_logout=ending.op_logout,
-            jti=ending.jti,
-        )
-        await self._append(change)
-        return self.receipt(ending.receipt_id) or nothing
+        if live or ending.says_more:
+            await self._append(ending.change(live, self._position))
+        return self.receipt(ending.receipt_id) or ending.receipt_of_nothing
 
     async def use_once(self, key: str, expires: float) -> bool:
         """
@@ -423,6 +361,7 @@ class SessionRegistry:
     # The fold.
 
     def _apply(self, position: int, change: Change) -> None:
+        self._position = position
         effect = self._ledger.apply(position, change)
         if isinstance(effect, Begun):
             self._timetable.begun(effect.session)
@@ -432,8 +371,8 @@ class SessionRegistry:
             self._timetable.report(effect.session_id, Cause.REFRESH_REFUSED)
         elif isinstance(effect, Ended):
             self._ended_here(effect)
-        elif isinstance(change, CutReported) and change.registry == self._name:
-            self._unreported.pop(change.receipt_id, None)
+        elif isinstance(change, CutReported):
+            self._cut_reports.recorded(change)
         if isinstance(change, SessionsEnded | RevocationOwed | RevocationsReleased) and self._ledger.owed:
             self._on_owed.tell()
 
@@ -444,23 +383,9 @@ class SessionRegistry:
             self._last_seen.pop(session.id, None)
         cut = self._attachments.cut((session.id for session in effect.sessions), receipt.cause)
         if cut is not None:
-            report = CutReported(receipt_id=receipt.id, registry=self._name, exchanges_cut=cut[0], in_doubt=cut[1])
-            self._unreported[receipt.id] = report
-            self._report(report)
+            self._cut_reports.report(receipt.id, *cut)
         if effect.sessions:
             self._on_ended.tell(receipt, effect.sessions)
-
-    def _report(self, report: CutReported) -> None:
-        reporting = Deferred.fromCoroutine(self._store.append(report))
-        self._reports.add(reporting)
-
-        def done(result: object) -> None:
-            self._reports.discard(reporting)
-            if isinstance(result, Failure) and not result.check(CancelledError):
-                # The cut itself is done; only the other registries' receipts do not count it.
-                log.failure("The cuts for {receipt} could not be recorded", result, receipt=report.receipt_id)
-
-        reporting.addBoth(done)
 
     async def _append(self, change: Change) -> int:
         self._require_joined()
@@ -472,9 +397,3 @@ class SessionRegistry:
 
     def _in_time(self, departure: Departure | None) -> Departure | None:
         return departure if departure is not None and departure.expires > self._seconds() else None
-
-    def _with_unreported(self, receipt: Receipt | None) -> Receipt | None:
-        if receipt is None or receipt.id not in self._unreported:
-            return receipt
-        report = self._unreported[receipt.id]
-        return receipt.with_cuts(report.exchanges_cut, report.in_doubt)

@@ -86,7 +86,7 @@ class Session:
     address: str = ""
     claims: Mapping[str, tuple[object, ...]] = field(repr=False)
     tokens: Tokens = field(repr=False)
-    uses: Mapping[str, RouteUse] = _NO_USES
+    uses: Mapping[str, RouteUse] = field(default_factory=lambda: _NO_USES)
     """
     By route id.
     """

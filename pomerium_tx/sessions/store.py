@@ -182,6 +182,10 @@ class SessionsEnded:
     at: float
     cause: Cause
     session_ids: tuple[str, ...] = field(repr=False)
+    known: int
+    """
+    The position of the last change that whoever asked for the end knew of.
+    """
     remember_until: float
     """
     How long the ended ids and the receipt are remembered.

@@ -5,7 +5,7 @@ Telling whoever asked to be told.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVarTuple, Unpack
+from typing import Generic, TypeVarTuple
 
 from twisted.logger import Logger
 
@@ -14,15 +14,15 @@ log = Logger()
 Ts = TypeVarTuple("Ts")
 
 
-class Subscribers(Generic[Unpack[Ts]]):
+class Subscribers(Generic[*Ts]):
     """
     The callbacks for one kind of event.
     """
 
     def __init__(self) -> None:
-        self._callbacks: list[Callable[[Unpack[Ts]], object]] = []
+        self._callbacks: list[Callable[[*Ts], object]] = []
 
-    def add(self, callback: Callable[[Unpack[Ts]], object]) -> Callable[[], None]:
+    def add(self, callback: Callable[[*Ts], object]) -> Callable[[], None]:
         """
         Have *callback* called at each event, until the answer is called.
         """
@@ -34,12 +34,10 @@ class Subscribers(Generic[Unpack[Ts]]):
 
         return unsubscribe
 
-    def tell(self, *event: Unpack[Ts]) -> None:
+    def tell(self, *event: *Ts) -> None:
         """
         Call every callback; one that raises keeps nothing from the others.
         """
         for callback in list(self._callbacks):
-            try:
+            with log.failuresHandled("A subscriber failed"):
                 callback(*event)
-            except Exception:
-                log.failure("A subscriber failed")

@@ -4,7 +4,7 @@ Which sessions' time has come, to end or to be refreshed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import inf
 
 from twisted.internet.interfaces import IReactorTime

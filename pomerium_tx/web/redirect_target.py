@@ -72,6 +72,7 @@ def _is_unambiguous(host: str) -> bool:
     if _NUMBER.fullmatch(host.rpartition(".")[2]):
         # The WHATWG's parser reads "0x7f.1", "2130706433" and "127.000.0.1" as addresses too.
         return _is_canonical_ipv4(host)
+    # A broken "xn--" label stops a user agent and sends it nowhere else, so it is let through.
     return True
 
 

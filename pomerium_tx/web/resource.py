@@ -157,7 +157,8 @@ class Page(Resource):
         """
         The page itself, told so by a redirect, for a slash too many; else nothing.
         """
-        return _OtherSlash() if path == b"" and not request.postpath else _Missing()
+        is_one_slash = (request.prepath or [])[-2:] != [b"", b""] and not request.postpath
+        return _OtherSlash() if path == b"" and is_one_slash else _Missing()
 
     def render(self, request: Request) -> int:
         """
@@ -238,6 +239,7 @@ class _Missing(Page):
     Says that there is nothing here.
     """
 
+    isLeaf = True
     methods = None
 
     async def answer(self, request: PageRequest) -> Answer:
@@ -252,12 +254,13 @@ class _OtherSlash(Page):
     Sends to the same path without the slash at its end, or with one.
     """
 
+    isLeaf = True
     methods = None
 
     async def answer(self, request: PageRequest) -> Answer:
         """
         301, or 308 where the method must stay what it is.
         """
-        path = request.path.rstrip("/") if request.path.endswith("/") else request.path + "/"
+        path = request.path[:-1] if request.path.endswith("/") else request.path + "/"
         query = request.url[len(request.origin) + len(request.path) :]
         return redirect(request.origin + path + query, status=301 if request.method in ("GET", "HEAD") else 308)

@@ -90,7 +90,7 @@ class ClaimsTests(SynchronousTestCase):
         """
         A claim of the provider never replaces one of ours.
         """
-        forged = {name: ("forged",) for name in BASE_CLAIMS - {"groups"}}
+        forged = dict.fromkeys(BASE_CLAIMS - {"groups"}, ("forged",))
         claims = told(alice(claims=forged), *BASE_CLAIMS)
         self.assertNotIn("forged", claims.values())
 
@@ -105,7 +105,14 @@ class ClaimHeadersTests(SynchronousTestCase):
         A list is joined by commas, a missing claim is empty, and text is UTF-8.
         """
         claims = {"email": "a@b.test", "groups": ["x", "y"], "iat": 5, "name": "José", "odd": {"a": 1}}
-        names = {"x-email": "email", "x-groups": "groups", "x-iat": "iat", "x-name": "name", "x-no": "no", "x-odd": "odd"}
+        names = {
+            "x-email": "email",
+            "x-groups": "groups",
+            "x-iat": "iat",
+            "x-name": "name",
+            "x-no": "no",
+            "x-odd": "odd",
+        }
         self.assertEqual(
             claim_headers(claims, names),
             (

@@ -4,6 +4,7 @@ A channel over memory: asks a tree of pages one request, through the real twiste
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -13,12 +14,13 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
-from twisted.web.server import Site
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
 
-from pomerium_tx.web.resource import LocalRequest
+from pomerium_tx.web.resource import LocalRequest, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from twisted.web.resource import IResource
 
@@ -72,6 +74,21 @@ class MemoryChannel:
 
     def loseConnection(self) -> None:
         self.is_done = True
+
+
+class _Everywhere(Resource):
+    """
+    One page at every path.
+    """
+
+    isLeaf = True
+
+    def __init__(self, page: Page) -> None:
+        super().__init__()
+        self._page = page
+
+    def render(self, request: Request) -> int:
+        return self._page.render(request)
 
 
 @dataclass
@@ -146,17 +163,17 @@ def ask(
     request_id: str = "request-1",
 ) -> Asked:
     """
-    Ask a tree for a target.
+    Ask a tree, or one page wherever its place will be, for a target.
 
     :param form: Fields to send as a urlencoded form, instead of *content*.
     """
     raw = Headers()
     if form is not None:
-        content = urlencode(form if not hasattr(form, "items") else list(form.items())).encode()
+        content = urlencode(list(form.items() if isinstance(form, Mapping) else form)).encode()
         raw.addRawHeader("Content-Type", "application/x-www-form-urlencoded")
     for name, value in headers:
         raw.addRawHeader(name, value)
-    channel = MemoryChannel(Site(root, reactor=Clock()))
+    channel = MemoryChannel(Site(_Everywhere(root) if isinstance(root, Page) else root, reactor=Clock()))
     request = LocalRequest(channel)
     request.origin, request.client_address, request.request_id = origin, client_address, request_id
     request.requestHeaders = raw

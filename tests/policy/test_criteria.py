@@ -21,8 +21,7 @@ class LegacyTests(SynchronousTestCase):
         """
         for session in (None, alice()):
             decision = from_legacy()(session)
-            self.assertFalse(decision.admits)
-            self.assertFalse(decision.unauthenticated)
+            self.assertEqual((decision.allow, decision.deny, decision.unauthenticated), (False, False, False))
             self.assertEqual(decision.reasons, ())
 
     def test_public(self) -> None:
@@ -44,9 +43,8 @@ class LegacyTests(SynchronousTestCase):
             {"domains": ["example.com"]},
         ):
             with self.subTest(settings=settings):
-                decision = from_legacy(**settings)(None)  # type: ignore[arg-type]  # a table of settings
-                self.assertFalse(decision.admits)
-                self.assertTrue(decision.unauthenticated)
+                decision = from_legacy(**settings)(None)
+                self.assertEqual((decision.allow, decision.deny, decision.unauthenticated), (False, False, True))
                 self.assertEqual(decision.reasons, ("user-unauthenticated",))
 
     def test_any_authenticated(self) -> None:

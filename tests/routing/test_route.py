@@ -201,6 +201,22 @@ class BuildTests(SynchronousTestCase):
         self.assertNotIn("PLANTED", repr(route))
 
 
+class DefaultTests(SynchronousTestCase):
+    """
+    What a route does that was told nothing.
+    """
+
+    def test_cautious(self) -> None:
+        """
+        It verifies, upgrades nothing, and tells nobody who asks.
+        """
+        route = a_route("https://a.test")
+        self.assertFalse(route.tls.skip_verify)
+        self.assertFalse(route.allow_websockets)
+        self.assertFalse(route.preserve_host_header)
+        self.assertFalse(route.pass_identity_headers)
+
+
 class OriginTests(SynchronousTestCase):
     """
     Where a route is known from outside.

@@ -142,7 +142,11 @@ class FindTests(SynchronousTestCase):
         self.assert_found(RouteTable([anywhere, special]), [(asked("a.test", port=8000), anywhere)])
         self.assert_found(
             RouteTable([special, anywhere]),
-            [(asked("a.test", port=8000), special), (asked("a.test", port=8001), anywhere), (asked("a.test"), anywhere)],
+            [
+                (asked("a.test", port=8000), special),
+                (asked("a.test", port=8001), anywhere),
+                (asked("a.test"), anywhere),
+            ],
         )
 
     def test_wildcards(self) -> None:
@@ -237,9 +241,7 @@ class OriginTests(SynchronousTestCase):
         """
         A URL is one of ours only if scheme, host and port are.
         """
-        table = RouteTable(
-            [a_route("https://a.test"), a_route("http://b.localhost:8000"), a_route("https://*.w.test")]
-        )
+        table = RouteTable([a_route("https://a.test"), a_route("http://b.localhost:8000"), a_route("https://*.w.test")])
         ours = [
             "https://a.test",
             "https://a.test/path?q",

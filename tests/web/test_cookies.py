@@ -27,7 +27,7 @@ class ReadingTests(SynchronousTestCase):
     Tests for `cookie_pairs` and `cookie_values`.
     """
 
-    PAIRS = [
+    PAIRS: tuple[tuple[bytes, list[tuple[bytes, bytes]]], ...] = (
         (b"a=1; b=2", [(b"a", b"1"), (b"b", b"2")]),
         (b"a=1;b=2;", [(b"a", b"1"), (b"b", b"2")]),
         (b"a=1;\tb = 2 ", [(b"a", b"1"), (b"b", b"2")]),
@@ -43,7 +43,7 @@ class ReadingTests(SynchronousTestCase):
         (b"\xe2\x80\x80__Host-a=1", [(b"\xe2\x80\x80__Host-a", b"1")]),
         (b"a=1\x0b", [(b"a", b"1\x0b")]),
         (b'$Version=1; a="b; x="y"', [(b"$Version", b"1"), (b"a", b'"b'), (b"x", b'"y"')]),
-    ]
+    )
 
     def test_pairs(self) -> None:
         """
@@ -80,7 +80,7 @@ class StrippingTests(SynchronousTestCase):
     Tests for `without` and `is_reserved_cookie`.
     """
 
-    FIELDS = [
+    FIELDS = (
         (b'a=1; _pomerium=secret; b="x y"; c', b'a=1; b="x y"; c'),
         (b"_pomerium=1;_pomerium=2 ;  _pomerium=3", None),
         (b"_pomerium = 1; a = 2", b"a = 2"),
@@ -89,7 +89,7 @@ class StrippingTests(SynchronousTestCase):
         (b"_pomeriums=1; x_pomerium=2", b"_pomeriums=1; x_pomerium=2"),
         (b'a="x; _pomerium=secret; y"', b'a="x; y"'),
         (b"", b""),
-    ]
+    )
 
     def test_only_others_remain(self) -> None:
         """
@@ -147,7 +147,7 @@ class WritingTests(SynchronousTestCase):
             "Secure; HttpOnly; SameSite=Lax",
         )
 
-    REFUSED: list[tuple[str, str, dict[str, object]]] = [
+    REFUSED: tuple[tuple[str, str, dict[str, object]], ...] = (
         ("", "x", {}),
         ("a b", "x", {}),
         ("a=b", "x", {}),
@@ -167,7 +167,7 @@ class WritingTests(SynchronousTestCase):
         ("__Host-a", "x", {"domain": "example.com"}),
         ("__Host-a", "x", {"path": "/x"}),
         ("__Secure-a", "x", {"secure": False}),
-    ]
+    )
 
     def test_refused(self) -> None:
         """

@@ -1,0 +1,66 @@
+# What people type. `make demo` and `make test` need python3 (3.11 or newer) and, the first time, a package index.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: help demo test check interop clean
+
+help:
+	@echo 'make demo      two applications, a provider and the proxy, on this machine; open a browser and try'
+	@echo 'make test      every test, ruff, mypy'
+	@echo 'make interop   the same proxy with a real provider and a real browser'
+	@echo 'make check     ruff and mypy only'
+	@echo 'make clean     remove what these have made'
+
+demo: $(VENV)/.installed
+	$(BIN)/pomerium-tx demo
+
+test: check
+	$(BIN)/python tests/counted.py
+
+check: $(VENV)/.test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict -p pomerium_tx
+
+# The real provider and the real browser: Debian's chromium, and what tests/interop/package.json names.
+NODE_MODULES := tests/interop/node_modules/.installed
+SYSTEM       := chromium node npm
+
+interop: $(VENV)/.interop-installed
+	@for program in $(SYSTEM); do command -v $$program >/dev/null || missing=yes; done; \
+	if [ -n "$$missing" ]; then \
+	    as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	    $$as_root apt-get -q update && \
+	    $$as_root apt-get -q install --yes --no-install-recommends chromium nodejs npm; \
+	fi
+	@$(MAKE) --no-print-directory $(NODE_MODULES)
+	PATH="$(CURDIR)/$(BIN):$$PATH" tests/interop/run
+
+clean:
+	rm -rf $(VENV) _trial_temp* build dist *.egg-info .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
+	rm -rf tests/interop/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+# Installed anew only when what is needed has changed, so that everything here works without a network afterwards.
+$(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.test-installed: $(VENV)/.installed
+	$(PIP) install --editable '.[test]'
+	@touch $@
+
+$(NODE_MODULES): tests/interop/package.json
+	cd tests/interop && npm install --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(VENV)/.interop-installed: $(VENV)/.test-installed
+	$(PIP) install --editable '.[test,interop]'
+	@touch $@

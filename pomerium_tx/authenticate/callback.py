@@ -1,0 +1,288 @@
+"""
+``/oauth2/callback``: the Authentication Response (OpenID Connect Core 1.0, sections 3.1.2.5 to 3.1.3.8; RFC 9207).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from pomerium_tx import paths
+from pomerium_tx.authenticate.browser import Browser, Browsers
+from pomerium_tx.authenticate.code_verifiers import CodeVerifierCookies
+from pomerium_tx.authenticate.hold import Holds
+from pomerium_tx.authenticate.new_session import new_session, person_of, tokens_of
+from pomerium_tx.authenticate.start import provider_is_silent
+from pomerium_tx.authenticate.state import LIFETIME, State, States
+from pomerium_tx.jose.jwt import InvalidToken
+from pomerium_tx.logout.ending import Ending
+from pomerium_tx.logout.handover import REDIRECT_URI
+from pomerium_tx.oidc.authentication import AuthenticationResponse, InvalidResponse, read_response
+from pomerium_tx.oidc.metadata import ProviderMetadata
+from pomerium_tx.oidc.provider import (
+    AuthenticationRefused,
+    Provider,
+    ProviderUnavailable,
+    TokenResponse,
+    UserInfoRefused,
+)
+from pomerium_tx.sessions.registry import SessionRegistry, SignedOutMeanwhile
+from pomerium_tx.sessions.session import Session, Tokens
+from pomerium_tx.sessions.store import Cause, StoreUnavailable
+from pomerium_tx.web import html
+from pomerium_tx.web.page_request import parse_pairs
+from pomerium_tx.web.resource import Answer, HttpProblem, Page, PageRequest, html_answer, redirect
+from pomerium_tx.web.signed_url import UrlSigner
+
+log = Logger()
+
+_REFUSALS = ("access_denied", "unauthorized_client")
+_NOT_SIGNED_IN = "You are not signed in"
+
+
+class CallbackPage(Page):
+    """
+    Finishes a sign-in.
+    """
+
+    methods: ClassVar[tuple[str, ...] | None] = ("GET", "POST")
+    reads_form: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        registry: SessionRegistry,
+        providers: Mapping[str, Provider],
+        browsers: Browsers,
+        holds: Holds,
+        states: States,
+        code_verifiers: CodeVerifierCookies,
+        ending: Ending,
+        url_signer: UrlSigner,
+        authenticate_origin: str,
+        session_lifetime: float,
+        session_begun: Callable[[Session], None],
+        clock: IReactorTime,
+    ) -> None:
+        """
+        :param session_begun: Told each session that begins, for the audit log.
+        """
+        super().__init__()
+        self._registry = registry
+        self._providers = providers
+        self._browsers = browsers
+        self._holds = holds
+        self._states = states
+        self._code_verifiers = code_verifiers
+        self._ending = ending
+        self._url_signer = url_signer
+        self._sign_in = authenticate_origin + paths.SIGN_IN
+        self._session_lifetime = session_lifetime
+        self._session_begun = session_begun
+        self._clock = clock
+
+    async def answer(self, request: PageRequest) -> Answer:
+        """
+        A session and the way back, or why there is none.
+        """
+        params = request.query if request.method == "GET" else request.form_fields
+        values = [value for name, value in params if name == "state"]
+        state = self._states.open(values[0]) if len(values) == 1 else None
+        if state is None:
+            raise _unexpected(params, None)
+        clear_verifier = ("Set-Cookie", self._code_verifiers.clear(values[0]))
+        try:
+            return await self._finish(request, params, values[0], state, clear_verifier)
+        except HttpProblem as problem:
+            problem.headers = (*problem.headers, clear_verifier)
+            raise
+
+    async def _finish(
+        self,
+        request: PageRequest,
+        params: Sequence[tuple[str, str]],
+        sealed_state: str,
+        state: State,
+        clear_verifier: tuple[str, str],
+    ) -> Answer:
+        now = self._clock.seconds()
+        retry = self._wanted(state)
+        browser = self._browsers.read(request)
+        if not browser.is_known or not state.is_bound_to(browser.csrf_secret):
+            raise _unexpected(params, retry)
+        if not state.is_current(now):
+            raise _problem(400, "Signing in took too long. Please try again.", retry)
+        provider = self._providers.get(state.idp_id)
+        if provider is None:
+            raise _problem(400, "The identity provider you came from is not in use any more.", retry)
+        metadata = await self._metadata(provider, retry)
+        response = self._response(params, provider, metadata, retry)
+        code_verifier = None
+        if state.uses_pkce:
+            code_verifier = self._code_verifiers.read(sealed_state, request.cookies, now)
+            if code_verifier is None:
+                raise _problem(400, "This sign-in was begun in another browser, or too long ago.", retry)
+        await self._use(state, retry)
+        session, tokens = await self._session(request, provider, response, state, code_verifier, retry)
+        return await self._begin(request, browser, state, session, tokens, clear_verifier)
+
+    def _response(
+        self, params: Sequence[tuple[str, str]], provider: Provider, metadata: ProviderMetadata, retry: str
+    ) -> AuthenticationResponse:
+        try:
+            response = read_response(params, settings=provider.settings, metadata=metadata)
+        except InvalidResponse as problem:
+            log.warn(
+                "The OP {iss} sent no Authentication Response: {reason}", iss=_iss(provider), reason=problem.reason
+            )
+            raise _problem(400, "The identity provider's answer cannot be understood.", retry) from None
+        if response.error is not None:
+            log.warn("The OP {iss} refuses: {error}", iss=_iss(provider), error=response.error)
+            raise _refused(response.error, retry)
+        return response
+
+    async def _metadata(self, provider: Provider, retry: str) -> ProviderMetadata:
+        try:
+            return await provider.metadata()
+        except ProviderUnavailable:
+            raise provider_is_silent(retry) from None
+
+    async def _use(self, state: State, retry: str) -> None:
+        """
+        Let this answer be the only one that finishes the sign-in.
+        """
+        try:
+            if not await self._registry.use_once(state.once, state.issued + LIFETIME + 60.0):
+                raise _problem(400, "This sign-in is finished already. Please try again.", retry)
+        except StoreUnavailable:
+            raise _not_now(retry) from None
+
+    async def _session(
+        self,
+        request: PageRequest,
+        provider: Provider,
+        response: AuthenticationResponse,
+        state: State,
+        code_verifier: str | None,
+        retry: str,
+    ) -> tuple[Session, TokenResponse]:
+        assert response.code is not None
+        try:
+            tokens = await provider.exchange_code(response.code, code_verifier=code_verifier)
+            now = self._clock.seconds()
+            person = await person_of(provider, tokens, nonce=state.nonce, now=now)
+        except AuthenticationRefused as refusal:
+            log.warn("The OP {iss} refuses the code: {error}", iss=_iss(provider), error=refusal.error)
+            if refusal.error == "invalid_grant":
+                raise _problem(400, "The identity provider does not accept this sign-in any more.", retry) from None
+            raise provider_is_silent(retry) from None
+        except (ProviderUnavailable, UserInfoRefused, InvalidToken) as problem:
+            log.warn("Sign-in by the OP {iss} failed: {reason}", iss=_iss(provider), reason=str(problem))
+            raise provider_is_silent(retry) from None
+        session = new_session(
+            person,
+            provider,
+            browser=state.browser,
+            user_agent=request.user_agent,
+            address=request.client_address,
+            now=self._clock.seconds(),
+            lifetime=self._session_lifetime,
+        )
+        return session, tokens
+
+    async def _begin(
+        self,
+        request: PageRequest,
+        browser: Browser,
+        state: State,
+        session: Session,
+        response: TokenResponse,
+        clear_verifier: tuple[str, str],
+    ) -> Answer:
+        retry = self._wanted(state)
+        try:
+            await self._registry.begin(session, state_issued=state.issued)
+        except SignedOutMeanwhile:
+            await self._give_back(session.idp_id, tokens_of(response, None, session.began))
+            body = html.signed_out_while_signing_in(retry, request_id=request.request_id)
+            return html_answer(body, status=401, headers=[clear_verifier])
+        except StoreUnavailable:
+            raise _not_now(retry) from None
+        self._session_begun(session)
+        await self._replace_earlier(browser, session)
+        headers = [self._browsers.session_cookie(session), clear_verifier, *self._holds.clear(request)]
+        return redirect(self._return_url(state), status=302 if request.method == "GET" else 303, headers=headers)
+
+    async def _replace_earlier(self, browser: Browser, session: Session) -> None:
+        """
+        A browser is one person: its earlier sessions by the same OP are over.
+        """
+        names = dict.fromkeys((*browser.session_ids, *sorted(self._registry.by_browser(session.browser))))
+        earlier = [
+            name
+            for name in names
+            if name != session.id
+            and (known := self._registry.known(name)) is not None
+            and known.idp_id == session.idp_id
+        ]
+        if not earlier:
+            return
+        try:
+            await self._ending.end(earlier, Cause.REPLACED)
+        except StoreUnavailable:
+            log.error("Earlier sessions of the browser of {session} could not be ended", session=session.id)
+            raise _not_now(None) from None
+
+    async def _give_back(self, idp_id: str, tokens: Tokens) -> None:
+        try:
+            await self._ending.owe(idp_id, tokens)
+        except StoreUnavailable:
+            log.error("Tokens of a sign-in that was overtaken by a sign-out could not be kept for revocation")
+
+    def _return_url(self, state: State) -> str:
+        """
+        Back to the sign-in, freshly signed, since the person may have taken their time at the OP.
+        """
+        if state.return_url.startswith(self._sign_in + "?"):
+            return self._url_signer.sign(state.return_url, self._clock.seconds())
+        return state.return_url
+
+    def _wanted(self, state: State) -> str:
+        """
+        Where the person wanted to go in the first place.
+        """
+        if not state.return_url.startswith(self._sign_in + "?"):
+            return state.return_url
+        query = parse_pairs(state.return_url.partition("?")[2].encode("latin-1", "replace"))
+        return next((value for name, value in query if name == REDIRECT_URI), state.return_url)
+
+
+def _iss(provider: Provider) -> str:
+    return provider.settings.issuer
+
+
+def _problem(status: int, message: str, retry: str | None) -> HttpProblem:
+    return HttpProblem(status, message, title=_NOT_SIGNED_IN, retry=retry)
+
+
+def _refused(error: str, retry: str | None) -> HttpProblem:
+    if error in _REFUSALS:
+        return _problem(401, "Your identity provider did not let you in.", retry)
+    return _problem(400, "Your identity provider could not sign you in.", retry)
+
+
+def _unexpected(params: Sequence[tuple[str, str]], retry: str | None) -> HttpProblem:
+    """
+    The answer to a response that we cannot tell to be ours.
+    """
+    errors = [value for name, value in params if name == "error"]
+    if len(errors) == 1 and errors[0] in _REFUSALS:
+        return _refused(errors[0], retry)
+    return _problem(400, "This sign-in was not begun in this browser, or is not known any more.", retry)
+
+
+def _not_now(retry: str | None) -> HttpProblem:
+    return _problem(503, "Signing in is not possible just now. Please try again in a moment.", retry)

@@ -1,0 +1,173 @@
+"""
+What the demo is made of: its ports and secrets, the daemon's configuration, and what to say to whoever started it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from dataclasses import dataclass, field
+
+from pomerium_tx import paths
+from pomerium_tx.demo.registration import ALICE, BOB, Client
+
+CLIENT_ID = "pomerium-demo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoPorts:
+    """
+    The ports on loopback that the demo uses: those that a person sees, and those of the applications.
+    """
+
+    proxy: int = 8000
+    authenticate: int = 8001
+    provider: int = 8002
+    app: int = 8003
+    chat: int = 8004
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoSettings:
+    """
+    One run of the demo.
+    """
+
+    ports: DemoPorts = field(default_factory=DemoPorts)
+    client_secret: str = field(repr=False)
+    shared_secret: bytes = field(repr=False)
+    cookie_secret: bytes = field(repr=False)
+    signing_secret: bytes = field(repr=False)
+    """
+    What the OP's signing key is derived from.
+    """
+
+    @classmethod
+    def fresh(cls, ports: DemoPorts | None = None) -> DemoSettings:
+        """
+        Settings whose secrets nobody has seen.
+        """
+        return cls(
+            ports=ports or DemoPorts(),
+            client_secret=secrets.token_urlsafe(32),
+            shared_secret=secrets.token_bytes(32),
+            cookie_secret=secrets.token_bytes(32),
+            signing_secret=secrets.token_bytes(32),
+        )
+
+    @property
+    def app_origin(self) -> str:
+        """
+        The first application, as the person sees it.
+        """
+        return f"http://app.localhost:{self.ports.proxy}"
+
+    @property
+    def chat_origin(self) -> str:
+        """
+        The second application, as the person sees it.
+        """
+        return f"http://chat.localhost:{self.ports.proxy}"
+
+    @property
+    def authenticate_origin(self) -> str:
+        """
+        Where people sign in.
+        """
+        return f"http://authenticate.localhost:{self.ports.authenticate}"
+
+    @property
+    def issuer(self) -> str:
+        """
+        The development OP.
+        """
+        return f"http://op.localhost:{self.ports.provider}"
+
+    @property
+    def client(self) -> Client:
+        """
+        The daemon, as it is registered at the OP.
+        """
+        return Client(
+            client_id=CLIENT_ID,
+            client_secret=self.client_secret,
+            redirect_uris=(f"{self.authenticate_origin}{paths.PROVIDER_CALLBACK}",),
+            post_logout_redirect_uris=(f"{self.authenticate_origin}{paths.SIGNED_OUT}",),
+        )
+
+
+def demo_config(settings: DemoSettings) -> str:
+    """
+    The daemon's configuration file; it has secrets in it.
+    """
+    ports = settings.ports
+    return f"""\
+# The demo's configuration: everything on loopback, a development provider, no TLS.
+address: "127.0.0.1:{ports.proxy}"
+insecure_server: true
+authenticate_service_url: {json.dumps(settings.authenticate_origin)}
+shared_secret: {_base64(settings.shared_secret)}
+cookie_secret: {_base64(settings.cookie_secret)}
+
+idp_provider: oidc
+idp_provider_url: {json.dumps(settings.issuer)}
+idp_client_id: {json.dumps(CLIENT_ID)}
+idp_client_secret: {json.dumps(settings.client_secret)}
+
+# Nothing in the demo ends by itself, so neither may an upload.
+timeout_read: 0s
+pass_identity_headers: true
+
+routes:
+  - from: {json.dumps(settings.app_origin)}
+    to: "http://127.0.0.1:{ports.app}"
+    name: Sample application
+    allowed_users: [{ALICE.email}, {BOB.email}]
+    timeout: 0s
+    idle_timeout: 0s
+  - from: {json.dumps(settings.chat_origin)}
+    to: "http://127.0.0.1:{ports.chat}"
+    name: Chat
+    allow_any_authenticated_user: true
+    allow_websockets: true
+"""
+
+
+def banner(settings: DemoSettings) -> str:
+    """
+    What to open and what to try.
+    """
+    app, chat = settings.app_origin, settings.chat_origin
+    return f"""\
+The demo is running on this computer only. Ctrl-C ends it.
+
+  Open    {app}/    a page, an upload, a download, an event stream
+          {chat}/   a chat over a WebSocket
+  Also    {settings.authenticate_origin}{paths.DASHBOARD}   where you sign in and out
+          {settings.issuer}/   the development OpenID Provider (no passwords)
+
+Try this:
+  1. Open the application and sign in as Alice.
+  2. In other tabs open the chat (nobody asks again who you are) and write something.
+  3. In the application, open the event stream and read the download in the page.
+  4. Press "Sign out" in one of the tabs: chat, event stream and download are cut at that moment.
+     Reload any tab: you are asked to sign in again.
+  5. Sign in as Bob in a private window before step 4: nothing happens to him.
+
+From a terminal:
+  curl -i {app}/                                  sent away to sign in
+  curl -i -H 'Accept: application/json' {app}/    401 for who is not a browser
+  curl -i {app}{paths.WELL_KNOWN}
+With a session: open {app}/ in a browser, copy the value of its cookie _pomerium, and
+  COOKIE='Cookie: _pomerium=...'
+  curl -N -H "$COOKIE" {app}/events             an event each second, until you sign out
+  curl -H "$COOKIE" {app}/download              64 KiB each second, until you sign out
+  head -c 100M /dev/zero | curl --limit-rate 50k -H "$COOKIE" -T - {app}/upload
+What really reached the applications, asked behind the proxy's back:
+  curl http://127.0.0.1:{settings.ports.app}/counters http://127.0.0.1:{settings.ports.chat}/counters
+"""
+
+
+def _base64(secret: bytes) -> str:
+    return json.dumps(base64.b64encode(secret).decode("ascii"))

@@ -1,0 +1,210 @@
+"""
+Log lines: one JSON object each, of scalar fields, without secrets.
+
+``twistd --logger pomerium_tx.logs.json_lines`` writes them; the ``pomerium`` plugin does so by itself unless the
+command line asks for another log.
+
+A line has ``level``, ``time`` (RFC 3339, UTC), ``message``, ``service`` and the event's own fields, whose names are
+written with ``-`` for ``_``; of a failure also ``error`` and ``traceback``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final, TextIO
+
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+ACCESS: Final = "http-request"
+AUTHORIZE: Final = "authorize check"
+SESSION_BEGUN: Final = "session_begun"
+SESSION_ENDED: Final = "session_ended"
+"""
+The messages that other programs look for; what else is logged is for people.
+"""
+
+REDACTED: Final = "[redacted]"
+_CONFIDENTIAL: Final = re.compile(
+    r"(?:.*_)?(?:authorization|body|cookies?|credentials?|csrf|handle|jwt|passwords?|query|secrets?|signature|tokens?"
+    r"|verifier)|(?:id_token|logout_token)_.*|code|nonce|state|signing_key"
+)
+_COUNTS: Final = frozenset({"tokens_to_revoke"})
+# Header and payload of a JWT both begin with `{"`; three segments, the last may be empty.
+_JWT: Final = re.compile(r"eyJ[A-Za-z0-9_-]{6,}\.eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*")
+
+_MAX_TEXT: Final = 8192
+_MAX_TRACEBACK: Final = 32768
+_MAX_REPR: Final = 256
+_MAX_ITEMS: Final = 100
+_MAX_DEPTH: Final = 3
+# What Twisted itself puts into events, most of it for `twisted.python.log`.
+_NOT_OURS: Final = frozenset(
+    {"format", "isError", "why", "failure", "system", "time", "message", "level", "service", "error", "traceback"}
+)
+_LEVELS: Final[Mapping[str, int]] = {
+    "trace": 0,
+    "debug": 0,
+    "info": 1,
+    "warn": 2,
+    "error": 3,
+    "fatal": 4,
+    "panic": 4,
+    "disabled": 5,
+}
+_RANKS: Final[Mapping[LogLevel, int]] = {level: rank for rank, level in enumerate(LogLevel.iterconstants())}
+
+
+class Threshold:
+    """
+    What is grave enough to be written; everything from ``info`` on, until the configuration says otherwise.
+    """
+
+    def __init__(self) -> None:
+        self._rank = _LEVELS["info"]
+
+    def set(self, log_level: str) -> None:
+        """
+        Write from *log_level* on, in Pomerium's words.
+        """
+        self._rank = _LEVELS[log_level]
+
+    def admits(self, level: LogLevel | None) -> bool:
+        """
+        Whether events of *level* are written.
+        """
+        return _RANKS.get(level or LogLevel.info, 1) >= self._rank
+
+
+threshold: Final = Threshold()
+"""
+That of this process: observers are made before the configuration is read.
+"""
+
+
+def is_confidential(name: str) -> bool:
+    """
+    Whether a field of this name is never written, whatever it holds.
+    """
+    folded = name.lower().replace("-", "_")
+    return folded not in _COUNTS and _CONFIDENTIAL.fullmatch(folded) is not None
+
+
+def json_lines() -> ILogObserver:
+    """
+    An observer that writes to standard output; for ``twistd --logger``.
+    """
+    # Taken now: once logging has begun, sys.stdout is itself a log.
+    return JsonLines(sys.stdout, threshold)
+
+
+@implementer(ILogObserver)
+class JsonLines:
+    """
+    Writes each event as one line of JSON.
+    """
+
+    def __init__(self, output: TextIO, threshold: Threshold) -> None:
+        self._output = output
+        self._threshold = threshold
+
+    def __call__(self, event: LogEvent) -> None:
+        if self._threshold.admits(event.get("log_level")):
+            self._output.write(json_line(event) + "\n")
+            self._output.flush()
+
+
+def json_line(event: LogEvent) -> str:
+    """
+    *event* as JSON, in ASCII and without a line break, whatever is in it.
+    """
+    fields: dict[str, object] = {
+        "level": getattr(event.get("log_level"), "name", "info"),
+        "time": _time(event.get("log_time")),
+        "message": _text(_message(event), _MAX_TEXT),
+        "service": _text(_service(event), _MAX_REPR),
+    }
+    for name, value in event.items():
+        if name.startswith("log_") or name in _NOT_OURS:
+            continue
+        fields[name.replace("_", "-")] = REDACTED if is_confidential(name) else _plain(value)
+    failure = event.get("log_failure")
+    if isinstance(failure, Failure):
+        fields["error"] = _text(_attempt(lambda: _error(failure)), _MAX_TEXT)
+        fields["traceback"] = _text(_attempt(failure.getTraceback), _MAX_TRACEBACK)
+    return json.dumps(fields, allow_nan=False)
+
+
+def _error(failure: Failure) -> str:
+    name = "Unknown" if failure.type is None else failure.type.__name__
+    return f"{name}: {failure.getErrorMessage()}"
+
+
+def _message(event: LogEvent) -> str:
+    return _attempt(lambda: formatEvent(_without_secrets(event)))
+
+
+def _without_secrets(event: LogEvent) -> LogEvent:
+    return {
+        name: REDACTED if not name.startswith("log_") and is_confidential(name) else value
+        for name, value in event.items()
+    }
+
+
+def _service(event: LogEvent) -> str:
+    service = event.get("service")
+    if isinstance(service, str):
+        return service
+    namespace = str(event.get("log_namespace") or event.get("log_system") or "")
+    first, _, rest = namespace.partition(".")
+    return rest.partition(".")[0] if first == "pomerium_tx" and rest else first
+
+
+def _time(seconds: object) -> str:
+    try:
+        moment = datetime.fromtimestamp(float(str(seconds)), UTC)
+    except (ValueError, OverflowError, OSError):
+        moment = datetime.now(UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(value: object, depth: int = 0) -> object:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        # Beyond this, readers of JSON lose digits, and Python refuses to write very many.
+        return int(value) if abs(value) < 2**63 else "[large number]"
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)
+    if isinstance(value, str):
+        return _text(str(value), _MAX_TEXT)
+    if isinstance(value, bytes | bytearray):
+        return _text(bytes(value[:_MAX_TEXT]).decode("utf-8", "backslashreplace"), _MAX_TEXT)
+    if depth < _MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item, depth + 1) for item in list(value)[:_MAX_ITEMS]]
+    if depth < _MAX_DEPTH and isinstance(value, dict | MappingProxyType):
+        return {
+            _text(str(name), _MAX_REPR): REDACTED if is_confidential(str(name)) else _plain(item, depth + 1)
+            for name, item in list(value.items())[:_MAX_ITEMS]
+        }
+    return _text(_attempt(lambda: repr(value)), _MAX_REPR)
+
+
+def _text(text: str, limit: int) -> str:
+    shown = _JWT.sub(REDACTED, text[: 4 * limit])
+    return shown if len(shown) <= limit else shown[:limit] + "..."
+
+
+def _attempt(say: Callable[[], str]) -> str:
+    # An object that cannot say what it is must not cost the line that wanted to tell of it.
+    try:
+        return str(say())
+    except Exception:  # noqa: BLE001
+        return "[unprintable]"

@@ -1,0 +1,102 @@
+"""
+What is asked of the registry when sessions are to end.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from pomerium_tx.sessions.receipt import Receipt
+from pomerium_tx.sessions.session import Session
+from pomerium_tx.sessions.store import (
+    Cause,
+    Departure,
+    OpLogout,
+    OwedRevocation,
+    SeenJti,
+    SessionsEnded,
+    Tombstone,
+)
+
+REMEMBER_ENDED = 24 * 3600.0
+"""
+How long an ended session is remembered, even if it would have expired earlier.
+"""
+
+
+class SignedOutMeanwhile(Exception):
+    """
+    The person was signed out while they signed in: there is no session.
+    """
+
+
+def new_receipt_id() -> str:
+    """
+    A fresh name for an end.
+    """
+    return secrets.token_hex(16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """
+    The sessions, and what their end brings with it; all of it is recorded in one step, or nothing is.
+    """
+
+    session_ids: tuple[str, ...] = field(repr=False)
+    cause: Cause
+    at: float
+    receipt_id: str = field(default_factory=new_receipt_id)
+    """
+    Also becomes that of *departure* and *owed*.
+    """
+    tombstones: tuple[Tombstone, ...] = ()
+    departure: Departure | None = None
+    owed: tuple[OwedRevocation, ...] = ()
+    op_logout: OpLogout = OpLogout.NOT_NEEDED
+    jti: SeenJti | None = None
+
+    @property
+    def says_more(self) -> bool:
+        """
+        Whether there is something to record although no session ends.
+        """
+        return bool(self.tombstones or self.departure or self.owed or self.jti)
+
+    @property
+    def receipt_of_nothing(self) -> Receipt:
+        """
+        The receipt, if no session was left to end.
+        """
+        return Receipt(id=self.receipt_id, time=self.at, cause=self.cause, op_logout=self.op_logout)
+
+    def change(self, live: Sequence[Session], known: int) -> SessionsEnded:
+        """
+        What is to be recorded.
+
+        :param live: Those of the sessions that have not ended yet.
+        :param known: The position of the last change that has been taken into account.
+        """
+        departure = self.departure
+        remembered = [self.at + REMEMBER_ENDED]
+        remembered += [session.expires for session in live]
+        if departure is not None:
+            departure = replace(departure, receipt_id=self.receipt_id)
+            remembered.append(departure.expires)
+        origins = frozenset[str]().union(*(session.origins for session in live))
+        return SessionsEnded(
+            receipt_id=self.receipt_id,
+            at=self.at,
+            cause=self.cause,
+            session_ids=tuple(session.id for session in live),
+            known=known,
+            remember_until=max(remembered),
+            tombstones=self.tombstones,
+            departure=departure,
+            owed=tuple(replace(one, receipt_id=self.receipt_id) for one in self.owed),
+            routes=tuple(sorted(origins)),
+            op_logout=self.op_logout,
+            jti=self.jti,
+        )

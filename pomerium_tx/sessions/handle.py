@@ -1,0 +1,216 @@
+"""
+What a user agent presents to name its session: a cookie, a header, or a query parameter.
+
+A handle is a signed reference and nothing else. It does not expire and is enforced against no audience: whether it
+opens anything is the registry's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import unquote_to_bytes
+
+from pomerium_tx.jose.jwt import compact_hs256, open_hs256
+from pomerium_tx.web.cookies import cookie_values
+
+MOST_BYTES = 8192
+"""
+The longest handle that is looked at.
+"""
+MOST_VALUES = 16
+"""
+How many values of one carrier are looked at; more of them are no session.
+"""
+QUERY_PARAMETER = b"pomerium_session"
+
+_SCHEMES = ((b"pomerium", b""), (b"bearer", b"pomerium-"))
+_CACHED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """
+    A reference that we made to a session of ours.
+    """
+
+    session_id: str
+    user_id: str
+    issuer: str
+    audience: tuple[str, ...]
+    idp_id: str
+    issued: float
+
+
+class Carrier(Enum):
+    """
+    Where a handle was found.
+    """
+
+    NONE = "none"
+    COOKIE = "cookie"
+    HEADER = "header"
+    QUERY = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """
+    All that one request presents.
+    """
+
+    carrier: Carrier
+    handles: tuple[Handle, ...]
+    """
+    The valid ones, one for each session, in order.
+    """
+    claimed: bool
+    """
+    Whether something was presented, valid or not.
+    """
+
+    @property
+    def handle(self) -> Handle | None:
+        """
+        The handle, if all valid ones name one session: of several, any may have been planted.
+        """
+        return self.handles[0] if len(self.handles) == 1 else None
+
+
+NOTHING_PRESENTED = Presented(Carrier.NONE, (), False)
+
+
+def handle_of_authorization(value: bytes) -> bytes | None:
+    """
+    What an ``Authorization`` field value holds for us; None if it is somebody else's.
+    """
+    scheme, _, credentials = value.strip(b" \t").replace(b"\t", b" ").partition(b" ")
+    credentials = credentials.lstrip(b" ")
+    for ours, prefix in _SCHEMES:
+        if scheme.lower() == ours and credentials[: len(prefix)].lower() == prefix:
+            return credentials[len(prefix) :]
+    return None
+
+
+class Handles:
+    """
+    Makes handles, and believes those that it or another process with the same key made.
+    """
+
+    def __init__(self, key: bytes, cookie_name: str) -> None:
+        """
+        Use *key* for the signatures, and look for cookies called *cookie_name*.
+        """
+        self._key = key
+        self._cookie_name = cookie_name.encode("ascii")
+        # Two generations: a full cache is dropped by halves, without keeping count of use.
+        self._recent: dict[bytes, Handle] = {}
+        self._earlier: dict[bytes, Handle] = {}
+
+    def mint(
+        self, session_id: str, *, user_id: str, issuer: str, audience: Sequence[str], idp_id: str, now: float
+    ) -> str:
+        """
+        A new handle of a session.
+        """
+        claims = {
+            "jti": session_id,
+            "sub": user_id,
+            "iss": issuer,
+            "aud": list(audience),
+            "iat": int(now),
+            "idp_id": idp_id,
+        }
+        return compact_hs256(claims, self._key)
+
+    def open(self, value: bytes) -> Handle | None:
+        """
+        The handle, if it is one of ours.
+        """
+        handle = self._recent.get(value)
+        if handle is not None:
+            return handle
+        handle = self._earlier.get(value)
+        if handle is None:
+            # Only what proved good is kept: nobody else can fill the cache.
+            handle = self._opened(value)
+            if handle is None:
+                return None
+        if len(self._recent) >= _CACHED:
+            self._earlier, self._recent = self._recent, {}
+        self._recent[value] = handle
+        return handle
+
+    def presented(
+        self,
+        *,
+        cookies: Sequence[bytes],
+        authorization: bytes | None,
+        x_pomerium_authorization: bytes | None,
+        query: bytes | None,
+    ) -> Presented:
+        """
+        What a request presents: of cookie, header, and query the first that holds something, good or bad.
+
+        :param cookies: The values of its ``Cookie`` fields.
+        :param query: Its query, not decoded.
+        """
+        if cookies:
+            values = [value for value in cookie_values(cookies, self._cookie_name) if value]
+            if values:
+                return self._presented(Carrier.COOKIE, values)
+        if x_pomerium_authorization:
+            return self._presented(Carrier.HEADER, [x_pomerium_authorization.strip(b" \t")])
+        if authorization:
+            credentials = handle_of_authorization(authorization)
+            if credentials is not None:
+                return self._presented(Carrier.HEADER, [credentials])
+        # The name may be percent-encoded, and then a percent sign is in it.
+        if query and (QUERY_PARAMETER in query or b"%" in query):
+            values = [value for value in _parameters(query) if value]
+            if values:
+                return self._presented(Carrier.QUERY, values)
+        return NOTHING_PRESENTED
+
+    def _presented(self, carrier: Carrier, values: list[bytes]) -> Presented:
+        if len(values) == 1:
+            handle = self.open(values[0])
+            return Presented(carrier, () if handle is None else (handle,), True)
+        found: dict[str, Handle] = {}
+        if len(values) <= MOST_VALUES:
+            for value in values:
+                handle = self.open(value)
+                if handle is not None:
+                    found.setdefault(handle.session_id, handle)
+        return Presented(carrier, tuple(found.values()), True)
+
+    def _opened(self, value: bytes) -> Handle | None:
+        if not value.isascii() or len(value) > MOST_BYTES:
+            return None
+        claims = open_hs256(value.decode("ascii"), self._key)
+        return None if claims is None else _handle(claims)
+
+
+def _handle(claims: Mapping[str, object]) -> Handle | None:
+    audience = claims.get("aud")
+    issued = claims.get("iat")
+    names = [claims.get(name) for name in ("jti", "sub", "iss", "idp_id")]
+    if not isinstance(audience, list) or not all(isinstance(one, str) for one in audience):
+        return None
+    if isinstance(issued, bool) or not isinstance(issued, int | float):
+        return None
+    texts = [name for name in names if isinstance(name, str)]
+    if len(texts) != len(names) or not texts[0]:
+        return None
+    session_id, user_id, issuer, idp_id = texts
+    return Handle(session_id, user_id, issuer, tuple(audience), idp_id, float(issued))
+
+
+def _parameters(query: bytes) -> list[bytes]:
+    found = []
+    for pair in query.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        if unquote_to_bytes(name) == QUERY_PARAMETER:
+            found.append(unquote_to_bytes(value))
+    return found

@@ -1,0 +1,73 @@
+"""
+``twistd pomerium``: its command line, and the one place that imports the reactor.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from pomerium_tx import service
+from pomerium_tx.config.loader import Loaded, load
+from pomerium_tx.config.problems import InvalidConfig
+
+DEFAULT_CONFIG = "/etc/pomerium-tx/config.yaml"
+
+
+class Options(usage.Options):
+    """
+    The options behind ``twistd pomerium``.
+    """
+
+    synopsis = "[options]"
+    longdesc = (
+        "Puts applications behind a sign-in, and signs people out of all of them at once. "
+        "Reads Pomerium's config.yaml; every key can be overridden by an environment variable of its name in upper case."
+    )
+    optParameters: ClassVar[list[list[str | None]]] = [
+        ["config", "c", DEFAULT_CONFIG, "The configuration file (YAML, JSON or TOML)."],
+    ]
+    optFlags: ClassVar[list[list[str | None]]] = [
+        ["check", None, "Check the configuration and exit: status 0 if it is valid, 1 with all its problems if not."],
+    ]
+
+    loaded: Loaded
+
+    def postOptions(self) -> None:
+        """
+        Read the configuration while a bad one can still be a plain error.
+        """
+        path = Path(self["config"])
+        try:
+            self.loaded = load(path, os.environ)
+        except InvalidConfig as invalid:
+            for problem in invalid.problems:
+                print(problem, file=sys.stderr)
+            raise SystemExit(1) from None
+        if self["check"]:
+            for warning in self.loaded.warnings:
+                print(f"warning: {warning}", file=sys.stderr)
+            print(f"{path}: valid, {len(self.loaded.config.routes)} routes")
+            raise SystemExit(0)
+        self._choose_logger()
+
+    def _choose_logger(self) -> None:
+        twistd = self.parent
+        if twistd is None or twistd["logger"] or twistd["logfile"] or twistd["syslog"]:
+            return
+        # By name: twistd imports it after us. A daemon has no standard output.
+        twistd["logger"] = "pomerium_tx.logs." + ("json_lines" if twistd["nodaemon"] else "json_lines_in_twistd_log")
+
+
+def makeService(options: Options) -> IService:
+    """
+    The service that twistd runs.
+    """
+    from twisted.internet import reactor
+
+    return service.build(options.loaded, reactor)

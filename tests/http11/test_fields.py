@@ -1,0 +1,68 @@
+"""
+Tests for `pomerium_tx.http11.fields`.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.http11.fields import HOP_BY_HOP, ReservedNames, folded
+
+
+class FoldedTests(SynchronousTestCase):
+    """
+    Names are compared as applications see them.
+    """
+
+    def test_folding(self) -> None:
+        """
+        Case and punctuation make no difference.
+        """
+        for name in (b"x-forwarded-user", b"X_Forwarded_User", b"x.forwarded.user", b"X-FORWARDED-USER", b"x~forwarded!user"):
+            with self.subTest(name=name):
+                self.assertEqual(folded(name), b"X_FORWARDED_USER")
+
+
+class ReservedNamesTests(SynchronousTestCase):
+    """
+    What only we may set cannot be sent in any spelling.
+    """
+
+    def test_reserved(self) -> None:
+        """
+        Pomerium's names and the given ones are reserved in every spelling.
+        """
+        reserved = ReservedNames([b"X-Forwarded-For", b"remote-user"])
+        for name in (b"x-pomerium-jwt-assertion", b"x.pomerium.claim.email", b"x_pomerium-anything", b"x.forwarded-for", b"remote_user"):
+            with self.subTest(name=name):
+                self.assertIn(name, reserved)
+                self.assertIn(name, reserved)
+
+    def test_not_reserved(self) -> None:
+        """
+        Other names are not, however alike they look.
+        """
+        reserved = ReservedNames([b"X-Forwarded-For"])
+        for name in (b"x-forwarded-fo", b"x-forwarded-for-x", b"xpomerium-x", b"x-pomeriumx", b"accept"):
+            with self.subTest(name=name):
+                self.assertNotIn(name, reserved)
+                self.assertNotIn(name, reserved)
+
+    def test_memory_is_bounded(self) -> None:
+        """
+        A peer that keeps inventing names is answered correctly and fills nothing.
+        """
+        reserved = ReservedNames([])
+        for number in range(5_000):
+            self.assertNotIn(b"x-%d" % number, reserved)
+        self.assertIn(b"x-pomerium-late", reserved)
+        self.assertLess(len(reserved._known), 5_000)
+
+    def test_hop_by_hop(self) -> None:
+        """
+        The fields of one hop are known in lower case.
+        """
+        for name in (b"connection", b"te", b"transfer-encoding", b"upgrade", b"proxy-authorization"):
+            with self.subTest(name=name):
+                self.assertIn(name, HOP_BY_HOP)
+        self.assertNotIn(b"authorization", HOP_BY_HOP)

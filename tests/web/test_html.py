@@ -1,0 +1,310 @@
+"""
+Tests for `pomerium_tx.web.html`.
+"""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import ClassVar
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.web import html
+from pomerium_tx.web.html import Truth
+
+EVIL = "<script>alert('1')</script>\"'&"
+HREF = "/x?" + EVIL.replace(" ", "")
+WHEN = 1700042520.0
+
+
+class _Outline(HTMLParser):
+    """
+    What a document consists of.
+    """
+
+    def __init__(self, document: bytes) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str | None] = []
+        self.fields: dict[str | None, str | None] = {}
+        self.actions: list[str | None] = []
+        self.text = ""
+        self._is_style = False
+        self.feed(document.decode("utf-8"))
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        assert not any(name.startswith("on") or name == "style" for name in given), given
+        self.tags.append(tag)
+        self._is_style = tag in ("style", "script")
+        if tag == "a":
+            self.links.append(given["href"])
+        elif tag == "input":
+            self.fields[given["name"]] = given["value"]
+        elif tag == "form":
+            assert given["method"] == "post"
+            self.actions.append(given["action"])
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_style = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._is_style:
+            self.text += data
+
+
+PAGES = {
+    "error": lambda: html.error_page(403, EVIL, EVIL, request_id=EVIL, sign_out_path=HREF, retry=HREF),
+    "confirm": lambda: html.confirm_sign_out(HREF, EVIL, EVIL, EVIL, HREF),
+    "held": lambda: html.held(WHEN, HREF, EVIL, {EVIL: EVIL}),
+    "who": lambda: html.who_am_i([(EVIL, EVIL)], HREF, HREF),
+    "nobody": lambda: html.who_am_i([], HREF, HREF),
+    "overtaken": lambda: html.signed_out_while_signing_in(HREF, request_id=EVIL),
+    "session": lambda: html.my_session(
+        user=EVIL, email=EVIL, began=WHEN, routes=[EVIL], sign_out_action=HREF, csrf_token=EVIL
+    ),
+    "submitting": lambda: html.self_submitting(HREF, [(EVIL, EVIL)]),
+} | {
+    truth.name: (
+        lambda truth=truth: html.signed_out(
+            truth, receipt_id=EVIL, sign_in_url=HREF, sign_out_action=HREF, csrf_token=EVIL, other_providers=[EVIL]
+        )
+    )
+    for truth in Truth
+}
+
+
+class EveryPageTests(SynchronousTestCase):
+    """
+    What all pages have in common.
+    """
+
+    def test_escaped(self) -> None:
+        """
+        Nothing that came from outside becomes markup, whichever argument it was.
+        """
+        for name, build in PAGES.items():
+            with self.subTest(page=name):
+                document = build()
+                scripts = re.findall(rb"<script", document)
+                self.assertEqual(len(scripts), 1 if name == "submitting" else 0)
+                self.assertNotIn(b"alert('1')</script>", document)
+                outline = _Outline(document)
+                for url in outline.links + outline.actions:
+                    self.assertEqual(url, HREF)
+
+    def test_structure(self) -> None:
+        """
+        A page has one main landmark and one headline, and loads nothing.
+        """
+        for name, build in PAGES.items():
+            with self.subTest(page=name):
+                outline = _Outline(build())
+                for tag in ("main", "h1", "title"):
+                    self.assertEqual(outline.tags.count(tag), 1)
+                self.assertEqual(outline.tags.count("button"), outline.tags.count("form"))
+                self.assertFalse({"img", "iframe", "object", "embed"} & set(outline.tags))
+
+    def test_no_dangerous_links(self) -> None:
+        """
+        An address that is no web address makes no link.
+        """
+        evil = "javascript:alert(1)"
+        for document in (
+            html.error_page(500, "x", "x", request_id="", sign_out_path=evil, retry=evil),
+            html.confirm_sign_out("/x", "t", cancel=evil),
+            html.signed_out(Truth.NOTHING, sign_in_url=evil),
+            html.who_am_i([("a", "b")], evil, evil),
+            html.signed_out_while_signing_in(evil),
+        ):
+            self.assertEqual(_Outline(document).links, [])
+
+
+class ErrorPageTests(SynchronousTestCase):
+    """
+    Tests for `error_page` and `title_of`.
+    """
+
+    def test_ways_on(self) -> None:
+        """
+        A person who has no access can sign out, try again, and name the request to somebody who can help.
+        """
+        outline = _Outline(
+            html.error_page(403, "No access", "Ask.", request_id="r-1", sign_out_path="/out", retry="/again")
+        )
+        self.assertEqual(outline.links, ["/again", "/out"])
+        for expected in ("No access", "Ask.", "403", "r-1"):
+            self.assertIn(expected, outline.text)
+
+    def test_without_ways_on(self) -> None:
+        """
+        Without them the page offers nothing.
+        """
+        outline = _Outline(html.error_page(404, "x", "y", request_id=""))
+        self.assertEqual(outline.links, [])
+        self.assertNotIn("Request", outline.text)
+
+    def test_titles(self) -> None:
+        """
+        Every error has a headline.
+        """
+        self.assertEqual(html.title_of(404), "There is nothing here")
+        self.assertEqual(html.title_of(418), html.title_of(400))
+        self.assertEqual(html.title_of(599), html.title_of(500))
+
+
+class SignOutPageTests(SynchronousTestCase):
+    """
+    Tests for the pages around a sign-out.
+    """
+
+    def test_confirmation_posts(self) -> None:
+        """
+        The button takes along the token, the wish where to go, and the session that a route host named.
+        """
+        outline = _Outline(html.confirm_sign_out("/.pomerium/sign_out", "tok", "https://a.test/bye", "ref", "/back"))
+        self.assertEqual(outline.actions, ["/.pomerium/sign_out"])
+        self.assertEqual(
+            outline.fields,
+            {"_pomerium_csrf": "tok", "pomerium_redirect_uri": "https://a.test/bye", "pomerium_reference": "ref"},
+        )
+        self.assertEqual(outline.links, ["/back"])
+        self.assertIn("https://a.test/bye", outline.text)
+
+    def test_confirmation_without_wishes(self) -> None:
+        """
+        What nobody wished is not sent.
+        """
+        self.assertEqual(_Outline(html.confirm_sign_out("/x", "tok")).fields, {"_pomerium_csrf": "tok"})
+
+    def test_held(self) -> None:
+        """
+        The page says when the person signed out, and signs in by a POST with the token only.
+        """
+        document = html.held(WHEN, "/.pomerium/sign_in", "tok", {"pomerium_redirect_uri": "https://a.test/"})
+        outline = _Outline(document)
+        self.assertIn("You signed out at 10:02", outline.text)
+        self.assertIn(b'<time datetime="2023-11-15T10:02:00Z">10:02</time> UTC', document)
+        self.assertEqual(outline.actions, ["/.pomerium/sign_in"])
+        self.assertEqual(outline.fields, {"_pomerium_csrf": "tok", "pomerium_redirect_uri": "https://a.test/"})
+        self.assertEqual(outline.links, [])
+
+    CLAIMS: ClassVar[dict[Truth, str]] = {
+        Truth.EVERYWHERE: "signed out everywhere",
+        Truth.NO_PROVIDER_SIGN_OUT: "provider has no sign-out",
+        Truth.PROVIDER_UNCONFIRMED: "provider did not confirm",
+        Truth.STILL_SIGNED_IN: "still signed in",
+        Truth.NOTHING: "Nothing was signed out here",
+    }
+
+    def test_truths(self) -> None:
+        """
+        Each outcome is told in its own words, and no page claims another's.
+        """
+        for truth, claim in self.CLAIMS.items():
+            with self.subTest(truth=truth):
+                text = _Outline(html.signed_out(truth)).text
+                self.assertIn(claim, text)
+                if truth is not Truth.EVERYWHERE:
+                    self.assertNotIn("everywhere", text)
+
+    def test_receipt_and_way_back(self) -> None:
+        """
+        The page shows the receipt and a link to sign in, and never signs in by itself.
+        """
+        outline = _Outline(html.signed_out(Truth.EVERYWHERE, receipt_id="receipt-1", sign_in_url="https://a.test/"))
+        self.assertIn("receipt-1", outline.text)
+        self.assertEqual(outline.links, ["https://a.test/"])
+        self.assertEqual(outline.actions, [])
+
+    def test_still_signed_in(self) -> None:
+        """
+        A person who is still signed in gets the button, and only such a person.
+        """
+        for truth in Truth:
+            outline = _Outline(html.signed_out(truth, sign_out_action="/out", csrf_token="tok"))
+            is_still = truth is Truth.STILL_SIGNED_IN
+            with self.subTest(truth=truth):
+                self.assertEqual(outline.actions, ["/out"] if is_still else [])
+                self.assertEqual(outline.fields, {"_pomerium_csrf": "tok"} if is_still else {})
+        self.assertEqual(_Outline(html.signed_out(Truth.STILL_SIGNED_IN)).actions, [])
+
+    def test_other_providers(self) -> None:
+        """
+        Another provider where the person may still be signed in is named.
+        """
+        text = _Outline(html.signed_out(Truth.EVERYWHERE, other_providers=["one.test", "two.test"])).text
+        self.assertIn("may also still be signed in at one.test, two.test", text)
+
+    def test_overtaken(self) -> None:
+        """
+        A person who was signed out while signing in is told so and can sign in.
+        """
+        outline = _Outline(html.signed_out_while_signing_in("https://a.test/in"))
+        self.assertIn("You were signed out while signing in", outline.text)
+        self.assertEqual(outline.links, ["https://a.test/in"])
+
+    def test_tiny(self) -> None:
+        """
+        The page for a frame has nothing to click.
+        """
+        self.assertEqual(_Outline(html.tiny()).tags, ["title"])
+
+
+class PersonPageTests(SynchronousTestCase):
+    """
+    Tests for the pages about a person, and the one on the way to the OP.
+    """
+
+    def test_who_am_i(self) -> None:
+        """
+        A person sees each claim and the ways to sign out and to the authenticate host.
+        """
+        document = html.who_am_i([("email", "a@b.test")], "/out", "https://auth.test/")
+        self.assertIn(b'<tr><th scope="row">email</th><td>a@b.test</td></tr>', document)
+        self.assertEqual(_Outline(document).links, ["/out", "https://auth.test/"])
+
+    def test_nobody(self) -> None:
+        """
+        Nobody can sign out who is not signed in.
+        """
+        outline = _Outline(html.who_am_i([], "/out", "https://auth.test/"))
+        self.assertIn("You are not signed in", outline.text)
+        self.assertEqual(outline.links, ["https://auth.test/"])
+
+    def test_my_session(self) -> None:
+        """
+        The session page says whose session it is, since when and where it was used, and ends it by a POST.
+        """
+        document = html.my_session(
+            user="u-1",
+            email="",
+            began=WHEN,
+            routes=["https://a.test", "https://b.test"],
+            sign_out_action="/out",
+            csrf_token="tok",
+        )
+        outline = _Outline(document)
+        for expected in ("u-1", "not known", "15 November 2023, 10:02 UTC", "https://a.test", "https://b.test"):
+            self.assertIn(expected, outline.text)
+        self.assertEqual((outline.actions, outline.fields), (["/out"], {"_pomerium_csrf": "tok"}))
+
+    def test_unused_session(self) -> None:
+        """
+        A session that no application has seen says so.
+        """
+        document = html.my_session(user="u", email="", began=0, routes=[], sign_out_action="/x", csrf_token="t")
+        self.assertIn("no application yet", _Outline(document).text)
+
+    def test_self_submitting(self) -> None:
+        """
+        The way to the OP by POST works by its button without a script, and keeps the order of its fields.
+        """
+        document = html.self_submitting("https://op.test/end", [("id_token_hint", "x.y.z"), ("state", "s")])
+        outline = _Outline(document)
+        self.assertEqual(outline.actions, ["https://op.test/end"])
+        self.assertEqual(list(outline.fields.items()), [("id_token_hint", "x.y.z"), ("state", "s")])
+        self.assertIn("button", outline.tags)
+        self.assertLess(document.index(b"</form>"), document.index(b"<script>"))
