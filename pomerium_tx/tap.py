@@ -27,7 +27,8 @@ class Options(usage.Options):
     synopsis = "[options]"
     longdesc = (
         "Puts applications behind a sign-in, and signs people out of all of them at once. "
-        "Reads Pomerium's config.yaml; every key can be overridden by an environment variable of its name in upper case."
+        "Reads Pomerium's config.yaml; every key can be overridden by an environment variable of its name in "
+        "upper case."
     )
     optParameters: ClassVar[list[list[str | None]]] = [
         ["config", "c", DEFAULT_CONFIG, "The configuration file (YAML, JSON or TOML)."],
@@ -47,12 +48,12 @@ class Options(usage.Options):
             self.loaded = load(path, os.environ)
         except InvalidConfig as invalid:
             for problem in invalid.problems:
-                print(problem, file=sys.stderr)
+                sys.stderr.write(f"{problem}\n")
             raise SystemExit(1) from None
         if self["check"]:
             for warning in self.loaded.warnings:
-                print(f"warning: {warning}", file=sys.stderr)
-            print(f"{path}: valid, {len(self.loaded.config.routes)} routes")
+                sys.stderr.write(f"warning: {warning}\n")
+            sys.stdout.write(f"{path} is valid: {len(self.loaded.config.routes)} routes.\n")
             raise SystemExit(0)
         self._choose_logger()
 

@@ -15,23 +15,22 @@ from twisted.logger import Logger, LogLevel
 
 from pomerium_tx import paths
 from pomerium_tx.authorize import verdict as outcome
+from pomerium_tx.authorize.handshake import refused_handshake
+from pomerium_tx.authorize.refusal import refusal
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.config import values
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.logs import AUTHORIZE
-from pomerium_tx.policy.decision import USER_UNAUTHENTICATED, Decision
 from pomerium_tx.routing.route import Route
 from pomerium_tx.routing.table import RouteTable
-from pomerium_tx.sessions.handle import Carrier, Handles, Presented
+from pomerium_tx.sessions.handle import Handles, Presented
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.web.fetch_metadata import unauthenticated_is_401
 
 log = Logger()
 
 _PROBES: Final = frozenset({paths.PING.encode(), paths.HEALTHZ.encode()})
 _AUTHENTICATE_PATHS: Final = frozenset({b"/", paths.ROBOTS.encode(), paths.PROVIDER_CALLBACK.encode()})
-_ROBOTS: Final = paths.ROBOTS.encode()
 _OWN_BELOW: Final = tuple(prefix + b"/" for prefix in paths.OWN_PREFIXES)
 _OWN_START: Final = b"/."
 _READ: Final = frozenset({b"cookie", b"origin", b"authorization", b"x-pomerium-authorization"})
@@ -53,23 +52,6 @@ def is_own_path(path: bytes) -> bool:
     Whether *path*, in canonical form, is one that is never forwarded on any host.
     """
     return path.startswith(_OWN_START) and (path in paths.OWN_PREFIXES or path.startswith(_OWN_BELOW))
-
-
-def unauthenticated(head: RequestHead, verdict: Verdict) -> Verdict:
-    """
-    What a request that was let through gets instead, if its session ends before it is answered.
-    """
-    action, status, reason = _unauthenticated(head, verdict.presented)
-    return Verdict(
-        action=action,
-        status=status,
-        reason=reason,
-        allow=False,
-        reasons=(USER_UNAUTHENTICATED, outcome.SESSION_NOT_FOUND),
-        route=verdict.route,
-        presented=verdict.presented,
-        origin=verdict.origin,
-    )
 
 
 class Authorizer:
@@ -146,13 +128,13 @@ class Authorizer:
         session, live, trouble = self._identify(presented, self._idp_ids[route.id])
         decision = route.policy(session)
         denials = decision.deny_reasons if decision.deny else ()
-        if head.upgrade == b"websocket" and (refused := _refused_handshake(route, session, presented, origin, origins)):
+        if head.upgrade == b"websocket" and (refused := refused_handshake(route, session, presented, origin, origins)):
             action, status, reason = Action.DENY, 403, "Forbidden"
             denials = (*denials, refused)
         elif decision.admits:
             action, status, reason = Action.PROCEED, 200, ""
         else:
-            action, status, reason = _refusal(head, path, presented, decision)
+            action, status, reason = refusal(head, path, presented, decision)
         return Verdict(
             action=action,
             status=status,
@@ -223,52 +205,6 @@ class Authorizer:
         return None, tuple(session for session in found if session is not None), outcome.SEVERAL_SESSIONS
 
 
-def _refusal(head: RequestHead, path: bytes, presented: Presented, decision: Decision) -> tuple[Action, int, str]:
-    """
-    How the refusal of a policy is answered.
-    """
-    if path == _ROBOTS:
-        return Action.ROBOTS, 200, ""
-    if not decision.unauthenticated:
-        return Action.DENY, 403, "Forbidden"
-    return _unauthenticated(head, presented)
-
-
-def _unauthenticated(head: RequestHead, presented: Presented) -> tuple[Action, int, str]:
-    if unauthenticated_is_401(
-        lambda name: _text(head.get(name.lower().encode("ascii"))),
-        handle_outside_cookie=presented.carrier in (Carrier.HEADER, Carrier.QUERY),
-    ):
-        return Action.UNAUTHORIZED, 401, "Unauthenticated"
-    return Action.SIGN_IN, 302, "Found"
-
-
-def _refused_handshake(
-    route: Route, session: Session | None, presented: Presented, origin: str, origins: list[bytes]
-) -> str:
-    """
-    Why a WebSocket handshake is refused whatever the policy says, or nothing.
-    """
-    if not route.allow_websockets:
-        return outcome.WEBSOCKETS_NOT_ALLOWED
-    if session is not None and presented.carrier is Carrier.COOKIE and not _may_open(route, origin, origins):
-        return outcome.FOREIGN_ORIGIN
-    return ""
-
-
-def _may_open(route: Route, origin: str, origins: list[bytes]) -> bool:
-    """
-    Whether a WebSocket handshake that carries a person's cookie comes from a page that may use it (RFC 6455, 10.2).
-    """
-    if not origins:
-        # No user agent leaves it out: a program that has the cookie anyway.
-        return True
-    if len(origins) > 1:
-        return False
-    asking = origins[0].decode("latin-1").lower()
-    return asking == origin or asking in route.allow_websocket_origins
-
-
 def _own_path(origin: str | None) -> Verdict:
     return Verdict(
         action=Action.OWN_PATH, status=200, reason="", allow=True, reasons=(outcome.POMERIUM_ROUTE,), origin=origin
@@ -312,7 +248,3 @@ def _log(verdict: Verdict, head: RequestHead, canonical: Canonical, peer: str, r
             "deny_why_true" if verdict.denials else "deny_why_false": verdict.denials,
         },
     )
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")

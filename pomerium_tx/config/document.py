@@ -91,11 +91,7 @@ def read_yaml(text: str, file: str, root: KeyPath = ()) -> tuple[object, dict[Ke
     return value, builder.lines
 
 
-# libyaml's parser where PyYAML has it: a thousand routes take a tenth of the time.
-_Parser: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _CoreSchema(_Parser):
+class _CoreSchema(yaml.SafeLoader):
     """
     YAML 1.2's core schema, and the merge key.
     """

@@ -55,7 +55,7 @@ def handshake_refusal(head: RequestHead) -> tuple[int, list[tuple[bytes, bytes]]
     """
     Status and fields of the answer to a handshake that is not one (section 4.2.1).
     """
-    if head.method != b"GET" or head.upgrade != b"websocket":
+    if head.upgrade != b"websocket":
         return 426, [(b"Upgrade", b"websocket"), (b"Connection", b"Upgrade")]
     if head.get(b"sec-websocket-version") != b"13":
         return 426, [(b"Sec-WebSocket-Version", b"13")]

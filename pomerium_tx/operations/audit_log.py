@@ -34,4 +34,6 @@ def session_ended(receipt: Receipt) -> None:
     """
     Sessions have ended: the receipt, whole.
     """
-    log.info("session_ended", service="audit", receipt=receipt.as_json(with_routes=True), session_ids=receipt.session_ids)
+    log.info(
+        "session_ended", service="audit", receipt=receipt.as_json(with_routes=True), session_ids=receipt.session_ids
+    )

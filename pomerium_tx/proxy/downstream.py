@@ -6,7 +6,8 @@ One connection from a user agent: bytes in, decisions made, answers out in order
    written before it may have been a sign-out.
 3. Deciding, attaching the exchange to its session and starting it are one turn, before any wait.
 4. What the decision says is carried out by an exchange (`exchange`, `local`) or answered at once (`refusals`).
-5. After the answer the connection goes on, or closes so that the answer is not lost: write, half-close, read and discard.
+5. After the answer the connection goes on, or closes so that the answer is not lost: write, half-close, read and
+   discard.
 """
 
 from __future__ import annotations
@@ -25,7 +26,15 @@ from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import BadRequest, RequestHead
 from pomerium_tx.http11.reader import EndOfMessage, RequestEvent, RequestReader, Trailing
-from pomerium_tx.proxy.connection import HELD, UPSTREAM_AWAITED, UPSTREAM_FULL, AccessRecord, Exchange, Proxy, RawExchange
+from pomerium_tx.proxy.connection import (
+    HELD,
+    UPSTREAM_AWAITED,
+    UPSTREAM_FULL,
+    AccessRecord,
+    Exchange,
+    Proxy,
+    RawExchange,
+)
 from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.exchange import ProxiedExchange
 from pomerium_tx.proxy.local import LocalExchange
@@ -40,6 +49,7 @@ LINGER_BYTES = 1 << 20
 """
 How long, and for how many bytes, a closing connection still reads so that the answer is not lost in a reset.
 """
+
 
 @implementer(IPushProducer)
 class Downstream(TwistedProtocol):
@@ -66,8 +76,10 @@ class Downstream(TwistedProtocol):
         self._lingered = 0
         self._paused_for = 0
         self._deadline = NEVER
+        self._transport: Any = None
 
-    # -- exchanges call (see `Connection`) ----------------------------------------------------------------------------------------------
+    # -- exchanges call (see `Connection`)
+    # ----------------------------------------------------------------------------------------------
 
     def write(self, answer: bytes) -> None:
         self._transport.write(answer)
@@ -119,7 +131,6 @@ class Downstream(TwistedProtocol):
 
     def abort(self) -> None:
         self._closing = True
-        self._exchange = None
         self._events.clear()
         self._held.clear()
         if not self._lost:
@@ -132,7 +143,7 @@ class Downstream(TwistedProtocol):
     # -- the transport calls -----------------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
-        self._transport: Any = self.transport
+        self._transport = self.transport
         set_no_delay = getattr(self._transport, "setTcpNoDelay", None)
         if set_no_delay is not None:
             set_no_delay(True)
@@ -288,7 +299,8 @@ class Downstream(TwistedProtocol):
 
     def answer(self, head: RequestHead, canonical: Canonical, verdict: Verdict, request_id: str) -> None:
         """
-        Answer at once by what *verdict* says; a request with content closes the connection, since its content is not read.
+        Answer at once by what *verdict* says; a request with content closes the connection, since its content is not
+        read.
         """
         proxy = self.proxy
         self.keep_alive = self.keep_alive and not head.has_content and not proxy.draining

@@ -1,9 +1,9 @@
 """
-One request that was let through, and its response: both bodies streamed, with back-pressure, until one of these ends it:
-the response is complete, a side is lost, a time is over, or the session has ended.
+One request that was let through, and its response: both bodies streamed, with back-pressure, until one of these ends
+it: the response is complete, a side is lost, a time is over, or the session has ended.
 
-The exchange is attached to its session from the turn of the decision to its end. `cut` is the session's end: from then on no
-byte passes, and after every wait (connection, answer) the exchange looks whether it was cut.
+The exchange is attached to its session from the turn of the decision to its end. `cut` is the session's end: from then
+on no byte passes, and after every wait (connection, answer) the exchange looks whether it was cut.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class ProxiedExchange:
             return
         try:
             self._cut(cause)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a session's end must not stop half-way
             # Whatever went wrong: nothing passes any more.
             log.failure("Cutting an exchange of route {route_id} failed", route_id=self.route_id)
             self._connection.abort()
@@ -428,6 +428,7 @@ class ProxiedExchange:
             return
         self._log_access(details)
         self._over = True
+        self.deadline = NEVER
         for session_id in self._session_ids:
             self._connection.proxy.registry.detach(session_id, self)
 
@@ -446,5 +447,3 @@ class ProxiedExchange:
                 details=details,
             )
         )
-
-

@@ -1,8 +1,9 @@
 """
 What an upstream gets to see of a request, and a user agent of a response: pure functions over heads.
 
-A head is never edited: it is written anew from an allow-listed copy. What could pass for ours is left out first, what the
-`Connection` field names goes next, and our own fields come last, so that no peer can name them away (RFC 9110 section 7.6.1).
+A head is never edited: it is written anew from an allow-listed copy. What could pass for ours is left out first, what
+the `Connection` field names goes next, and our own fields come last, so that no peer can name them away (RFC 9110
+section 7.6.1).
 """
 
 from __future__ import annotations
@@ -77,11 +78,13 @@ class Forwarding:
         self._replaced = frozenset(name.lower() for name, _ in self._set) | self._removed
         self._dropped_cookie = dropped_cookie
 
-    def request_head(self, head: RequestHead, canonical: Canonical, upstream: Upstream, facts: ForwardedRequest) -> bytes:
+    def request_head(
+        self, head: RequestHead, canonical: Canonical, upstream: Upstream, facts: ForwardedRequest
+    ) -> bytes:
         """
         The head that is sent to *upstream*.
         """
-        connection, reserved, replaced = head.connection, self._reserved, self._replaced
+        connection = head.connection
         fields = [(b"Host", self._host(canonical, upstream))]
         cookies: list[bytes] = []
         forwarded_for: list[bytes] = []
@@ -95,18 +98,10 @@ class Forwarding:
                 forwarded_for.append(value)
             elif lower == b"via":
                 via.append(value)
-            elif (
-                lower in _SET_ELSEWHERE or lower in HOP_BY_HOP or lower in connection or lower in replaced or lower in reserved
-            ):
-                continue
-            elif lower == b"authorization" and value.lower().startswith(_OUR_SCHEMES):
-                continue
-            elif lower == b"referer" and _HANDLE_PARAMETER in value:
-                continue
-            else:
+            elif not self._is_left_out(lower, value, connection):
                 fields.append((name, value))
         removed = self._removed
-        if cookies and b"cookie" not in connection and b"cookie" not in replaced:
+        if cookies and b"cookie" not in connection and b"cookie" not in self._replaced:
             fields.append((b"Cookie", b"; ".join(cookies)))
         if head.chunked:
             fields.append((b"Transfer-Encoding", b"chunked"))
@@ -151,6 +146,15 @@ class Forwarding:
         fields.extend(framing)
         return writer.response_head(head.status, head.reason, fields)
 
+    def _is_left_out(self, lower: bytes, value: bytes, connection: frozenset[bytes]) -> bool:
+        if lower in _SET_ELSEWHERE or lower in HOP_BY_HOP or lower in connection:
+            return True
+        if lower in self._replaced or lower in self._reserved:
+            return True
+        if lower == b"authorization":
+            return value.lower().startswith(_OUR_SCHEMES)
+        return lower == b"referer" and _HANDLE_PARAMETER in value
+
     def _host(self, canonical: Canonical, upstream: Upstream) -> bytes:
         route = self._route
         if route.host_rewrite:
@@ -167,7 +171,8 @@ class Forwarding:
 
 
 def _cookie_name(set_cookie: bytes) -> bytes:
-    # A cookie without a name is sent back as its bare value, so the value can pass for a name (RFC 6265bis section 5.6).
+    # A cookie without a name is sent back as its bare value, so the value can pass for a name (RFC 6265bis section
+    # 5.6).
     name, equals, rest = set_cookie.partition(b";")[0].partition(b"=")
     name = name.strip(b" \t")
     if equals and not name:
@@ -181,4 +186,3 @@ def _target(canonical: Canonical) -> bytes:
         return canonical.target
     kept = b"&".join(pair for pair in query.split(b"&") if pair.partition(b"=")[0] != _HANDLE_PARAMETER)
     return canonical.path + b"?" + kept if kept else canonical.path
-

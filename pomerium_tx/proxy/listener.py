@@ -1,8 +1,8 @@
 """
 A socket that is bound early and accepted on late.
 
-Binding happens while privileges and the parent process are still there, so that a taken port is one line and exit status 1;
-accepting begins once there is something to answer with.
+Binding happens while privileges and the parent process are still there, so that a taken port is one line and exit
+status 1; accepting begins once there is something to answer with.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import errno
 import socket
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorSocket
+from twisted.internet.interfaces import IListeningPort, IReactorSocket
+from twisted.internet.protocol import ServerFactory
 
 BACKLOG = 1024
 
@@ -66,11 +67,10 @@ class Listener:
                 self._bind_everywhere()
         except OSError as problem:
             self.close()
-            raise NotBound(
-                f"{self._key}: cannot listen on {self._address.host or '*'}:{self._address.port}: {problem.strerror or problem}"
-            ) from problem
+            where = f"{self._address.host or '*'}:{self._address.port}"
+            raise NotBound(f"{self._key}: cannot listen on {where}: {problem.strerror or problem}") from problem
 
-    def accept(self, reactor: IReactorSocket, factory: IProtocolFactory) -> None:
+    def accept(self, reactor: IReactorSocket, factory: ServerFactory[Any]) -> None:
         """
         Serve connections from now on.
         """

@@ -81,7 +81,7 @@ class LocalExchange:
     def request_ended(self) -> None:
         self._request_done = True
         head, canonical = self._head, self._canonical
-        self._request = request = LocalRequest(self)
+        self._request = request = LocalRequest(self)  # type: ignore[no-untyped-call] # Twisted's own
         request.origin = self._verdict.origin or ""
         request.client_address = self._connection.peer
         request.request_id = self._request_id
@@ -91,9 +91,9 @@ class LocalExchange:
             if lower not in HOP_BY_HOP and lower != b"host":
                 fields.addRawHeader(name, value)
         content = b"".join(self._content)
-        request.gotLength(len(content))
+        request.gotLength(len(content))  # type: ignore[no-untyped-call] # Twisted's own
         if content:
-            request.handleContentChunk(content)
+            request.handleContentChunk(content)  # type: ignore[no-untyped-call] # Twisted's own
         request.requestReceived(head.method, canonical.target, b"HTTP/1.%d" % head.minor)
 
     def request_failed(self, problem: BadRequest) -> None:
@@ -110,7 +110,7 @@ class LocalExchange:
     def downstream_lost(self) -> None:
         request, self._request = self._request, None
         if request is not None:
-            request.connectionLost(Failure(ConnectionDone()))
+            request.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call] # Twisted's own
             self._log_access("downstream_closed")
 
     def deadline_passed(self) -> None:
@@ -118,7 +118,8 @@ class LocalExchange:
         Pages bound their own waits.
         """
 
-    # -- the request calls -----------------------------------------------------------------------------------------------
+    # -- the request calls
+    # -----------------------------------------------------------------------------------------------
 
     def getPeer(self) -> IAddress:
         return self.transport.getPeer()  # type: ignore[no-any-return]

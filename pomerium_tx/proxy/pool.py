@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionRefusedError, ConnectError, DNSLookupError, TimeoutError
+from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TimeoutError
 from twisted.internet.interfaces import IAddress, IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
@@ -47,7 +47,7 @@ class _ConnectionFactory(Factory):
     def __init__(self, build: Callable[[], UpstreamConnection]) -> None:
         self._build = build
 
-    def buildProtocol(self, addr: IAddress | None) -> IProtocol:
+    def buildProtocol(self, addr: IAddress | None) -> UpstreamConnection:
         return self._build()
 
 
@@ -87,7 +87,7 @@ class Pool:
 
         def failed(reason: Failure) -> None:
             # Whoever cancels knows.
-            if reason.check(CancelledError) is None:
+            if not isinstance(reason.value, CancelledError):
                 dialler.upstream_unreachable(_in_words(reason))
 
         return connecting.addCallbacks(connected, failed)
@@ -137,12 +137,14 @@ class Pool:
 
 
 def _in_words(reason: Failure) -> str:
-    if reason.check(ConnectionRefusedError):
-        return "refused the connection"
-    if reason.check(TimeoutError):
-        return "did not accept the connection in time"
-    if reason.check(DNSLookupError):
-        return "has a name that cannot be resolved"
-    if reason.check(ConnectError):
-        return "could not be connected to"
-    return f"could not be connected to ({reason.type.__name__})"
+    match reason.value:
+        case ConnectionRefusedError():
+            return "refused the connection"
+        case TimeoutError():
+            return "did not accept the connection in time"
+        case DNSLookupError():
+            return "has a name that cannot be resolved"
+        case ConnectError():
+            return "could not be connected to"
+        case other:
+            return f"could not be connected to ({type(other).__name__})"

@@ -108,7 +108,8 @@ class Refusals:
     ) -> Answer:
         fields: list[tuple[str, str]] = []
         if status == 401:
-            # RFC 9110 section 15.5.2 wants a challenge; user agents show no dialogue for a scheme that they do not know.
+            # RFC 9110 section 15.5.2 wants a challenge; user agents show no dialogue for a scheme that they do not
+            # know.
             fields.append(("WWW-Authenticate", "Pomerium"))
         elif status == 426:
             fields += [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]

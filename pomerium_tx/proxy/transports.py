@@ -1,8 +1,8 @@
 """
 What the data path must know of a Twisted transport beyond its interfaces.
 
-Twisted has no public way to ask whether a transport still holds bytes, and the Close frame of a signed-out WebSocket may
-only be written when it does not. The private names are used here and nowhere else, and a test pins them.
+Twisted has no public way to ask whether a transport still holds bytes, and the Close frame of a signed-out WebSocket
+may only be written when it does not. The private names are used here and nowhere else, and a test pins them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 One connection to an upstream: sends a request of ours and reads its response, one exchange at a time.
 
-The connection goes back to the pool only when nothing about the exchange leaves a doubt: request completely sent, response
-completely and exactly framed, not a byte beyond it, no upgrade, kept alive by the upstream.
+The connection goes back to the pool only when nothing about the exchange leaves a doubt: request completely sent,
+response completely and exactly framed, not a byte beyond it, no upgrade, kept alive by the upstream.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class UpstreamConnection(TwistedProtocol):
         elif not self._answered:
             self.requester = None
             requester.response_failed("closed the connection without an answer", untouched=self._reused)
-        elif reason.check(ConnectionDone) is None:
+        elif not isinstance(reason.value, ConnectionDone):
             self._fail(requester, "broke off the connection in the middle of its answer")
         else:
             self._deliver(requester, self._reader.eof())

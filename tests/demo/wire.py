@@ -67,13 +67,12 @@ class Wire:
         return answer
 
 
-def responses(wire: bytes, *methods: bytes) -> Iterator[tuple[ResponseHead, bytes]]:
+def responses(wire: bytes, method: bytes) -> Iterator[tuple[ResponseHead, bytes]]:
     """
-    The responses in *wire*, which answer *methods*.
+    The response in *wire*, which answers *method*.
     """
     reader = ResponseReader(HeadLimits())
-    for method in methods:
-        reader.expect(method)
+    reader.expect(method)
     head, content = None, b""
     for event in [*reader.feed(wire), *reader.eof()]:
         if isinstance(event, ResponseHead):

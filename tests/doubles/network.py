@@ -1,7 +1,8 @@
 """
 A network in memory: endpoints that connect, transports with a finite buffer, and a clock.
 
-Nothing moves until `Network.settle` (or `advance`) is called, so a test decides who has heard what. Each direction has a
+Nothing moves until `Network.settle` (or `advance`) is called, so a test decides who has heard what. Each direction has
+a
 *window*, which is what a kernel would hold for a peer that does not read.
 """
 
@@ -56,7 +57,8 @@ class Transport:
         """
         return bool(self._buffer)
 
-    # -- ITransport, IConsumer, IPushProducer ---------------------------------------------------------------------------
+    # -- ITransport, IConsumer, IPushProducer
+    # ---------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
         assert type(data) is bytes
@@ -109,7 +111,8 @@ class Transport:
     def getHost(self) -> IPv4Address:
         return self.here
 
-    # -- the network ----------------------------------------------------------------------------------------------------
+    # -- the network
+    # ----------------------------------------------------------------------------------------------------
 
     def move(self) -> bool:
         """
@@ -136,7 +139,11 @@ class Transport:
         if ended and not self._buffer and not self.peer.closed_by_peer and not self.peer.lost:
             self.peer.closed_by_peer = True
             moved = True
-        if self._closing is not None and not self._buffer and not (self._producer is not None and self._producer_paused):
+        if (
+            self._closing is not None
+            and not self._buffer
+            and not (self._producer is not None and self._producer_paused)
+        ):
             self._closing()
             return True
         if self.closed_by_peer and not self._arrived and self._reading and not self.lost:

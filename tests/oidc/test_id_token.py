@@ -29,7 +29,7 @@ CLAIMS: dict[str, Any] = {
 GONE = object()
 
 
-def at_hash(name: str, access_token: str = "at") -> str:  # noqa: S107 - not a password
+def at_hash(name: str, access_token: str = "at") -> str:
     """
     The left half of a hash.
     """

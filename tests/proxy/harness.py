@@ -88,7 +88,10 @@ class ProxyTestCase(SynchronousTestCase):
             resources=lambda route: self.resource,
             site_of=lambda canonical: self.site,
             refusals=Refusals(
-                begin_sign_in=lambda url, cookies, route: (f"http://authenticate.example.com/?{url}", "_pomerium_login=x"),
+                begin_sign_in=lambda url, cookies, route: (
+                    f"http://authenticate.example.com/?{url}",
+                    "_pomerium_login=x",
+                ),
                 response_fields=lambda route: (),
             ),
             access_log=self.access.append,
@@ -130,7 +133,9 @@ class ProxyTestCase(SynchronousTestCase):
         """
         Who says ``Who: alice`` is the session; own paths are ours; everybody else must sign in.
         """
-        verdict = Verdict(action=Action.PROCEED, status=200, reason="", allow=True, reasons=(), route=self.resource.route)
+        verdict = Verdict(
+            action=Action.PROCEED, status=200, reason="", allow=True, reasons=(), route=self.resource.route
+        )
         verdict.origin = ORIGIN
         session = self.registry.find(self.session.id) if head.get(b"who") == b"alice" else None
         if canonical.path.startswith(b"/.pomerium"):
@@ -152,4 +157,3 @@ class ProxyTestCase(SynchronousTestCase):
         ended = session or self.session
         ending = Ending(session_ids=(ended.id,), cause=Cause.USER_ROUTE, at=self.network.clock.seconds())
         return self.successResultOf(self.registry.end(ending))
-

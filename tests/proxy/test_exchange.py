@@ -69,7 +69,11 @@ class ForwardTests(ProxyTestCase):
         Every framing of an answer arrives whole.
         """
         for said, heard, closes in (
-            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", b"2\r\nok\r\n0\r\n\r\n", False),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+                b"2\r\nok\r\n0\r\n\r\n",
+                False,
+            ),
             (b"HTTP/1.1 204 No Content\r\n\r\n", b"", False),
             (b"HTTP/1.1 304 Not Modified\r\nETag: x\r\nContent-Length: 5\r\n\r\n", b"", False),
             (b"HTTP/1.1 200 OK\r\n\r\nok", b"2\r\nok\r\n0\r\n\r\n", True),
@@ -428,7 +432,8 @@ class CutTests(ProxyTestCase):
 
     def test_upload(self) -> None:
         """
-        An upload is cut: the application hears no further byte, and the user agent is told as anyone without a session is.
+        An upload is cut: the application hears no further byte, and the user agent is told as anyone without a session
+        is.
         """
         self.agent.ask(request("POST", "/", "app.example.com", ALICE, "Content-Length: 1000"))
         self.agent.ask(b"begun")
@@ -460,7 +465,8 @@ class CutTests(ProxyTestCase):
 
     def test_while_connecting(self) -> None:
         """
-        A session that ends while the application's connection is being made: the application never hears of the request.
+        A session that ends while the application's connection is being made: the application never hears of the
+        request.
         """
         self.network.hold(*UPSTREAM)
         self.agent.ask(request("GET", "/", "app.example.com", ALICE))
@@ -557,7 +563,9 @@ class LimitTests(ProxyTestCase):
         """
         After bytes that cannot be believed nothing is executed.
         """
-        answer = self.agent.ask(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" + request("GET", "/", "app.example.com", ALICE))
+        answer = self.agent.ask(
+            b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" + request("GET", "/", "app.example.com", ALICE)
+        )
         self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
         self.assertEqual(answer.count(b"HTTP/1.1 "), 1)
         self.assertEqual(self.upstreams.peers, [])
@@ -598,5 +606,3 @@ class TimesTests(ProxyTestCase):
         self.upstreams.last.say(OK)
         self.settle()
         self.assertTrue(self.agent.take().endswith(b"ok"))
-
-

@@ -58,13 +58,20 @@ class ForwardingTestCase(SynchronousTestCase):
         return Forwarding(route, **(settings | changes))  # type: ignore[arg-type] # the test's own business
 
     def request_fields(
-        self, *fields: str, target: str = "/", facts: ForwardedRequest = FACTS, route: Route | None = None, **changes: object
+        self,
+        *fields: str,
+        target: str = "/",
+        facts: ForwardedRequest = FACTS,
+        route: Route | None = None,
+        **changes: object,
     ) -> dict[str, list[str]]:
         """
         What the upstream sees of a request with *fields*, by lower-case name; its request line under ``:``.
         """
         route = route or a_route()
-        written = self.forwarding(route, **changes).request_head(*read(*fields, target=target), route.upstreams[0], facts)
+        written = self.forwarding(route, **changes).request_head(
+            *read(*fields, target=target), route.upstreams[0], facts
+        )
         line, *rest = written.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
         seen: dict[str, list[str]] = {":": [line]}
         for field in rest:
@@ -199,7 +206,9 @@ class RequestTests(ForwardingTestCase):
         """
         Configured fields overwrite, and removal comes last.
         """
-        route = a_route(set_request_headers=(("X-Set", "ours"), ("X-Both", "ours")), remove_request_headers=("X-Gone", "x-both"))
+        route = a_route(
+            set_request_headers=(("X-Set", "ours"), ("X-Both", "ours")), remove_request_headers=("X-Gone", "x-both")
+        )
         seen = self.request_fields("X-Set: theirs", "X-Gone: theirs", "X-Both: theirs", route=route)
         self.assertEqual(seen["x-set"], ["ours"])
         self.assertNotIn("x-gone", seen)
@@ -232,14 +241,17 @@ class ResponseTests(ForwardingTestCase):
         lines = self.response_fields(head)
         self.assertNotIn("forged", str(lines))
         self.assertEqual([line for line in lines if line.startswith("Set-Cookie")], ["Set-Cookie: theirs=1; Path=/"])
-        self.assertEqual(self.dropped, [b"_pomerium", b"_pomerium_authenticate", b"_pomerium", b"_pomerium", b"_pomerium"])
+        self.assertEqual(
+            self.dropped, [b"_pomerium", b"_pomerium_authenticate", b"_pomerium", b"_pomerium", b"_pomerium"]
+        )
 
     def test_configured_fields_win(self) -> None:
         """
         What the configuration sets replaces what the application says.
         """
         lines = self.response_fields(
-            read_response("X-Frame-Options: ALLOWALL", "X-Other: 1"), response_fields=((b"X-Frame-Options", b"SAMEORIGIN"),)
+            read_response("X-Frame-Options: ALLOWALL", "X-Other: 1"),
+            response_fields=((b"X-Frame-Options", b"SAMEORIGIN"),),
         )
         self.assertIn("X-Frame-Options: SAMEORIGIN", lines)
         self.assertNotIn("X-Frame-Options: ALLOWALL", lines)
@@ -250,6 +262,8 @@ class ResponseTests(ForwardingTestCase):
         The connection to the application ends here; framing is ours.
         """
         lines = self.response_fields(
-            read_response("Connection: X-Hop", "X-Hop: 1", "Keep-Alive: timeout=5", "Content-Length: 3", "X-Request-Id: theirs")
+            read_response(
+                "Connection: X-Hop", "X-Hop: 1", "Keep-Alive: timeout=5", "Content-Length: 3", "X-Request-Id: theirs"
+            )
         )
         self.assertEqual(lines, ["HTTP/1.1 200 OK", "X-Request-Id: request-1", "Content-Length: 3"])

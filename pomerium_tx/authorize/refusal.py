@@ -1,0 +1,58 @@
+"""
+How a refusal is answered: by a page, by the sign-in, by a status alone, or by the robots.txt that keeps robots away.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pomerium_tx import paths
+from pomerium_tx.authorize.verdict import SESSION_NOT_FOUND, Action, Verdict
+from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.policy.decision import USER_UNAUTHENTICATED, Decision
+from pomerium_tx.sessions.handle import Carrier, Presented
+from pomerium_tx.web.fetch_metadata import unauthenticated_is_401
+
+_ROBOTS: Final = paths.ROBOTS.encode()
+
+
+def refusal(head: RequestHead, path: bytes, presented: Presented, decision: Decision) -> tuple[Action, int, str]:
+    """
+    How the refusal of a policy is answered.
+    """
+    if path == _ROBOTS:
+        return Action.ROBOTS, 200, ""
+    if not decision.unauthenticated:
+        return Action.DENY, 403, "Forbidden"
+    return _sign_in_or_401(head, presented)
+
+
+def _sign_in_or_401(head: RequestHead, presented: Presented) -> tuple[Action, int, str]:
+    if unauthenticated_is_401(
+        lambda name: _combined(head.get_all(name.lower().encode("ascii"))),
+        handle_outside_cookie=presented.carrier in (Carrier.HEADER, Carrier.QUERY),
+    ):
+        return Action.UNAUTHORIZED, 401, "Unauthenticated"
+    return Action.SIGN_IN, 302, "Found"
+
+
+def unauthenticated(head: RequestHead, verdict: Verdict) -> Verdict:
+    """
+    What a request that was let through gets instead, if its session ends before it is answered.
+    """
+    action, status, reason = _sign_in_or_401(head, verdict.presented)
+    return Verdict(
+        action=action,
+        status=status,
+        reason=reason,
+        allow=False,
+        reasons=(USER_UNAUTHENTICATED, SESSION_NOT_FOUND),
+        route=verdict.route,
+        presented=verdict.presented,
+        origin=verdict.origin,
+    )
+
+
+def _combined(values: list[bytes]) -> str | None:
+    # RFC 9110, section 5.3: the lines of one field are one list.
+    return b", ".join(values).decode("latin-1") if values else None

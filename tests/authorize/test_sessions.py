@@ -1,0 +1,126 @@
+"""
+Who asks: which session a request is for, if any.
+"""
+
+from __future__ import annotations
+
+from pomerium_tx.authorize.verdict import Action, Verdict
+from pomerium_tx.sessions.handle import Carrier, Handles
+from tests.authorize.asking import ALICE, BOB, CheckTestCase
+from tests.policy.people import alice
+from tests.routing.routes import a_route
+
+
+class SessionTests(CheckTestCase):
+    """
+    Who asks.
+    """
+
+    def assert_nobody(self, verdict: Verdict, trouble: str) -> None:
+        """
+        The request was taken for nobody's, for that reason.
+        """
+        self.assert_action(verdict, Action.SIGN_IN, 302)
+        self.assertIsNone(verdict.session)
+        self.assertEqual(verdict.reasons, ("user-unauthenticated", trouble) if trouble else ("user-unauthenticated",))
+
+    def test_signed_in(self) -> None:
+        """
+        A person with a live session goes through, by whatever carries the handle.
+        """
+        handle = self.handle(ALICE)
+        carried: list[tuple[str, dict[str, str], Carrier]] = [
+            ("app.example.com/x?y=1", {"Cookie": f"a=b; _pomerium={handle}"}, Carrier.COOKIE),
+            ("app.example.com/x", {"Authorization": f"Pomerium {handle}"}, Carrier.HEADER),
+            ("app.example.com/x", {"Authorization": f"Bearer Pomerium-{handle}"}, Carrier.HEADER),
+            ("app.example.com/x", {"X-Pomerium-Authorization": handle}, Carrier.HEADER),
+            (f"app.example.com/x?pomerium_session={handle}", {}, Carrier.QUERY),
+        ]
+        for url, headers, carrier in carried:
+            with self.subTest(carrier=carrier, headers=list(headers)):
+                verdict = self.ask(url, headers)
+                self.assert_action(verdict, Action.PROCEED, 200)
+                self.assertIs(verdict.session, ALICE)
+                self.assertEqual(verdict.live, (ALICE,))
+                self.assertIs(verdict.presented.carrier, carrier)
+                self.assertEqual((verdict.allow, verdict.reasons, verdict.denials), (True, ("user-ok",), ()))
+
+    def test_nobody(self) -> None:
+        """
+        Without a handle there is nobody.
+        """
+        self.assert_nobody(self.ask("app.example.com/"), "")
+
+    def test_ended(self) -> None:
+        """
+        A handle of a session that is no more is worth nothing, from that moment on.
+        """
+        headers = self.cookie(ALICE)
+        self.assert_action(self.ask("app.example.com/", headers), Action.PROCEED, 200)
+        del self.known.live[ALICE.id]
+        verdict = self.ask("app.example.com/", headers)
+        self.assert_nobody(verdict, "session-not-found")
+        self.assertEqual(verdict.live, ())
+
+    def test_forged(self) -> None:
+        """
+        A handle that we did not sign is worth nothing, and breaks nothing.
+        """
+        stranger = Handles(b"x" * 32, "_pomerium").mint(
+            ALICE.id, user_id="alice", issuer="i", audience=("a",), idp_id="idp", now=0.0
+        )
+        for value in (stranger, self.handle(ALICE)[:-2], "x", "a.b.c"):
+            with self.subTest(value=value):
+                self.assert_nobody(self.ask("app.example.com/", {"Cookie": f"_pomerium={value}"}), "handle-invalid")
+
+    def test_other_provider(self) -> None:
+        """
+        A session of another provider than the route's is no session there, but stays bound to the exchange.
+        """
+        other = alice(id="other", idp_id="other")
+        self.known.live[other.id] = other
+        for headers in (
+            self.cookie(other),
+            {"Cookie": f"_pomerium={self.handle(ALICE, idp_id='other')}"},
+            {"Cookie": f"_pomerium={self.handle(other, idp_id='idp')}"},
+        ):
+            verdict = self.ask("app.example.com/", headers)
+            self.assert_nobody(verdict, "session-of-other-provider")
+            self.assertEqual(len(verdict.live), 1)
+
+    def test_handle_without_provider(self) -> None:
+        """
+        A handle that names no provider is judged by its session's.
+        """
+        headers = {"Cookie": f"_pomerium={self.handle(ALICE, idp_id='')}"}
+        self.assert_action(self.ask("app.example.com/", headers), Action.PROCEED, 200)
+        self.make(a_route("https://app.example.com"), idp_id_of=lambda route: "another")
+        self.assert_nobody(self.ask("app.example.com/", headers), "session-of-other-provider")
+
+    def test_several(self) -> None:
+        """
+        Several different valid handles are no session, but each live one binds the exchange.
+        """
+        verdict = self.ask("app.example.com/", self.cookie(ALICE, BOB))
+        self.assert_nobody(verdict, "several-sessions-presented")
+        self.assertEqual({session.id for session in verdict.live}, {ALICE.id, BOB.id})
+        two_fields = [("Cookie", self.cookie(ALICE)["Cookie"]), ("Cookie", self.cookie(BOB)["Cookie"])]
+        self.assert_nobody(self.ask("app.example.com/", two_fields), "several-sessions-presented")
+        del self.known.live[BOB.id]
+        self.assertEqual(self.ask("app.example.com/", self.cookie(ALICE, BOB)).live, (ALICE,))
+
+    def test_twice_the_same(self) -> None:
+        """
+        The same session twice is that session.
+        """
+        self.assert_action(self.ask("app.example.com/", self.cookie(ALICE, ALICE)), Action.PROCEED, 200)
+
+    def test_first_header_counts(self) -> None:
+        """
+        Of a repeated header, the first is the one that counts.
+        """
+        mine, other = f"Pomerium {self.handle(ALICE)}", f"Pomerium {self.handle(BOB)}"
+        verdict = self.ask("app.example.com/", [("Authorization", mine), ("Authorization", other)])
+        self.assertIs(verdict.session, ALICE)
+        pair = [("X-Pomerium-Authorization", self.handle(each)) for each in (BOB, ALICE)]
+        self.assertIs(self.ask("app.example.com/", pair).session, BOB)

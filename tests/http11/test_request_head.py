@@ -1,0 +1,264 @@
+"""
+Tests for `pomerium_tx.http11.request_head`.
+"""
+
+from __future__ import annotations
+
+from httptools import HttpRequestParser
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.http11.grammar import llhttp_accepts
+from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
+from pomerium_tx.http11.request_head import METHODS, request_head
+
+LIMITS = HeadLimits()
+
+
+def head(*lines: bytes, line: bytes = b"GET / HTTP/1.1", host: bytes | None = b"a", limits: HeadLimits = LIMITS) -> RequestHead:
+    """
+    The head of a request with *lines*.
+    """
+    hosts = [] if host is None else [b"Host: " + host]
+    return request_head(b"\r\n".join([line, *hosts, *lines, b"", b""]), limits)
+
+
+class RequestHeadTests(SynchronousTestCase):
+    """
+    A head means one thing or is refused.
+    """
+
+    def refused(self, status: int, *lines: bytes, line: bytes = b"GET / HTTP/1.1", host: bytes | None = b"a") -> None:
+        """
+        Fail unless such a head is refused with *status*.
+        """
+        with self.subTest(lines=lines, line=line, host=host):
+            problem = self.assertRaises(BadRequest, head, *lines, line=line, host=host)
+            self.assertEqual(problem.status, status)
+
+    def test_fields(self) -> None:
+        """
+        Fields keep their order, their case and their value; only whitespace around it is dropped.
+        """
+        found = head(b"X-Y:  v w\t ", b"x-y:", b"Cookie: \xff")
+        self.assertEqual(
+            found.fields,
+            [(b"host", b"Host", b"a"), (b"x-y", b"X-Y", b"v w"), (b"x-y", b"x-y", b""), (b"cookie", b"Cookie", b"\xff")],
+        )
+
+    def test_methods(self) -> None:
+        """
+        Every method that is carried is one that llhttp accepts; any other is not implemented.
+        """
+        for method in METHODS:
+            with self.subTest(method=method):
+                self.assertEqual(head(line=method + b" / HTTP/1.1").method, method)
+                self.assertTrue(llhttp_accepts(HttpRequestParser, method + b" / HTTP/1.1\r\nHost: a\r\n\r\n"))
+        for method in (b"BREW", b"get", b"GETT", b"GE", b"DESCRIBE", b"X" * 32, b"X" * 33, b"X-Y"):
+            self.refused(501, line=method + b" / HTTP/1.1")
+        self.refused(405, line=b"CONNECT a:80 HTTP/1.1")
+        self.refused(505, line=b"PRI * HTTP/2.0")
+
+    def test_request_line(self) -> None:
+        """
+        A request line is three words with one space between them.
+        """
+        for line in (
+            b"GET  / HTTP/1.1",
+            b"GET /  HTTP/1.1",
+            b"GET / HTTP/1.1 ",
+            b"GET\t/ HTTP/1.1",
+            b" GET / HTTP/1.1",
+            b"GET /",
+            b"GET",
+            b"GET HTTP/1.1",
+            b"GET / http/1.1",
+            b"GET / HTTP/1",
+            b"GET / HTTP/01.1",
+            b"GET / HTTP/1.1x",
+            b"GET / HTTP/ 1.1",
+            b"GET / ICE/1.0",
+            b"GET /a b HTTP/1.1",
+            b"GE\0T / HTTP/1.1",
+            b"GET / HTTP/1.1\r",
+            b"",
+        ):
+            self.refused(400, line=line)
+        for line in (b"GET / HTTP/0.9", b"GET / HTTP/1.2", b"GET / HTTP/2.0", b"GET / HTTP/9.9"):
+            self.refused(505, line=line)
+
+    def test_target(self) -> None:
+        """
+        A target has a form that its method may have, in printable ASCII and without a fragment.
+        """
+        for line in (
+            b"GET * HTTP/1.1",
+            b"GET a HTTP/1.1",
+            b"GET a:80 HTTP/1.1",
+            b"GET ?a HTTP/1.1",
+            b"GET /a#b HTTP/1.1",
+            b"GET /\xc3\xa9 HTTP/1.1",
+            b"GET /\x01 HTTP/1.1",
+            b"GET /\x7f HTTP/1.1",
+            b"GET gopher://a/ HTTP/1.1",
+            b"GET http:/a HTTP/1.1",
+            b"GET http:///a HTTP/1.1",
+            b"GET http://u:p@a/ HTTP/1.1",
+            b"GET http://a:bad/ HTTP/1.1",
+            b"GET http://a\\b/ HTTP/1.1",
+        ):
+            self.refused(400, line=line)
+        self.assertEqual(head(line=b"OPTIONS * HTTP/1.1").target, b"*")
+
+    def test_target_length(self) -> None:
+        """
+        A target may be as long as the limit, and no longer.
+        """
+        limits = HeadLimits(target=10)
+        self.assertEqual(head(line=b"GET /123456789 HTTP/1.1", limits=limits).target, b"/123456789")
+        for target in (b"/1234567890", b"/1234567890#", b"/" + b"a" * 5_000):
+            with self.subTest(target=target):
+                problem = self.assertRaises(BadRequest, head, line=b"GET " + target + b" HTTP/1.1", limits=limits)
+                self.assertEqual(problem.status, 414)
+
+    def test_host(self) -> None:
+        """
+        There is exactly one Host, and it is one.
+        """
+        self.assertEqual(head(host=b"App.example.com:8443").host, b"App.example.com:8443")
+        self.refused(400, host=None)
+        self.refused(400, b"Host: a")
+        self.refused(400, b"host: b")
+        for host in (b"", b"a, b", b"a b", b"u@a", b"a/b", b"a:", b"<script>"):
+            self.refused(400, host=host)
+            self.refused(400, host=host, line=b"GET http://a/ HTTP/1.1")
+            self.refused(400, host=host, line=b"GET / HTTP/1.0")
+
+    def test_absolute_form_wins(self) -> None:
+        """
+        The authority of the target is the request's, and Host is not looked at but must be valid.
+        """
+        for target, host in [(b"http://b/", b"b"), (b"HTTPS://B:1?q", b"B:1"), (b"http://[::1]/a", b"[::1]")]:
+            with self.subTest(target=target):
+                self.assertEqual(head(line=b"GET " + target + b" HTTP/1.1").host, host)
+        self.refused(400, host=None, line=b"GET http://b/ HTTP/1.1")
+
+    def test_http_1_0(self) -> None:
+        """
+        HTTP/1.0 needs no Host, is never kept open, and upgrades nothing.
+        """
+        found = head(b"Connection: keep-alive, upgrade", b"Upgrade: websocket", line=b"GET / HTTP/1.0", host=None)
+        self.assertEqual((found.host, found.minor, found.keep_alive, found.upgrade), (b"", 0, False, None))
+        self.refused(400, b"Transfer-Encoding: chunked", line=b"POST / HTTP/1.0")
+
+    def test_connection(self) -> None:
+        """
+        ``close`` closes, wherever and however it is said.
+        """
+        self.assertTrue(head().keep_alive)
+        for lines in ([b"Connection: close"], [b"Connection: keep-alive,Close"], [b"Connection: x", b"connection: CLOSE"]):
+            with self.subTest(lines=lines):
+                self.assertFalse(head(*lines).keep_alive)
+        self.assertEqual(head(b"Connection: X-A, te", b"Connection: keep-alive").connection, {b"x-a", b"te", b"keep-alive"})
+        self.refused(400, b"Connection: a b")
+
+    def test_content_length(self) -> None:
+        """
+        There is one length, and it is a number.
+        """
+        self.assertEqual(head(b"Content-Length: 3 ").content_length, 3)
+        self.assertEqual(head(b"content-length:\t0").content_length, 0)
+        for value in (b"", b"+3", b"-3", b"3,3", b"0x3", b"03", b"3 3", b"1_0", b"9" * 20, b"18446744073709551617"):
+            self.refused(400, b"Content-Length: " + value)
+        self.refused(400, b"Content-Length: 1", b"Content-Length: 1")
+
+    def test_transfer_encoding(self) -> None:
+        """
+        Content is chunked, once and by nothing else, or not encoded at all.
+        """
+        for value in (b"chunked", b"Chunked", b"\tCHUNKED "):
+            with self.subTest(value=value):
+                found = head(b"Transfer-Encoding: " + value)
+                self.assertEqual((found.chunked, found.content_length), (True, None))
+        for value in (b"gzip", b"identity", b"xchunked", b"chunke"):
+            self.refused(501, b"Transfer-Encoding: " + value)
+        for value in (b"", b"gzip, chunked", b"chunked, chunked", b"chunked,", b",chunked", b"chunked;a=b", b'"chunked"', b"a b"):
+            self.refused(400, b"Transfer-Encoding: " + value)
+        self.refused(400, b"Transfer-Encoding: \x0bchunked")
+        self.refused(400, b"Transfer-Encoding: chunked", b"Transfer-Encoding: identity")
+        self.refused(400, b"Transfer-Encoding: identity", b"Transfer-Encoding: chunked")
+        self.refused(400, b"Transfer-Encoding: chunked", b"Content-Length: 0")
+        self.refused(400, b"Content-Length: 0", b"Transfer-Encoding: chunked")
+
+    def test_field_lines(self) -> None:
+        """
+        A head with a malformed line is refused whole.
+        """
+        for line in (
+            b"X: a\r\n b",
+            b" X: a",
+            b"X : a",
+            b": a",
+            b"X",
+            b"X: a\nY: b",
+            b"X: a\rb",
+            b"X: \0",
+            b"X: \x01",
+            b"X: \x7f",
+            b"X\xa0: a",
+            b"X\t: a",
+            b"X[]: a",
+            b"Transfer-\r\nEncoding: chunked",
+        ):
+            self.refused(400, line)
+
+    def test_underscores(self) -> None:
+        """
+        A name that an application may take for another one is refused, and the reason says so.
+        """
+        for line in (b"Content_Length: 3", b"X_Pomerium_Jwt_Assertion: x", b"_: x"):
+            with self.subTest(line=line):
+                self.assertIn("underscore", self.assertRaises(BadRequest, head, line).reason)
+        self.assertEqual(head(b"X-Y: a_b").get(b"x-y"), b"a_b")
+
+    def test_number_of_fields(self) -> None:
+        """
+        There may be as many fields as the limit says, and no more.
+        """
+        limits = HeadLimits(fields=3)
+        self.assertEqual(len(head(b"X: y", b"X: y", limits=limits).fields), 3)
+        problem = self.assertRaises(BadRequest, head, b"X: y", b"X: y", b"X: y", limits=limits)
+        self.assertEqual(problem.status, 431)
+
+    def test_expect(self) -> None:
+        """
+        ``100-continue`` is the only expectation, and only where there is content to wait for.
+        """
+        self.assertTrue(head(b"Expect: 100-Continue", b"Content-Length: 5").expect_continue)
+        self.assertFalse(head(b"Expect: 100-continue").expect_continue)
+        self.assertFalse(head(b"Expect: 100-continue", b"Content-Length: 5", line=b"GET / HTTP/1.0").expect_continue)
+        for lines in ([b"Expect: 200-ok"], [b"Expect:"], [b"Expect: 100-continue, x"], [b"Expect: 100-continue"] * 2):
+            self.refused(417, *lines)
+
+    def test_websocket(self) -> None:
+        """
+        A WebSocket handshake is a GET without content that says so twice.
+        """
+        lines = (b"Connection: keep-alive, Upgrade", b"Upgrade: WebSocket")
+        self.assertEqual(head(*lines).upgrade, b"websocket")
+        self.assertEqual(head(*lines, b"Content-Length: 0").upgrade, b"websocket")
+        self.assertIsNone(head(lines[0]).upgrade)
+        self.assertIsNone(head(lines[1]).upgrade)
+        self.assertIsNone(head(lines[0], b"Upgrade: websocket, x").upgrade)
+        self.assertIsNone(head(*lines, lines[1]).upgrade)
+        self.refused(400, *lines, line=b"POST / HTTP/1.1")
+        self.refused(400, *lines, b"Content-Length: 1")
+        self.refused(400, *lines, b"Transfer-Encoding: chunked")
+
+    def test_other_upgrades(self) -> None:
+        """
+        Another upgrade is told, and ignored where content would come first.
+        """
+        lines = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c")
+        self.assertEqual(head(*lines).upgrade, b"h2c")
+        found = head(*lines, b"Content-Length: 3", line=b"POST / HTTP/1.1")
+        self.assertEqual((found.upgrade, found.content_length), (None, 3))

@@ -1,0 +1,166 @@
+"""
+Our own pages over the data path.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from pomerium_tx.web.resource import Answer, Page, PageRequest, text_answer
+from tests.doubles.peers import request
+from tests.proxy.harness import ORIGIN, ProxyTestCase
+
+
+class Echo(Page):
+    """
+    Says what it was asked.
+    """
+
+    methods = ("GET", "POST")
+    reads_form = True
+
+    async def answer(self, request: PageRequest) -> Answer:
+        """
+        Method, URL and form.
+        """
+        return text_answer(f"{request.method} {request.url} {dict(request.form_fields)}\n")
+
+
+class Slow(Page):
+    """
+    Answers when it is told.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: Deferred[None] = Deferred()
+
+    async def answer(self, request: PageRequest) -> Answer:
+        """
+        After a wait.
+        """
+        await self.told
+        return text_answer("at last")
+
+
+class LocalTests(ProxyTestCase):
+    """
+    A page of the tree, asked through the proxy.
+    """
+
+    def setUp(self) -> None:
+        root, ours, self.slow = Resource(), Resource(), Slow()
+        root.putChild(b".pomerium", ours)
+        ours.putChild(b"echo", Echo())
+        ours.putChild(b"slow", self.slow)
+        self.site = Site(root)
+        super().setUp()
+
+    def test_get(self) -> None:
+        """
+        A page is answered with its external URL, and the connection lives on.
+        """
+        answer = self.agent.ask(request("GET", "/.pomerium/echo?a=1"))
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
+        self.assertIn(f"GET {ORIGIN}/.pomerium/echo?a=1".encode(), answer)
+        self.assertIsNone(self.agent.lost)
+        self.assertEqual([record.status for record in self.access], [200])
+
+    def test_form(self) -> None:
+        """
+        A form is read, chunked or not.
+        """
+        kind = "Content-Type: application/x-www-form-urlencoded"
+        answer = self.agent.ask(request("POST", "/.pomerium/echo", "app.example.com", kind, content=b"a=b"))
+        self.assertIn(b"{'a': 'b'}", answer)
+        self.agent.ask(request("POST", "/.pomerium/echo", "app.example.com", kind, "Transfer-Encoding: chunked"))
+        self.assertIn(b"{'a': 'b'}", self.agent.ask(b"3\r\na=b\r\n0\r\n\r\n"))
+
+    def test_large_content(self) -> None:
+        """
+        More content than a page takes is 413, at once.
+        """
+        answer = self.agent.ask(request("POST", "/.pomerium/echo", content=b"x" * 70_000))
+        self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
+        self.assertIsNotNone(self.agent.lost)
+
+    def test_expect(self) -> None:
+        """
+        A page's content is asked for when the user agent waits for that.
+        """
+        answer = self.agent.ask(
+            request("POST", "/.pomerium/echo", "app.example.com", "Expect: 100-continue", "Content-Length: 3")
+        )
+        self.assertEqual(answer, b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.assertIn(b"HTTP/1.1 200 OK", self.agent.ask(b"a=b"))
+
+    def test_next_waits(self) -> None:
+        """
+        A pipelined request behind a page is not decided before the page is answered: the page may end the session.
+        """
+        self.agent.ask(request("GET", "/.pomerium/slow") + request("GET", "/", "app.example.com", "Who: alice"))
+        self.end_session()
+        self.slow.told.callback(None)
+        self.settle()
+        answer = self.agent.take()
+        self.assertIn(b"at last", answer)
+        self.assertIn(b"HTTP/1.1 302 ", answer)
+        self.assertEqual(self.upstreams.peers, [])
+
+    def test_own_page_is_not_cut(self) -> None:
+        """
+        A page of ours that presented the session is let finish.
+        """
+        self.agent.ask(request("GET", "/.pomerium/slow", "app.example.com", "Who: alice"))
+        self.end_session()
+        self.slow.told.callback(None)
+        self.settle()
+        self.assertIn(b"at last", self.agent.take())
+
+    def test_gone_user_agent(self) -> None:
+        """
+        A user agent that does not wait for the answer does no harm.
+        """
+        self.agent.ask(request("GET", "/.pomerium/slow"))
+        self.agent.transport.abortConnection()
+        self.settle()
+        self.slow.told.callback(None)
+        self.settle()
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class DrainTests(ProxyTestCase):
+    """
+    The end of the service.
+    """
+
+    def test_drain(self) -> None:
+        """
+        Idle connections close at once, others after their answer.
+        """
+        idle = self.connect()
+        self.agent.ask(request("GET", "/", "app.example.com", "Who: alice"))
+        self.proxy.draining = True
+        self.factory.close_idle()
+        self.settle()
+        self.assertIsNotNone(idle.lost)
+        self.assertIsNone(self.agent.lost)
+        self.upstreams.last.say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        self.settle()
+        answer = self.agent.take()
+        self.assertIn(b"Connection: close", answer)
+        self.assertIsNotNone(self.agent.lost)
+        self.assertEqual(self.factory.open_connections, 0)
+
+    def test_abort_all(self) -> None:
+        """
+        What does not end is ended.
+        """
+        self.agent.ask(request("GET", "/", "app.example.com", "Who: alice"))
+        self.factory.abort_all()
+        self.settle()
+        self.assertIsNotNone(self.agent.lost)
+        self.assertIsNotNone(self.upstreams.last.lost)
+        self.assertEqual(self.registry.exchanges(self.session.id), ())
