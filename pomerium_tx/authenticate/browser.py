@@ -98,14 +98,17 @@ class Browsers:
         """
         return browser.session.browser if browser.session is not None else self._csrf.browser_id(browser.csrf_secret)
 
-    def session_cookie(self, session: Session, handle: str | None = None) -> tuple[str, str]:
+    def is_signed_in(self, browser: Browser) -> bool:
+        """
+        Whether any of its handles names a live session, be it a planted one.
+        """
+        return any(self._registry.find(name) is not None for name in browser.session_ids)
+
+    def session_cookie(self, session: Session) -> tuple[str, str]:
         """
         The field that gives the user agent its session.
         """
-        now = self._clock.seconds()
-        if handle is None:
-            handle = self.mint(session, (self._authenticate_host,))
-        return "Set-Cookie", self._cookie.set(handle, now)
+        return "Set-Cookie", self._cookie.set(self.mint(session, (self._authenticate_host,)), self._clock.seconds())
 
     def mint(self, session: Session, audience: tuple[str, ...]) -> str:
         """
@@ -124,7 +127,7 @@ class Browsers:
         """
         The field that clears a session cookie which names no live session, if there is one.
         """
-        if not browser.has_cookie or any(self._registry.find(name) is not None for name in browser.session_ids):
+        if not browser.has_cookie or self.is_signed_in(browser):
             return ()
         return (("Set-Cookie", self._cookie.clear()),)
 

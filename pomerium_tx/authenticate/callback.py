@@ -15,6 +15,7 @@ from pomerium_tx.authenticate.browser import Browser, Browsers
 from pomerium_tx.authenticate.code_verifiers import CodeVerifierCookies
 from pomerium_tx.authenticate.hold import Holds
 from pomerium_tx.authenticate.new_session import new_session, person_of, tokens_of
+from pomerium_tx.authenticate.refresher import plan_refresh_by_id_token
 from pomerium_tx.authenticate.start import provider_is_silent
 from pomerium_tx.authenticate.state import LIFETIME, State, States
 from pomerium_tx.jose.jwt import InvalidToken
@@ -211,6 +212,7 @@ class CallbackPage(Page):
             return html_answer(body, status=401, headers=[clear_verifier])
         except StoreUnavailable:
             raise _not_now(retry) from None
+        plan_refresh_by_id_token(self._registry, session.id, session.tokens, session.began)
         self._session_begun(session)
         await self._replace_earlier(browser, session)
         headers = [self._browsers.session_cookie(session), clear_verifier, *self._holds.clear(request)]

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 
-from twisted.internet.interfaces import IReactorTime
-
 from pomerium_tx.authenticate.browser import Browser
 from pomerium_tx.logout.ending import OWN_SIGN_OUT
 from pomerium_tx.logout.session_cookie import CookieSettings
@@ -52,14 +50,11 @@ class Holds:
     Reads and writes the hold of a user agent, and knows whether it is in force.
     """
 
-    def __init__(
-        self, *, registry: SessionRegistry, cookie: CookieSettings, sealer: Sealer, clock: IReactorTime
-    ) -> None:
+    def __init__(self, *, registry: SessionRegistry, cookie: CookieSettings, sealer: Sealer) -> None:
         self._registry = registry
         self._cookie = cookie
         self._name = f"{cookie.name}_hold"
         self._sealer = sealer
-        self._clock = clock
 
     def read(self, request: PageRequest) -> Hold | None:
         """

@@ -16,14 +16,22 @@ from pomerium_tx.logout.confirmation import Confirmation, Confirmations
 from pomerium_tx.logout.ending import Ending, SignedOut
 from pomerium_tx.logout.handover import CONFIRM, ENDED, OTHER_PROVIDER, REDIRECT_URI
 from pomerium_tx.logout.rp_initiated import RelyingPartyLogout
+from pomerium_tx.logout.sign_out_request import (
+    confirmation_required,
+    nothing_to_see,
+    nothing_was_ended,
+    provider_speaks,
+    refused,
+    rule_of,
+)
 from pomerium_tx.logout.target import Targets
-from pomerium_tx.logout.urls import SignOutUrls, sends_fetch_metadata
+from pomerium_tx.logout.urls import SignOutUrls
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.store import Cause, Departure, StoreUnavailable
 from pomerium_tx.web import html
-from pomerium_tx.web.fetch_metadata import SignOutRule, prefers_json, sign_out_rule
-from pomerium_tx.web.resource import Answer, HttpProblem, Page, PageRequest, html_answer, json_answer, redirect
+from pomerium_tx.web.fetch_metadata import SignOutRule, prefers_json
+from pomerium_tx.web.resource import Answer, Page, PageRequest, html_answer, json_answer, redirect
 from pomerium_tx.web.signed_url import InvalidSignature, UrlSigner
 
 _Headers = tuple[tuple[str, str], ...]
@@ -74,32 +82,21 @@ class SignOutPage(Page):
         """
         Sign out, go on, or ask; which of them, the request itself says.
         """
-        if request.method == "GET" and (request.values("iss", "query") or request.values("sid", "query")):
-            # The OP speaks, about a session that it names: the cookies which came along say nothing.
-            return html_answer(html.tiny(), frameable=True)
-        rule = sign_out_rule(
-            request.method,
-            request.header,
-            own_origin=request.origin,
-            https_or_loopback=sends_fetch_metadata(request.origin),
-            handle_in_header=False,
-            from_same_site_now=self._from_same_site_now,
-        )
-        if rule is SignOutRule.PREFETCH:
-            raise HttpProblem(503, "Signing out waits until you really come here.")
+        if provider_speaks(request):
+            return nothing_to_see()
+        rule = rule_of(request, handle_in_header=False, from_same_site_now=self._from_same_site_now)
         browser = self._browsers.read(request)
         reference = request.one(ENDED, "query")
         if reference is not None and self._is_signed(request):
             return await self._go_on(request, browser, reference)
-        if rule is SignOutRule.NOTHING:
-            return html_answer(html.tiny(), frameable=True)
-        if rule is SignOutRule.FORBIDDEN:
-            raise HttpProblem(403, "Signing out needs your own click. Nothing was signed out.")
+        refusal = refused(rule)
+        if refusal is not None:
+            return refusal
         has_token = self._browsers.has_token(browser, request)
         if has_token and rule in (SignOutRule.NOW, SignOutRule.NOW_JSON):
             return await self._sign_out(request, browser, as_json=rule is SignOutRule.NOW_JSON)
         if rule is SignOutRule.NOW_JSON or prefers_json(request.header("Accept")):
-            return json_answer({"error": "confirmation required", "request_id": request.request_id}, status=403)
+            return confirmation_required(request)
         return self._ask(request, browser)
 
     def _is_signed(self, request: PageRequest) -> bool:
@@ -116,7 +113,7 @@ class SignOutPage(Page):
         departure = self._registry.departure(reference)
         if departure is None:
             return redirect(self._urls.signed_out, status=303, headers=self._browsers.without_stale_session(browser))
-        if any(self._registry.find(name) is not None for name in browser.session_ids):
+        if self._browsers.is_signed_in(browser):
             return self._ask(request, browser)
         issuers = [
             provider.settings.issuer
@@ -218,15 +215,3 @@ class SignOutPage(Page):
         hold = hold_of(receipt, issuers)
         field = self._holds.released(hold) if receipt.op_logout.releases_hold else self._holds.cookie(hold)
         return (*headers, field)
-
-
-def nothing_was_ended() -> HttpProblem:
-    """
-    The page that does not lie when an end cannot be recorded.
-    """
-    return HttpProblem(
-        503,
-        "Nothing was signed out: the sign-out could not be recorded. Please try the same again in a moment.",
-        title="You are still signed in",
-        headers=[("Retry-After", "5")],
-    )

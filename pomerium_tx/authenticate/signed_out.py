@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pomerium_tx import paths
@@ -31,12 +30,11 @@ class SignedOutPage(Page):
 
     methods: ClassVar[tuple[str, ...] | None] = ("GET",)
 
-    def __init__(self, *, registry: SessionRegistry, browsers: Browsers, holds: Holds, clock: IReactorTime) -> None:
+    def __init__(self, *, registry: SessionRegistry, browsers: Browsers, holds: Holds) -> None:
         super().__init__()
         self._registry = registry
         self._browsers = browsers
         self._holds = holds
-        self._clock = clock
 
     async def answer(self, request: PageRequest) -> Answer:
         """
@@ -83,7 +81,7 @@ class SignedOutPage(Page):
     def _page(self, request: PageRequest, hold: Hold | None, headers: tuple[tuple[str, str], ...]) -> Answer:
         browser = self._browsers.read(request)
         receipt = self._receipt(browser, hold)
-        if browser.session is not None:
+        if self._browsers.is_signed_in(browser):
             body = html.signed_out(
                 Truth.STILL_SIGNED_IN,
                 receipt_id=None if receipt is None else receipt.id,

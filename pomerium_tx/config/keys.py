@@ -32,7 +32,7 @@ class KnownKey:
 
     key_class: KeyClass
     words: str
-    harmless: tuple[object, ...] = _OFF
+    harmless: tuple[object, ...]
 
     def is_harmless(self, value: object) -> bool:
         """
@@ -42,15 +42,19 @@ class KnownKey:
             value = value.strip().lower()
         if isinstance(value, list):
             value = tuple(value)
-        return any(type(value) is type(harmless) and value == harmless for harmless in (*_OFF, *self.harmless))
+        return any(type(value) is type(harmless) and value == harmless for harmless in self.harmless)
+
+
+def _or_off(harmless: tuple[object, ...]) -> tuple[object, ...]:
+    return (None, "", *harmless) if harmless else _OFF
 
 
 def _ignored(words: str, *harmless: object) -> KnownKey:
-    return KnownKey(key_class=KeyClass.IGNORED, words=f"is ignored: {words}", harmless=harmless)
+    return KnownKey(key_class=KeyClass.IGNORED, words=f"is ignored: {words}", harmless=_or_off(harmless))
 
 
 def _refused(words: str, *harmless: object) -> KnownKey:
-    return KnownKey(key_class=KeyClass.REFUSED, words=f"is not supported: {words}", harmless=harmless)
+    return KnownKey(key_class=KeyClass.REFUSED, words=f"is not supported: {words}", harmless=_or_off(harmless))
 
 
 _ONE_PROCESS = _ignored("everything runs in this one process, nothing is spoken between services")
@@ -96,9 +100,9 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "databroker_storage_tls_skip_verify": _refused("sessions are kept in memory; remove it"),
     "cookie_secure": _refused("cookies are always Secure; remove the key", True, "true"),
     "http_redirect_addr": _ignored("nothing listens there; let what stands in front redirect http to https"),
-    "timeout_write": _ignored("a whole stream has no time limit; routes have timeout and idle_timeout", 0, "0s"),
+    "timeout_write": _ignored("a whole stream has no time limit; routes have timeout and idle_timeout", 0, "0", "0s"),
     "use_proxy_protocol": _refused("connections must begin with TLS or HTTP; switch PROXY off in front and remove it"),
-    "xff_num_trusted_hops": _refused("the client is whoever connects; remove it", 0),
+    "xff_num_trusted_hops": _refused("the client is whoever connects; remove it", 0, "0"),
     "headers_with_underscores_action": _ignored(
         "headers that could pass for one of ours are always dropped, others are passed"
     ),

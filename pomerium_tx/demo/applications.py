@@ -5,52 +5,40 @@ The first sample application: a page, an upload, and two things that never end b
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.web.template import Tag, tags
+from twisted.web.template import tags
 from zope.interface import implementer
 
-from pomerium_tx import paths
 from pomerium_tx.demo import pages
+from pomerium_tx.demo.application_pages import (
+    ALARM,
+    NO_STORE,
+    Links,
+    identity,
+    navigation,
+    request_line,
+    respond_with_page,
+    respond_with_problem,
+    respond_with_static,
+    shown_fields,
+)
 from pomerium_tx.demo.serving import ServedExchange
 from pomerium_tx.http11.heads import RequestHead
-from pomerium_tx.jose.jwt import InvalidToken, parse
 
 log = Logger()
 
-_ASSERTION = b"x-pomerium-jwt-assertion"
 DOWNLOAD_INTERVAL = 0.25
 DOWNLOAD_PIECE = 16384
 """
 Every interval one piece: 64 KiB in a second.
 """
 EVENT_INTERVAL = 1.0
-NO_STORE = (b"Cache-Control", b"no-store")
-_PAGE_FIELDS = (
-    (b"Content-Type", b"text/html; charset=utf-8"),
-    NO_STORE,
-    (
-        b"Content-Security-Policy",
-        b"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'",
-    ),
-    (b"Referrer-Policy", b"same-origin"),
-    (b"X-Content-Type-Options", b"nosniff"),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
-    """
-    Where the two applications are, as the person sees it.
-    """
-
-    app: str
-    chat: str
 
 
 @dataclass(slots=True)
@@ -71,88 +59,6 @@ class Counters:
         The numbers, by name.
         """
         return json.dumps({name: getattr(self, name) for name in self.__slots__}).encode("ascii") + b"\n"
-
-
-def asserted_claims(head: RequestHead) -> Mapping[str, object]:
-    """
-    The claims of the identity assertion, to be displayed: their signature has not been verified.
-    """
-    try:
-        return parse((head.get(_ASSERTION) or b"").decode("ascii", "replace")).claims
-    except InvalidToken:
-        return {}
-
-
-def respond_with_page(exchange: ServedExchange, markup: bytes) -> None:
-    """
-    *markup* is the page that was asked for.
-    """
-    exchange.respond(200, _PAGE_FIELDS, markup)
-
-
-def respond_with_static(exchange: ServedExchange, content: bytes, media_type: bytes) -> None:
-    """
-    *content* is a part of a page.
-    """
-    exchange.respond(200, [(b"Content-Type", media_type), (b"Cache-Control", b"private, max-age=300")], content)
-
-
-def respond_with_problem(exchange: ServedExchange, status: int, said: str, *fields: tuple[bytes, bytes]) -> None:
-    """
-    What was asked for is not to be had here.
-    """
-    exchange.respond(status, [(b"Content-Type", b"text/plain"), NO_STORE, *fields], f"{said}\n".encode("ascii"))
-
-
-def navigation(links: Links, *, here: str) -> Tag:
-    """
-    The links at the top of every page.
-    """
-
-    def link(text: str, href: str) -> Tag:
-        return tags.li(tags.a(text, href=href, **({"aria-current": "page"} if text == here else {})))
-
-    return tags.nav(
-        tags.ul(
-            link("Application", f"{links.app}/"),
-            link("Chat", f"{links.chat}/"),
-            link("Who am I", paths.DASHBOARD),
-            link("Sign out", paths.SIGN_OUT),
-        ),
-        **{"aria-label": "Demo"},
-    )
-
-
-def identity(head: RequestHead) -> Tag:
-    """
-    Who the proxy says the person is.
-    """
-    claims = asserted_claims(head)
-    if not claims.get("sub"):
-        return tags.section(tags.h2("You are nobody"), tags.p("No identity assertion came with this request."))
-    named = [
-        (title, claims.get(name))
-        for title, name in (
-            ("Name", "name"),
-            ("Email", "email"),
-            ("Groups", "groups"),
-            ("User", "sub"),
-            ("Session", "sid"),
-            ("Issued by", "iss"),
-        )
-    ]
-    described = [
-        (tags.dt(title), tags.dd(", ".join(map(str, value)) if isinstance(value, list) else str(value)))
-        for title, value in named
-        if value
-    ]
-    return tags.section(tags.h2(f"You are {claims.get('name') or claims.get('email')}"), tags.dl(*described))
-
-
-ALARM = tags.div(id="alarm", class_="alarm", role="alert", hidden="hidden")
-"""
-Where a script says that something was cut.
-"""
 
 
 class SampleApplication:
@@ -227,7 +133,7 @@ class SampleApplication:
             nonlocal line
             lines = range(line, line + DOWNLOAD_PIECE // 64)
             line = lines.stop
-            return b"".join(b"%-63s\n" % b"%010d bytes before this line" % (number * 64) for number in lines)
+            return b"".join(b"%-63s\n" % (b"%010d bytes before this line" % (number * 64)) for number in lines)
 
         def cut() -> None:
             paced.stop()
@@ -262,6 +168,8 @@ class SampleApplication:
         exchange.cut = cut
         self.counters.events_open += 1
         exchange.begin(200, [(b"Content-Type", b"text/event-stream"), NO_STORE], paced)
+        # A page that was cut learns why when it asks again: soon.
+        exchange.write(b"retry: 1000\n\n")
         paced.start()
 
 
@@ -336,23 +244,9 @@ def _application_page(head: RequestHead, links: Links) -> bytes:
     )
     fields = tags.details(
         tags.summary("The request as the application received it"),
-        pages.rows(_shown_fields(head), names="Field", values="Value", caption=_request_line(head)),
+        pages.rows(shown_fields(head), names="Field", values="Value", caption=request_line(head)),
     )
     content = [ALARM, identity(head), events, download, upload, tags.section(fields)]
     return pages.document(
         "Sample application", content, navigation=navigation(links, here="Application"), script="/app.js"
     )
-
-
-def _request_line(head: RequestHead) -> str:
-    return f"{head.method.decode('ascii')} {head.target.decode('ascii', 'replace')}"
-
-
-def _shown_fields(head: RequestHead) -> list[tuple[str, str]]:
-    shown = []
-    for lower_name, name, value in head.fields:
-        text = value.decode("utf-8", "replace")
-        if lower_name == _ASSERTION:
-            text = f"{text[:20]}... ({len(text)} characters)"
-        shown.append((name.decode("ascii", "replace"), text))
-    return shown

@@ -16,7 +16,7 @@ from twisted.web.template import tags
 from zope.interface import implementer
 
 from pomerium_tx.demo import pages
-from pomerium_tx.demo.applications import (
+from pomerium_tx.demo.application_pages import (
     ALARM,
     Links,
     asserted_claims,

@@ -142,28 +142,32 @@ def banner(settings: DemoSettings) -> str:
     return f"""\
 The demo is running on this computer only. Ctrl-C ends it.
 
-  Open    {app}/    a page, an upload, a download, an event stream
-          {chat}/   a chat over a WebSocket
-  Also    {settings.authenticate_origin}{paths.DASHBOARD}   where you sign in and out
-          {settings.issuer}/   the development OpenID Provider (no passwords)
+  Open  {app}/
+            a page, an upload, a download and an event stream
+        {chat}/
+            a chat over a WebSocket
+  Also  {settings.authenticate_origin}{paths.DASHBOARD}
+            where you sign in and out
+        {settings.issuer}/
+            the development OpenID Provider, which asks for no password
 
 Try this:
-  1. Open the application and sign in as Alice.
-  2. In other tabs open the chat (nobody asks again who you are) and write something.
+  1. Open the application and sign in as Alice. In a private window, sign in as Bob.
+  2. In another tab of Alice's open the chat (nobody asks again who she is) and write something.
   3. In the application, open the event stream and read the download in the page.
-  4. Press "Sign out" in one of the tabs: chat, event stream and download are cut at that moment.
-     Reload any tab: you are asked to sign in again.
-  5. Sign in as Bob in a private window before step 4: nothing happens to him.
+  4. Press "Sign out" in one of Alice's tabs: her chat, event stream and download are cut at that
+     moment, and any tab that she reloads asks her to sign in again. Nothing happens to Bob.
 
 From a terminal:
-  curl -i {app}/                                  sent away to sign in
-  curl -i -H 'Accept: application/json' {app}/    401 for who is not a browser
+  curl -i {app}/
+      is sent away to sign in; with -H 'Accept: application/json' it is told 401
   curl -i {app}{paths.WELL_KNOWN}
-With a session: open {app}/ in a browser, copy the value of its cookie _pomerium, and
+With a session: in the browser, copy the value of the application's cookie _pomerium, then
   COOKIE='Cookie: _pomerium=...'
-  curl -N -H "$COOKIE" {app}/events             an event each second, until you sign out
-  curl -H "$COOKIE" {app}/download              64 KiB each second, until you sign out
+  curl -N -H "$COOKIE" {app}/events
+  curl -o /dev/null -H "$COOKIE" {app}/download
   head -c 100M /dev/zero | curl --limit-rate 50k -H "$COOKIE" -T - {app}/upload
+      each goes on until you sign out
 What really reached the applications, asked behind the proxy's back:
   curl http://127.0.0.1:{settings.ports.app}/counters http://127.0.0.1:{settings.ports.chat}/counters
 """

@@ -140,6 +140,8 @@ class UnloggedSite(Site):
     A site without an access log: its URLs carry codes, states and tokens.
     """
 
+    noisy = False
+
     def log(self, request: object) -> None:
         """
         Nothing is written.

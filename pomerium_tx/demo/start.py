@@ -14,7 +14,8 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from zope.interface import implementer
 
-from pomerium_tx.demo.applications import Links, SampleApplication
+from pomerium_tx.demo.application_pages import Links
+from pomerium_tx.demo.applications import SampleApplication
 from pomerium_tx.demo.chat import ChatApplication
 from pomerium_tx.demo.config import DemoSettings
 from pomerium_tx.demo.provider import DevelopmentProvider, require_loopback

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 _AUTHORITY = re.compile(
     rb"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]"
-    rb"|(?P<name>(?=[^:]{1,254}+(?::|\Z))[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*+)\.?+)"
+    rb"|(?P<name>(?=[^:]{1,254}+(?::|\Z))[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*+)\.?+)"
     rb"(?::(?P<port>[1-9][0-9]{0,4}))?"
 )
 _HIGHEST_PORT = 65_535

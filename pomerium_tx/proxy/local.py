@@ -30,6 +30,8 @@ MOST_CONTENT = 65_536
 Bytes of content that a page of ours accepts.
 """
 
+_FRAME_RULES = frozenset((b"x-frame-options", b"content-security-policy"))
+
 
 class LocalExchange:
     """
@@ -140,6 +142,8 @@ class LocalExchange:
         else:
             pairs += headers
         given = {name.lower() for name, _ in pairs}
+        if self._request is not None and self._request.frameable:
+            given |= _FRAME_RULES
         pairs += (
             (name.encode("latin-1"), value.encode("latin-1"))
             for name, value in connection.proxy.refusals.own_response_fields(self._verdict.route)

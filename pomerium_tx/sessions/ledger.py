@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from pomerium_tx.sessions.book import Book
 from pomerium_tx.sessions.index import Index
+from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.session import RouteUse, Session
 from pomerium_tx.sessions.store import (
@@ -42,27 +43,6 @@ RECENT = 900.0
 """
 How long it may take to record an end that was asked for.
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """
-    How many things of each kind are remembered at most.
-    """
-
-    receipts: int = 200_000
-    departures: int = 50_000
-    tombstones: int = 100_000
-    outside_tombstones: int = 10_000
-    """
-    Those that anybody on the network can have set, since no proof is asked for in the front channel.
-    """
-    recent: int = 100_000
-    """
-    Names that sessions got lately.
-    """
-    once: int = 200_000
-    jtis: int = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

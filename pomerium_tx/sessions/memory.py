@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from pomerium_tx.sessions.ledger import Limits
+from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.retention import Retention
 from pomerium_tx.sessions.store import Change, Conflict, StoreUnavailable
 

@@ -19,7 +19,8 @@ from twisted.internet.interfaces import IReactorTime
 from pomerium_tx.sessions.attachments import Attachments
 from pomerium_tx.sessions.cut_reports import CutReports
 from pomerium_tx.sessions.ending import Ending, SignedOutMeanwhile, new_receipt_id
-from pomerium_tx.sessions.ledger import Begun, Ended, Ledger, Limits, Refreshed, SignedOutAtProvider
+from pomerium_tx.sessions.ledger import Begun, Ended, Ledger, Refreshed, SignedOutAtProvider
+from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.receipt import OpenExchange, Receipt
 from pomerium_tx.sessions.session import Session, Tokens
 from pomerium_tx.sessions.store import (

@@ -12,7 +12,9 @@ from collections import deque
 from heapq import heappop, heappush
 
 from pomerium_tx.sessions.book import Book
-from pomerium_tx.sessions.ledger import SLACK, Limits
+from pomerium_tx.sessions.ending import REMEMBER_ENDED
+from pomerium_tx.sessions.ledger import RECENT, SLACK
+from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.store import (
     Cause,
     Change,
@@ -50,6 +52,7 @@ class Retention:
         self._outside: deque[Group] = deque()
         self._once = Book[str, tuple[int, float]](limits.once, lambda used: self._dropped.append(used[0]))
         self._time = 0.0
+        self._latest = 0.0
         self._dropped: list[int] = []
 
     def add(self, position: int, change: Change) -> list[int]:
@@ -62,7 +65,10 @@ class Retention:
             self._drop(heappop(self._ends)[1])
         self._once.forget(self._time - SLACK)
         if isinstance(change, SessionBegun):
-            self._open(("session", change.session.id), position, change.session.expires)
+            self._latest = max(self._latest, change.session.expires)
+            # An end that came in between may name nobody, and is remembered that long.
+            expires = max(change.session.expires, change.session.began + RECENT + REMEMBER_ENDED)
+            self._open(("session", change.session.id), position, expires)
         elif isinstance(change, SessionRefreshed):
             self._refreshed(position, change)
         elif isinstance(change, RouteUsed):
@@ -112,9 +118,15 @@ class Retention:
         self._refreshes[change.session_id] = (change.sid, position)
 
     def _ended(self, position: int, change: SessionsEnded) -> None:
-        for name in change.session_ids:
-            self._drop(("session", name))
         group = ("receipt", change.receipt_id)
+        # With something recorded between the asking and the end, how its sessions came to it may say what it owes.
+        has_raced = position > change.known + 1
+        for name in change.session_ids:
+            if has_raced:
+                self._groups.setdefault(group, []).extend(self._groups.pop(("session", name), ()))
+                self._refreshes.pop(name, None)
+            else:
+                self._drop(("session", name))
         ends = [tombstone.expires for tombstone in change.tombstones]
         if change.session_ids or change.departure is not None:
             ends.append(change.remember_until)
@@ -122,8 +134,13 @@ class Retention:
             ends.append(change.jti.expires)
         if change.owed:
             ends.append(change.remember_until)
+        is_outside = change.cause is Cause.FRONT_CHANNEL and not change.session_ids
+        if change.tombstones and has_raced:
+            # It may have ended sessions that it does not name, whose beginnings are kept as long as they could live.
+            ends.append(self._latest)
+            is_outside = False
         self._open(group, position, max(ends, default=change.at))
-        if change.cause is Cause.FRONT_CHANNEL and not change.session_ids:
+        if is_outside:
             self._outside.append(group)
             if len(self._outside) > self._limits.outside_tombstones:
                 self._drop(self._outside.popleft())

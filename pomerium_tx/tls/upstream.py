@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
@@ -41,6 +41,7 @@ class _Unverified:
         A connection that names the server and accepts whatever it shows.
         """
         connection = SSL.Connection(self._context, None)
+        connection.set_alpn_protos(_PROTOCOLS)
         if self._server_name is not None:
             connection.set_tlsext_host_name(self._server_name)
         return connection
@@ -67,10 +68,11 @@ def client_options(
         pair = key_pair(*client_certificate)
         extra = {"privateKey": pair.key, "certificate": pair.certificate, "extraCertChain": pair.chain}
     if skip_verify:
-        return _Unverified(hostname, CertificateOptions(verify=False, acceptableProtocols=_PROTOCOLS, **extra))
+        return _Unverified(hostname, CertificateOptions(verify=False, **extra))
     roots = None
     if ca_pem is not None:
         # Twisted's own functions for this have no types.
-        authorities = [Certificate(root) for root in certificates(ca_pem)]  # type: ignore[no-untyped-call]
+        originals = [crypto.X509.from_cryptography(root) for root in certificates(ca_pem)]
+        authorities = [Certificate(original) for original in originals]  # type: ignore[no-untyped-call]
         roots = trustRootFromCertificates(authorities)  # type: ignore[no-untyped-call]
     return optionsForClientTLS(hostname, roots, acceptableProtocols=_PROTOCOLS, extraCertificateOptions=extra)

@@ -67,6 +67,10 @@ class LocalRequest(Request):
     """
     Fires when the answer is written, or nobody wants it any more. Cancelled at the end of the service.
     """
+    frameable: bool = False
+    """
+    Whether the answer being written may be shown in other sites' frames, whatever is configured.
+    """
     defaultContentType: bytes | None = None
     _abandoned = False
 
@@ -118,6 +122,7 @@ class LocalRequest(Request):
         """
         if self._abandoned or self.startedWriting:
             return
+        self.frameable = answer.frameable
         self.setResponseCode(answer.status)
         for name, value in answer_fields(answer, self.request_id):
             self.responseHeaders.addRawHeader(name.encode("latin-1"), value.encode("latin-1"))

@@ -9,20 +9,10 @@ import json
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.demo.applications import Links, SampleApplication
-from pomerium_tx.jose.signer import derived_signer
+from pomerium_tx.demo.applications import SampleApplication
+from tests.demo.test_application_pages import CLAIMS, LINKS, assertion
 from tests.demo.test_pages import Outline
 from tests.demo.wire import Wire
-
-LINKS = Links(app="http://app.localhost:8000", chat="http://chat.localhost:8000")
-CLAIMS = {"sub": "1", "name": "Alice <Liddell>", "email": "alice@example.com", "groups": ["staff", "x"], "sid": "s"}
-
-
-def assertion(claims: dict[str, object]) -> bytes:
-    """
-    The field in which the proxy says who somebody is.
-    """
-    return b"X-Pomerium-Jwt-Assertion: " + derived_signer(b"proxy").sign(claims).encode()
 
 
 class ApplicationCase(SynchronousTestCase):
@@ -62,14 +52,6 @@ class PageTests(ApplicationCase):
         self.assertEqual((head.status, head.get(b"cache-control")), (200, b"no-store"))
         for text in (b"You are Alice &lt;Liddell&gt;", b"alice@example.com", b"staff, x"):
             self.assertIn(text, content)
-
-    def test_nobody(self) -> None:
-        """
-        Without an assertion, or with a broken one, the person is nobody.
-        """
-        for fields in ([], [b"X-Pomerium-Jwt-Assertion: nonsense"], [assertion({"sub": ""})]):
-            with self.subTest(fields=fields):
-                self.assertIn(b"You are nobody", self.wire.ask(b"GET", b"/", *fields)[1])
 
     def test_fields(self) -> None:
         """

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.demo.chat import ChatApplication
 from pomerium_tx.demo.websocket import Opcode, close_frame, frame
-from tests.demo.test_applications import CLAIMS, LINKS, assertion
+from tests.demo.test_application_pages import CLAIMS, LINKS, assertion
 from tests.demo.test_pages import Outline
 from tests.demo.test_websocket import BINARY, CLOSE, FINAL_TEXT, PING, PONG, masked
 from tests.demo.wire import Wire

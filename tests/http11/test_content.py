@@ -55,7 +55,8 @@ class ChunkedContentTests(SynchronousTestCase):
 
     def test_good(self) -> None:
         """
-        Sizes in either case, extensions and trailers are understood; only the content is kept, and what follows is left.
+        Sizes in either case, extensions and trailers are understood; only the content is kept, and what follows is
+        left.
         """
         for wire, expected in [
             (b"0\r\n\r\n", b""),
@@ -74,15 +75,44 @@ class ChunkedContentTests(SynchronousTestCase):
         Every other way to write a chunk is refused.
         """
         for size in (
-            b"", b" 5", b"5 ", b"+5", b"-5", b"0x5", b"5_0", b"5g", b"5;", b"5;a b", b"5;a=", b"5; a", b"5 ;a", b"5;a=b c",
-            b'5;a="b', b'5;a="\x01"', b"5;a\rb", b"5;\na", b"5\n", b"5\r", b"F" * 16, b"5;[", b"5,5", b"\xb2",
+            b"",
+            b" 5",
+            b"5 ",
+            b"+5",
+            b"-5",
+            b"0x5",
+            b"5_0",
+            b"5g",
+            b"5;",
+            b"5;a b",
+            b"5;a=",
+            b"5; a",
+            b"5 ;a",
+            b"5;a=b c",
+            b'5;a="b',
+            b'5;a="\x01"',
+            b"5;a\rb",
+            b"5;\na",
+            b"5\n",
+            b"5\r",
+            b"F" * 16,
+            b"5;[",
+            b"5,5",
+            b"\xb2",
         ):
             with self.subTest(size=size):
                 self.assertRaises(MalformedContent, decoded, size + b"\r\nhello\r\n0\r\n\r\n")
         for end in (b"", b"\n", b"\r", b"!\r\n", b"\r\r\n", b"XX"):
             with self.subTest(end=end):
                 self.assertRaises(MalformedContent, decoded, b"5\r\nhello" + end + b"0\r\n\r\n")
-        for tail in (b"0\n\r\n", b"0\r\n\n", b"0\r\nX\r\n\r\n", b"0\r\n X: y\r\n\r\n", b"0\r\nX: \0\r\n\r\n", b"0\r\nX_Y: z\r\n\r\n"):
+        for tail in (
+            b"0\n\r\n",
+            b"0\r\n\n",
+            b"0\r\nX\r\n\r\n",
+            b"0\r\n X: y\r\n\r\n",
+            b"0\r\nX: \0\r\n\r\n",
+            b"0\r\nX_Y: z\r\n\r\n",
+        ):
             with self.subTest(tail=tail):
                 self.assertRaises(MalformedContent, decoded, tail)
 
@@ -121,7 +151,23 @@ class ChunkedContentTests(SynchronousTestCase):
     @given(
         st.lists(
             st.sampled_from(
-                [b"0", b"1", b"5", b"a", b"\r\n", b"\r", b"\n", b"hello", b";", b"=", b'"', b" ", b"x", b"X: y", b"0\r\n\r\n"]
+                [
+                    b"0",
+                    b"1",
+                    b"5",
+                    b"a",
+                    b"\r\n",
+                    b"\r",
+                    b"\n",
+                    b"hello",
+                    b";",
+                    b"=",
+                    b'"',
+                    b" ",
+                    b"x",
+                    b"X: y",
+                    b"0\r\n\r\n",
+                ]
             ),
             max_size=14,
         ).map(b"".join)

@@ -18,7 +18,13 @@ class FoldedTests(SynchronousTestCase):
         """
         Case and punctuation make no difference.
         """
-        for name in (b"x-forwarded-user", b"X_Forwarded_User", b"x.forwarded.user", b"X-FORWARDED-USER", b"x~forwarded!user"):
+        for name in (
+            b"x-forwarded-user",
+            b"X_Forwarded_User",
+            b"x.forwarded.user",
+            b"X-FORWARDED-USER",
+            b"x~forwarded!user",
+        ):
             with self.subTest(name=name):
                 self.assertEqual(folded(name), b"X_FORWARDED_USER")
 
@@ -33,7 +39,13 @@ class ReservedNamesTests(SynchronousTestCase):
         Pomerium's names and the given ones are reserved in every spelling.
         """
         reserved = ReservedNames([b"X-Forwarded-For", b"remote-user"])
-        for name in (b"x-pomerium-jwt-assertion", b"x.pomerium.claim.email", b"x_pomerium-anything", b"x.forwarded-for", b"remote_user"):
+        for name in (
+            b"x-pomerium-jwt-assertion",
+            b"x.pomerium.claim.email",
+            b"x_pomerium-anything",
+            b"x.forwarded-for",
+            b"remote_user",
+        ):
             with self.subTest(name=name):
                 self.assertIn(name, reserved)
                 self.assertIn(name, reserved)

@@ -45,7 +45,9 @@ class FieldTests(SynchronousTestCase):
         """
         lines = [b" X: y\r\n", b"X : y\r\n", b": y\r\n", b"X\r\n", b"X[: y\r\n", b"X: y\n", b"X: y\r", b"X: a\rb\r\n"]
         lines += [b"X: a%cb\r\n" % octet for octet in (*range(9), *range(11, 13), *range(14, 32), 127)]
-        lines += [b"X%cY: z\r\n" % octet for octet in (*range(10), *range(11, 33), 127, 128, 160, 255, *b'"(),/;<=>?@[\\]{}')]
+        lines += [
+            b"X%cY: z\r\n" % octet for octet in (*range(10), *range(11, 33), 127, 128, 160, 255, *b'"(),/;<=>?@[\\]{}')
+        ]
         for line in lines:
             with self.subTest(line=line):
                 self.assertEqual(REQUEST_FIELD.findall(line), [])
@@ -87,7 +89,11 @@ class LlhttpTests(SynchronousTestCase):
         """
         Half a head, and a bad one, are not.
         """
-        for raw in (b"GET / HTTP/1.1\r\nHost: a\r\n", b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", b"BREW / HTTP/1.1\r\n\r\n"):
+        for raw in (
+            b"GET / HTTP/1.1\r\nHost: a\r\n",
+            b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+            b"BREW / HTTP/1.1\r\n\r\n",
+        ):
             with self.subTest(raw=raw):
                 self.assertFalse(llhttp_accepts(HttpRequestParser, raw))
 
@@ -102,7 +108,21 @@ class ValueTests(SynchronousTestCase):
         A length is plain decimal digits, without sign, zeros before it, or more of it than there is.
         """
         self.assertEqual([decimal(b"0"), decimal(b"10"), decimal(b"9" * 18)], [0, 10, 10**18 - 1])
-        for value in (b"", b"00", b"010", b"+1", b"-1", b"1_0", b"0x1", b"1 0", b"1,1", b"1.0", b'"1"', b"9" * 19, b"\xd9\xa1"):
+        for value in (
+            b"",
+            b"00",
+            b"010",
+            b"+1",
+            b"-1",
+            b"1_0",
+            b"0x1",
+            b"1 0",
+            b"1,1",
+            b"1.0",
+            b'"1"',
+            b"9" * 19,
+            b"\xd9\xa1",
+        ):
             with self.subTest(value=value):
                 self.assertIsNone(decimal(value))
 

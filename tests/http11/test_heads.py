@@ -53,5 +53,7 @@ class HeadTests(SynchronousTestCase):
         A refusal carries its status and a reason that can be shown.
         """
         problem = BadRequest(417, "unknown expectation")
-        self.assertEqual((problem.status, problem.reason, str(problem)), (417, "unknown expectation", "417 unknown expectation"))
+        self.assertEqual(
+            (problem.status, problem.reason, str(problem)), (417, "unknown expectation", "417 unknown expectation")
+        )
         self.assertEqual(BadResponse("too long").reason, "too long")

@@ -5,6 +5,7 @@ Tests for `pomerium_tx.http11.reader`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -83,7 +84,7 @@ def cut(wire: bytes, places: Iterable[int]) -> list[bytes]:
     *wire*, cut at *places*.
     """
     edges = [0, *sorted(place % (len(wire) + 1) for place in places), len(wire)]
-    return [wire[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [wire[start:end] for start, end in pairwise(edges)]
 
 
 def chunked(*chunks: bytes, tail: bytes = b"0\r\n\r\n") -> bytes:
@@ -203,7 +204,8 @@ class RequestReaderTests(SynchronousTestCase):
 
     def test_refusals(self) -> None:
         """
-        What cannot be a good request is refused at once, with the same status however it was cut, and is the last event.
+        What cannot be a good request is refused at once, with the same status however it was cut, and is the last
+        event.
         """
         for title, wire, status in BAD_REQUESTS:
             with self.subTest(title):
@@ -279,15 +281,16 @@ class RequestReaderTests(SynchronousTestCase):
         ),
         places=st.lists(st.integers(0, 2_000), max_size=12),
         damage=st.lists(
-            st.tuples(st.integers(0, 2_000), st.sampled_from([b"", b"\r", b"\n", b"\r\n", b" ", b"\0", b":", b"\x80", b"0"])),
+            st.tuples(
+                st.integers(0, 2_000), st.sampled_from([b"", b"\r", b"\n", b"\r\n", b" ", b"\0", b":", b"\x80", b"0"])
+            ),
             max_size=2,
         ),
     )
-    def test_any_bytes(
-        self, wires: list[bytes], places: list[int], damage: list[tuple[int, bytes]]
-    ) -> None:
+    def test_any_bytes(self, wires: list[bytes], places: list[int], damage: list[tuple[int, bytes]]) -> None:
         """
-        Whatever is sent, and however it is cut: the same events, and nothing worse than a `BadRequest`, which is the last.
+        Whatever is sent, and however it is cut: the same events, and nothing worse than a `BadRequest`, which is the
+        last.
         """
         wire = b"".join(wires)
         for place, octet in damage:
@@ -482,9 +485,7 @@ class ResponseReaderTests(SynchronousTestCase):
         places=st.lists(st.integers(0, 1_000), max_size=8),
         damage=st.lists(st.tuples(st.integers(0, 1_000), st.binary(max_size=2)), max_size=2),
     )
-    def test_any_bytes(
-        self, wire: bytes, method: bytes, places: list[int], damage: list[tuple[int, bytes]]
-    ) -> None:
+    def test_any_bytes(self, wire: bytes, method: bytes, places: list[int], damage: list[tuple[int, bytes]]) -> None:
         """
         Whatever is sent, and however it is cut: the same events, and nothing worse than a `BadResponse`.
         """

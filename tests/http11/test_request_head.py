@@ -14,7 +14,9 @@ from pomerium_tx.http11.request_head import METHODS, request_head
 LIMITS = HeadLimits()
 
 
-def head(*lines: bytes, line: bytes = b"GET / HTTP/1.1", host: bytes | None = b"a", limits: HeadLimits = LIMITS) -> RequestHead:
+def head(
+    *lines: bytes, line: bytes = b"GET / HTTP/1.1", host: bytes | None = b"a", limits: HeadLimits = LIMITS
+) -> RequestHead:
     """
     The head of a request with *lines*.
     """
@@ -42,7 +44,12 @@ class RequestHeadTests(SynchronousTestCase):
         found = head(b"X-Y:  v w\t ", b"x-y:", b"Cookie: \xff")
         self.assertEqual(
             found.fields,
-            [(b"host", b"Host", b"a"), (b"x-y", b"X-Y", b"v w"), (b"x-y", b"x-y", b""), (b"cookie", b"Cookie", b"\xff")],
+            [
+                (b"host", b"Host", b"a"),
+                (b"x-y", b"X-Y", b"v w"),
+                (b"x-y", b"x-y", b""),
+                (b"cookie", b"Cookie", b"\xff"),
+            ],
         )
 
     def test_methods(self) -> None:
@@ -155,10 +162,16 @@ class RequestHeadTests(SynchronousTestCase):
         ``close`` closes, wherever and however it is said.
         """
         self.assertTrue(head().keep_alive)
-        for lines in ([b"Connection: close"], [b"Connection: keep-alive,Close"], [b"Connection: x", b"connection: CLOSE"]):
+        for lines in (
+            [b"Connection: close"],
+            [b"Connection: keep-alive,Close"],
+            [b"Connection: x", b"connection: CLOSE"],
+        ):
             with self.subTest(lines=lines):
                 self.assertFalse(head(*lines).keep_alive)
-        self.assertEqual(head(b"Connection: X-A, te", b"Connection: keep-alive").connection, {b"x-a", b"te", b"keep-alive"})
+        self.assertEqual(
+            head(b"Connection: X-A, te", b"Connection: keep-alive").connection, {b"x-a", b"te", b"keep-alive"}
+        )
         self.refused(400, b"Connection: a b")
 
     def test_content_length(self) -> None:
@@ -181,7 +194,16 @@ class RequestHeadTests(SynchronousTestCase):
                 self.assertEqual((found.chunked, found.content_length), (True, None))
         for value in (b"gzip", b"identity", b"xchunked", b"chunke"):
             self.refused(501, b"Transfer-Encoding: " + value)
-        for value in (b"", b"gzip, chunked", b"chunked, chunked", b"chunked,", b",chunked", b"chunked;a=b", b'"chunked"', b"a b"):
+        for value in (
+            b"",
+            b"gzip, chunked",
+            b"chunked, chunked",
+            b"chunked,",
+            b",chunked",
+            b"chunked;a=b",
+            b'"chunked"',
+            b"a b",
+        ):
             self.refused(400, b"Transfer-Encoding: " + value)
         self.refused(400, b"Transfer-Encoding: \x0bchunked")
         self.refused(400, b"Transfer-Encoding: chunked", b"Transfer-Encoding: identity")

@@ -121,7 +121,16 @@ class ResponseHeadTests(SynchronousTestCase):
         """
         A head with a malformed line is refused whole.
         """
-        for line in (b"X: a\r\n b", b"X : a", b": a", b"X", b"X: a\nY: b", b"X: a\rSet-Cookie: b", b"X: \0", b"X: \x7f"):
+        for line in (
+            b"X: a\r\n b",
+            b"X : a",
+            b": a",
+            b"X",
+            b"X: a\nY: b",
+            b"X: a\rSet-Cookie: b",
+            b"X: \0",
+            b"X: \x7f",
+        ):
             self.refused(line)
 
     def test_number_of_fields(self) -> None:

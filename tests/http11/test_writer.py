@@ -25,7 +25,8 @@ class WriterTests(SynchronousTestCase):
         A request line, the fields in order, an empty line.
         """
         self.assertEqual(
-            request_head(b"GET", b"/a?b", [(b"Host", b"a"), (b"X", b"")]), b"GET /a?b HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n"
+            request_head(b"GET", b"/a?b", [(b"Host", b"a"), (b"X", b"")]),
+            b"GET /a?b HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n",
         )
 
     def test_response_head(self) -> None:

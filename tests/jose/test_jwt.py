@@ -278,10 +278,18 @@ class HS256Tests(SynchronousTestCase):
             token[:-1],
             "x" * 100_000,
             keys.token(CLAIMS, "HS256", key=self.key),
+            self.with_header(b'{"alg":"HS256","typ":"JWX"}'),
             keys.token(CLAIMS, "HS256", key=self.key, header={"alg": "none"}),
         ):
             with self.subTest(other[:20]):
                 self.assertIsNone(open_hs256(other, self.key))
+
+    def with_header(self, header: bytes) -> str:
+        """
+        The usual claims under another header, rightly signed.
+        """
+        signing_input = f"{keys.b64(header)}.{keys.b64(json.dumps(CLAIMS).encode())}"
+        return f"{signing_input}.{keys.b64(keys.signature('HS256', signing_input.encode(), self.key))}"
 
     def test_every_character(self) -> None:
         """

@@ -125,6 +125,14 @@ class CheckTests(SynchronousTestCase):
                 refusal = self.assertRaises(InvalidToken, checked, {name: value})
                 self.assertNotIn("evil", refusal.reason)
 
+    def test_audiences_of_wrong_types(self) -> None:
+        """
+        An audience that is not a name is refused, also where ``azp`` names us.
+        """
+        for other in (7, None, [], {}):
+            with self.subTest(str(other)):
+                self.assertRaises(InvalidToken, checked, {"aud": [CLIENT, other], "azp": CLIENT})
+
     def test_types(self) -> None:
         """
         A token that says it is of another type is not an ID Token.

@@ -50,6 +50,7 @@ NO_ENDPOINTS: list[Any] = [
     "https://op.example@evil.test/",
     "https://op.example/x#f",
     "https://op.example\\evil.test/",
+    "https://op.example/\\evil.test/",
     "https://op.example/a b",
     "https://op.example/\r\nX: y",
     "https://op.example/\u00e9",

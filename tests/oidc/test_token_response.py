@@ -100,6 +100,8 @@ class ReadTests(SynchronousTestCase):
         for status in (200, 201, 204, 403, 404, 429, 500, 503):
             with self.subTest(status=status):
                 self.assertRaises(ProviderUnavailable, read, answer(said, status))
+                if status != 200:
+                    self.assertRaises(ProviderUnavailable, read, answer(GOOD, status))
 
     def test_errors_that_are_none(self) -> None:
         """

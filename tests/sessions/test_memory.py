@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.sessions.ledger import Limits
+from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.memory import MemoryStore
 from pomerium_tx.sessions.store import Change, StoreUnavailable, UsedOnce
 from tests.contracts import session_store

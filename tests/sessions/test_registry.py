@@ -317,7 +317,7 @@ class CutTests(RegistryTestCase):
 
     def test_detached(self) -> None:
         """
-        What is over before the end is neither cut nor counted; to detach twice, or what never was attached, is harmless.
+        What is over before the end is neither cut nor counted; to detach it twice is harmless.
         """
         self.begin()
         over, open = MemoryExchange(), MemoryExchange()

@@ -229,7 +229,8 @@ class SignOutPageTests(SynchronousTestCase):
             with self.subTest(truth=truth):
                 self.assertEqual(outline.actions, ["/out"] if is_still else [])
                 self.assertEqual(outline.fields, {"_pomerium_csrf": "tok"} if is_still else {})
-        self.assertEqual(_Outline(html.signed_out(Truth.STILL_SIGNED_IN)).actions, [])
+        outline = _Outline(html.signed_out(Truth.STILL_SIGNED_IN, sign_in_url="/in"))
+        self.assertEqual((outline.actions, outline.links), ([], []))
 
     def test_other_providers(self) -> None:
         """

@@ -255,8 +255,9 @@ class PageTests(SynchronousTestCase):
         """
         A fault of ours is logged, and answered 500 without a word of it.
         """
-        asked = ask(Failing(Secret("password")), "/?code=1")
+        asked = ask(Failing(Secret("password")), "/?code=1", request_id="r-7")
         self.assertEqual((asked.status, asked.is_done), (500, True))
+        self.assertIn("<code>r-7</code>", asked.text)
         self.assertNotIn("password", asked.text)
         self.assertNotIn("Secret", asked.text)
         self.assertEqual(len(self.flushLoggedErrors(Secret)), 1)

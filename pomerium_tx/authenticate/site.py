@@ -1,0 +1,146 @@
+"""
+The resource tree of the authenticate host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.resource import IResource
+
+from pomerium_tx.authenticate.browser import Browsers
+from pomerium_tx.authenticate.callback import CallbackPage
+from pomerium_tx.authenticate.code_verifiers import CodeVerifierCookies
+from pomerium_tx.authenticate.hold import Holds
+from pomerium_tx.authenticate.pages import MySessionPage, RobotsPage, RootPage, WellKnownPage
+from pomerium_tx.authenticate.sign_in import SignInPage
+from pomerium_tx.authenticate.sign_out import SignOutPage
+from pomerium_tx.authenticate.signed_out import SignedOutPage
+from pomerium_tx.authenticate.start import SignInStart
+from pomerium_tx.authenticate.state import States
+from pomerium_tx.logout.confirmation import Confirmations
+from pomerium_tx.logout.ending import Ending
+from pomerium_tx.logout.handover import Handovers
+from pomerium_tx.logout.rp_initiated import RelyingPartyLogout
+from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.logout.target import Targets
+from pomerium_tx.logout.urls import SignOutUrls
+from pomerium_tx.oidc.provider import Provider
+from pomerium_tx.sessions.handle import Handles
+from pomerium_tx.sessions.registry import SessionRegistry
+from pomerium_tx.sessions.session import Session
+from pomerium_tx.web.csrf import Csrf
+from pomerium_tx.web.resource import Folder
+from pomerium_tx.web.sealed import Sealer
+from pomerium_tx.web.signed_url import UrlSigner
+
+
+def authenticate_site(
+    *,
+    authenticate_origin: str,
+    registry: SessionRegistry,
+    providers: Mapping[str, Provider],
+    default_idp_id: str,
+    ending: Ending,
+    targets: Targets,
+    cookie: CookieSettings,
+    handles: Handles,
+    csrf: Csrf,
+    sealer: Sealer,
+    url_signer: UrlSigner,
+    serves_origin: Callable[[str], bool],
+    from_same_site_now: bool,
+    session_begun: Callable[[Session], None],
+    jwks: IResource,
+    ping: IResource,
+    healthz: IResource,
+    clock: IReactorTime,
+) -> Folder:
+    """
+    The root of the tree.
+
+    :param cookie: The ``cookie_*`` options, with the route hosts' cookie name.
+    :param serves_origin: Whether a URL's origin is that of a configured route.
+    :param from_same_site_now: The setting ``sign_out_from_same_site: now``.
+    :param session_begun: Told each session that begins, for the audit log.
+    """
+    host = urlsplit(authenticate_origin).netloc
+    urls = SignOutUrls(url_signer, authenticate_origin)
+    browsers = Browsers(
+        registry=registry, handles=handles, cookie=cookie, csrf=csrf, authenticate_host=host, clock=clock
+    )
+    holds = Holds(registry=registry, cookie=cookie, sealer=sealer)
+    states = States(sealer)
+    code_verifiers = CodeVerifierCookies(cookie, sealer)
+    start = SignInStart(
+        providers=providers,
+        default_idp_id=default_idp_id,
+        browsers=browsers,
+        holds=holds,
+        states=states,
+        code_verifiers=code_verifiers,
+        sealer=sealer,
+        clock=clock,
+    )
+    sign_in = SignInPage(
+        registry=registry,
+        browsers=browsers,
+        holds=holds,
+        start=start,
+        handovers=Handovers(sealer),
+        url_signer=url_signer,
+        serves_origin=serves_origin,
+        authenticate_host=host,
+        clock=clock,
+    )
+    callback = CallbackPage(
+        registry=registry,
+        providers=providers,
+        browsers=browsers,
+        holds=holds,
+        states=states,
+        code_verifiers=code_verifiers,
+        ending=ending,
+        url_signer=url_signer,
+        authenticate_origin=authenticate_origin,
+        session_lifetime=cookie.lifetime,
+        session_begun=session_begun,
+        clock=clock,
+    )
+    sign_out = SignOutPage(
+        registry=registry,
+        providers=providers,
+        browsers=browsers,
+        holds=holds,
+        ending=ending,
+        relying_party_logout=RelyingPartyLogout(registry=registry, providers=providers, signed_out_url=urls.signed_out),
+        confirmations=Confirmations(sealer),
+        targets=targets,
+        urls=urls,
+        url_signer=url_signer,
+        from_same_site_now=from_same_site_now,
+        clock=clock,
+    )
+    pomerium = Folder()
+    pomerium.putChild(b"", MySessionPage(browsers=browsers, holds=holds, start=start))
+    pomerium.putChild(b"sign_in", sign_in)
+    pomerium.putChild(b"sign_out", sign_out)
+    pomerium.putChild(b"signed_out", SignedOutPage(registry=registry, browsers=browsers, holds=holds))
+    oauth2 = Folder()
+    oauth2.putChild(b"callback", callback)
+    well_known_pomerium = WellKnownPage(browsers=browsers)
+    well_known_pomerium.putChild(b"", WellKnownPage(browsers=browsers))
+    well_known_pomerium.putChild(b"jwks.json", jwks)
+    well_known = Folder()
+    well_known.putChild(b"pomerium", well_known_pomerium)
+    root = Folder()
+    root.putChild(b"", RootPage())
+    root.putChild(b".pomerium", pomerium)
+    root.putChild(b"oauth2", oauth2)
+    root.putChild(b".well-known", well_known)
+    root.putChild(b"robots.txt", RobotsPage())
+    root.putChild(b"ping", ping)
+    root.putChild(b"healthz", healthz)
+    return root

@@ -1,0 +1,71 @@
+"""
+The beginning of a sign-in, on a route host: off to the authenticate host, with a cookie to come back to.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote, urlencode
+
+from pomerium_tx import paths
+from pomerium_tx.logout.handover import IDP_ID, LOGIN, REDIRECT_URI, login_digest
+from pomerium_tx.web.cookies import cookie_values, set_cookie
+from pomerium_tx.web.signed_url import UrlSigner
+
+LIFETIME = 900
+
+# 128 random bits in base64url.
+_VALUE = re.compile(rb"[A-Za-z0-9_-]{22}")
+_VISIBLE = "".join(chr(octet) for octet in range(0x21, 0x7F))
+
+
+class LoginCookies:
+    """
+    The cookie that ties a sign-in to the user agent that began it. Parallel tabs share it.
+    """
+
+    def __init__(self, cookie_name: str) -> None:
+        self._name = f"{cookie_name}_login"
+
+    def read(self, cookie_headers: Iterable[bytes]) -> str | None:
+        """
+        The first well-formed value.
+        """
+        for value in cookie_values(cookie_headers, self._name.encode("ascii")):
+            if _VALUE.fullmatch(value):
+                return value.decode("ascii")
+        return None
+
+    def set(self, value: str) -> str:
+        """
+        The ``Set-Cookie`` value that keeps it.
+        """
+        return set_cookie(self._name, value, max_age=LIFETIME, same_site="lax")
+
+
+class LoginStart:
+    """
+    Writes the redirect to the sign-in.
+    """
+
+    def __init__(self, *, url_signer: UrlSigner, authenticate_origin: str, cookie_name: str) -> None:
+        self._url_signer = url_signer
+        self._sign_in = authenticate_origin + paths.SIGN_IN
+        self._cookies = LoginCookies(cookie_name)
+
+    def begin(self, url: str, cookie_headers: Sequence[bytes], idp_id: str, now: float) -> tuple[str, str]:
+        """
+        Where to send the user agent, and the cookie to give it.
+
+        :param url: Where the person wants to be, absolute; comes back as it is.
+        :param cookie_headers: The request's ``Cookie`` fields.
+        :param idp_id: The OP that the route wants people from.
+        """
+        value = self._cookies.read(cookie_headers) or secrets.token_urlsafe(16)
+        # A Location holds nothing else; what is encoded already stays as it is.
+        wanted = quote(url, safe=_VISIBLE, encoding="latin-1", errors="replace")
+        query = {REDIRECT_URI: wanted, IDP_ID: idp_id, LOGIN: login_digest(value)}
+        location = self._url_signer.sign(f"{self._sign_in}?{urlencode(query)}", now)
+        return location, self._cookies.set(value)

@@ -1,0 +1,87 @@
+"""
+What everybody may read: where everything is, and the keys that verify identity assertions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from pomerium_tx import paths
+from pomerium_tx.web.resource import Answer, Page, PageRequest, json_answer, text_answer
+
+_ANY_ORIGIN = ("Access-Control-Allow-Origin", "*")
+
+
+class WellKnownPage(Page):
+    """
+    ``/.well-known/pomerium`` on a route host.
+    """
+
+    methods: ClassVar[tuple[str, ...] | None] = ("GET",)
+
+    def __init__(self, *, authenticate_origin: str) -> None:
+        super().__init__()
+        self._authenticate_origin = authenticate_origin
+
+    async def answer(self, request: PageRequest) -> Answer:
+        """
+        The document, with this host's own addresses.
+        """
+        document = {
+            "issuer": request.origin + "/",
+            "authentication_callback_endpoint": self._authenticate_origin + paths.PROVIDER_CALLBACK,
+            "jwks_uri": request.origin + paths.JWKS,
+            "frontchannel_logout_uri": request.origin + paths.SIGN_OUT,
+        }
+        return json_answer(document, headers=[_ANY_ORIGIN])
+
+
+class JwksPage(Page):
+    """
+    ``/.well-known/pomerium/jwks.json`` on every host: the JWK Set (RFC 7517).
+    """
+
+    methods: ClassVar[tuple[str, ...] | None] = ("GET", "HEAD", "OPTIONS")
+
+    def __init__(self, keys: Sequence[Mapping[str, object]]) -> None:
+        """
+        :param keys: The public keys, the one that signs first.
+        """
+        super().__init__()
+        self._body = json.dumps({"keys": list(keys)}, separators=(",", ":")).encode()
+        self._etag = f'"{hashlib.sha256(self._body).hexdigest()[:32]}"'
+
+    async def answer(self, request: PageRequest) -> Answer:
+        """
+        The keys, or that they are still the same.
+        """
+        if request.method == "OPTIONS":
+            methods = ("Access-Control-Allow-Methods", "GET, HEAD")
+            return Answer(status=204, headers=(_ANY_ORIGIN, methods, ("Access-Control-Max-Age", "600")))
+        headers = (_ANY_ORIGIN, ("Cache-Control", "max-age=60"), ("ETag", self._etag))
+        if self._is_known(request.header("If-None-Match")):
+            return Answer(status=304, headers=headers)
+        return Answer(headers=(("Content-Type", "application/json"), *headers), body=self._body)
+
+    def _is_known(self, condition: str | None) -> bool:
+        if condition is None:
+            return False
+        tags = {tag.strip(" \t").removeprefix("W/") for tag in condition.split(",")}
+        return self._etag in tags or "*" in tags
+
+
+class PingPage(Page):
+    """
+    ``/ping`` and ``/healthz``: somebody is here.
+    """
+
+    methods: ClassVar[tuple[str, ...] | None] = ("GET", "HEAD")
+
+    async def answer(self, request: PageRequest) -> Answer:
+        """
+        OK.
+        """
+        return text_answer("OK\n" if request.method == "GET" else "")

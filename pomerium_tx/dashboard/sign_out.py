@@ -1,0 +1,108 @@
+"""
+``/.pomerium/sign_out`` on a route host: the sign-out that a person asks for where they are.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from twisted.internet.interfaces import IReactorTime
+
+from pomerium_tx.dashboard.presented import RouteSessions
+from pomerium_tx.logout.confirmation import Confirmations
+from pomerium_tx.logout.ending import Ending, SignedOut
+from pomerium_tx.logout.handover import REDIRECT_URI
+from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.logout.sign_out_request import (
+    confirmation_required,
+    nothing_to_see,
+    nothing_was_ended,
+    provider_speaks,
+    refused,
+    rule_of,
+)
+from pomerium_tx.logout.target import Targets
+from pomerium_tx.logout.urls import SignOutUrls
+from pomerium_tx.sessions.store import Cause, StoreUnavailable
+from pomerium_tx.web.fetch_metadata import SignOutRule, prefers_json
+from pomerium_tx.web.resource import Answer, Page, PageRequest, json_answer, redirect
+
+
+class RouteSignOutPage(Page):
+    """
+    Ends the session, first of all; then shows the way to the authenticate host.
+    """
+
+    methods: ClassVar[tuple[str, ...] | None] = ("GET", "POST")
+    reads_form: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        sessions: RouteSessions,
+        ending: Ending,
+        targets: Targets,
+        confirmations: Confirmations,
+        urls: SignOutUrls,
+        cookie: CookieSettings,
+        from_same_site_now: bool,
+        clock: IReactorTime,
+    ) -> None:
+        """
+        :param from_same_site_now: The setting ``sign_out_from_same_site: now``.
+        """
+        super().__init__()
+        self._sessions = sessions
+        self._ending = ending
+        self._targets = targets
+        self._confirmations = confirmations
+        self._urls = urls
+        self._cookie = cookie
+        self._from_same_site_now = from_same_site_now
+        self._clock = clock
+
+    async def answer(self, request: PageRequest) -> Answer:
+        """
+        Sign out, ask, or refuse; which of them, the request itself says.
+        """
+        if provider_speaks(request):
+            return nothing_to_see()
+        rule = rule_of(
+            request,
+            handle_in_header=self._sessions.in_header_only(request),
+            from_same_site_now=self._from_same_site_now,
+        )
+        refusal = refused(rule)
+        if refusal is not None:
+            return refusal
+        target = self._targets.of(request.param(REDIRECT_URI))
+        if rule is SignOutRule.CONFIRM:
+            return self._ask(request, target)
+        try:
+            signed_out = await self._ending.sign_out(
+                self._sessions.all_session_ids(request), cause=Cause.USER_ROUTE, target=target
+            )
+        except StoreUnavailable:
+            raise nothing_was_ended() from None
+        url = self._next_url(signed_out, target)
+        headers = [("Set-Cookie", self._cookie.clear())]
+        if rule is SignOutRule.NOW_JSON:
+            # Where else its user goes, an application need not learn.
+            receipt = signed_out.receipt.as_json(with_routes=False)
+            return json_answer({**receipt, "end_session_url": url}, headers=headers)
+        return redirect(url, headers=headers)
+
+    def _next_url(self, signed_out: SignedOut, target: str | None) -> str:
+        now = self._clock.seconds()
+        if signed_out.departure is None:
+            return self._urls.nothing_ended(target, now)
+        return self._urls.ended(signed_out.departure.reference, signed_out.other_idp_ids, now)
+
+    def _ask(self, request: PageRequest, target: str | None) -> Answer:
+        """
+        To the authenticate host, which asks: this host's applications could press the button themselves.
+        """
+        if prefers_json(request.header("Accept")):
+            return confirmation_required(request)
+        reference = self._confirmations.seal(self._sessions.all_session_ids(request), target, self._clock.seconds())
+        return redirect(self._urls.confirmation(reference))

@@ -1,0 +1,100 @@
+"""
+The resource tree that every route host has, whatever its routes are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.resource import IResource
+
+from pomerium_tx.assertion.assertion import Assertions
+from pomerium_tx.dashboard.callback import RouteCallbackPage
+from pomerium_tx.dashboard.login import LoginStart
+from pomerium_tx.dashboard.presented import RouteSessions
+from pomerium_tx.dashboard.published import WellKnownPage
+from pomerium_tx.dashboard.sign_out import RouteSignOutPage
+from pomerium_tx.dashboard.user import UserPage, WhoAmIPage
+from pomerium_tx.logout.confirmation import Confirmations
+from pomerium_tx.logout.ending import Ending
+from pomerium_tx.logout.handover import Handovers
+from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.logout.target import Targets
+from pomerium_tx.logout.urls import SignOutUrls
+from pomerium_tx.sessions.handle import Handles
+from pomerium_tx.sessions.registry import SessionRegistry
+from pomerium_tx.web.resource import Folder
+from pomerium_tx.web.sealed import Sealer
+from pomerium_tx.web.signed_url import UrlSigner
+
+
+def route_site(
+    *,
+    authenticate_origin: str,
+    registry: SessionRegistry,
+    ending: Ending,
+    targets: Targets,
+    cookie: CookieSettings,
+    handles: Handles,
+    sealer: Sealer,
+    url_signer: UrlSigner,
+    assertions: Assertions,
+    login: LoginStart,
+    idp_id_of: Callable[[str], str],
+    from_same_site_now: bool,
+    jwks: IResource,
+    ping: IResource,
+    healthz: IResource,
+    clock: IReactorTime,
+) -> Folder:
+    """
+    The root of the tree. One serves all route hosts: a request says which host it is for.
+
+    :param idp_id_of: The OP that an origin's routes want people from.
+    :param from_same_site_now: The setting ``sign_out_from_same_site: now``.
+    """
+    sessions = RouteSessions(registry, handles)
+    callback = Folder()
+    callback.putChild(
+        b"",
+        RouteCallbackPage(
+            registry=registry,
+            handles=handles,
+            handovers=Handovers(sealer),
+            sessions=sessions,
+            ending=ending,
+            url_signer=url_signer,
+            cookie=cookie,
+            clock=clock,
+        ),
+    )
+    sign_out = RouteSignOutPage(
+        sessions=sessions,
+        ending=ending,
+        targets=targets,
+        confirmations=Confirmations(sealer),
+        urls=SignOutUrls(url_signer, authenticate_origin),
+        cookie=cookie,
+        from_same_site_now=from_same_site_now,
+        clock=clock,
+    )
+    user = UserPage(sessions=sessions, assertions=assertions, login=login, idp_id_of=idp_id_of, clock=clock)
+    pomerium = Folder()
+    pomerium.putChild(
+        b"", WhoAmIPage(sessions=sessions, assertions=assertions, authenticate_origin=authenticate_origin)
+    )
+    pomerium.putChild(b"user", user)
+    pomerium.putChild(b"sign_out", sign_out)
+    pomerium.putChild(b"callback", callback)
+    well_known_pomerium = WellKnownPage(authenticate_origin=authenticate_origin)
+    well_known_pomerium.putChild(b"", WellKnownPage(authenticate_origin=authenticate_origin))
+    well_known_pomerium.putChild(b"jwks.json", jwks)
+    well_known = Folder()
+    well_known.putChild(b"pomerium", well_known_pomerium)
+    root = Folder()
+    root.putChild(b".pomerium", pomerium)
+    root.putChild(b".well-known", well_known)
+    root.putChild(b"ping", ping)
+    root.putChild(b"healthz", healthz)
+    return root

@@ -1,0 +1,129 @@
+"""
+Tests of `pomerium_tx.config.forms`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.config import forms
+
+ACCEPTED: list[tuple[Callable[[object], object], object, object]] = [
+    (forms.text, " a ", "a"),
+    (forms.truth, True, True),
+    (forms.truth, "false", False),
+    (forms.truth, "True", True),
+    (forms.truth, "0", False),
+    (forms.truth, 1, True),
+    (forms.same_site, "STRICT", "Strict"),
+    (forms.same_site, "none", "None"),
+    (forms.log_level, "WARNING", "warn"),
+    (forms.issuer_format, "hostonly", "hostOnly"),
+    (forms.issuer_format, "URI", "uri"),
+    (forms.provider, "OIDC", "oidc"),
+    (forms.storage, "Memory", "memory"),
+    (forms.signature_algorithm, "es256", "ES256"),
+    (forms.signature_algorithm, "EDDSA", "EdDSA"),
+    (forms.issuer, "https://op.example.com/realm/", "https://op.example.com/realm/"),
+    (forms.host, "App.example.com.", "app.example.com"),
+    (forms.authority, "app:8080", "app:8080"),
+    (forms.authority, "[::1]:80", "[::1]:80"),
+    (forms.cookie_name, "__Secure-pomerium", "__Secure-pomerium"),
+    (forms.cookie_domain, ".Example.com", "example.com"),
+    (forms.domains, "Example.com, example.org", ("example.com", "example.org")),
+    (forms.upstreams, "http://a", ("http://a",)),
+    (forms.upstreams, ["http://a"], ("http://a",)),
+    (forms.path, "/", "/"),
+    (forms.path, "/a/caf%C3%A9", "/a/caf%C3%A9"),
+    (forms.path, "/a..b/.c", "/a..b/.c"),
+    (forms.header_names, "X-A, X-B", ("X-A", "X-B")),
+    (forms.request_headers, {"X-A": "costs $$5"}, {"X-A": "costs $5"}),
+    (forms.response_headers, {"X-A": 1}, {"X-A": "1"}),
+    (forms.claim_headers, {"X-Email": "email"}, {"x-email": "email"}),
+    (forms.claim_headers, ["email", "a.b"], {"x-pomerium-claim-email": "email", "x-pomerium-claim-a.b": "a.b"}),
+    (forms.claim_headers, "email groups", {"x-pomerium-claim-email": "email", "x-pomerium-claim-groups": "groups"}),
+    (forms.claim_headers, '{"X-Email": "email"}', {"x-email": "email"}),
+    (forms.section, '{"a": true}', {"a": True}),
+]
+
+REFUSED: list[tuple[Callable[[object], object], object, str]] = [
+    (forms.text, "", "empty"),
+    (forms.text, 3, "quotes"),
+    (forms.text, "a\nb", "control"),
+    (forms.truth, "maybe", "true or false"),
+    (forms.truth, 2, "true or false"),
+    (forms.truth, 1.0, "true or false"),
+    (forms.truth, "", "true or false"),
+    (forms.truth, [], "true or false"),
+    (forms.same_site, "some", "strict, lax or none"),
+    (forms.issuer_format, "host", "hostOnly or uri"),
+    (forms.provider, "google", "Compatibility release"),
+    (forms.provider, "saml", "must be oidc"),
+    (forms.storage, "postgres", "only memory"),
+    (forms.signature_algorithm, "none", "must be one of"),
+    (forms.issuer, "https://op/.well-known/openid-configuration", "leave out"),
+    (forms.issuer, "https://op?x", "query"),
+    (forms.issuer, "op.example.com", "https://"),
+    (forms.host, "a:80", "host name"),
+    (forms.host, "a/b", "host name"),
+    (forms.authority, "a/b", "host name"),
+    (forms.authority, "a b", "host name"),
+    (forms.authority, "http://a", "host name"),
+    (forms.cookie_name, "a=b", "letters"),
+    (forms.cookie_name, "a b", "letters"),
+    (forms.cookie_name, "__Host-x", "__Host-"),
+    (forms.cookie_domain, "localhost", "dot"),
+    (forms.cookie_domain, "10.0.0.1", "dot"),
+    (forms.domains, ["*"], "allow_any_authenticated_user"),
+    (forms.domains, ["@example.com"], "not a domain"),
+    (forms.domains, [""], "empty"),
+    (forms.upstreams, [], "URL of the application"),
+    (forms.upstreams, ["http://a", "http://b"], "several upstreams"),
+    (forms.upstreams, {"http://a": 1}, "URL of the application"),
+    (forms.path, "a", "begin with a slash"),
+    (forms.path, "/a//b", "merged"),
+    (forms.path, "/a/../b", "dot segments"),
+    (forms.path, "/a?b", "query"),
+    (forms.path, "/caf\u00e9", "%XX"),
+    (forms.path, "/%61", "%XX"),
+    (forms.path, "/%c3", "%XX"),
+    (forms.path, "/a%2Fb", "escaped slash"),
+    (forms.path, "/a b", "%XX"),
+    (forms.header_names, ["X A"], "not a header name"),
+    (forms.request_headers, {"X-A": "a\r\nX-B: c"}, "line break"),
+    (forms.request_headers, {"X_Pomerium.Jwt-Assertion": "x"}, "ours"),
+    (forms.request_headers, {"Host": "x"}, "connection"),
+    (forms.request_headers, {"Transfer-Encoding": "chunked"}, "connection"),
+    (forms.request_headers, {"X-T": "${pomerium.access_token}"}, "not supported"),
+    (forms.request_headers, {"X T": "x"}, "not a header name"),
+    (forms.response_headers, {"Content-Length": "3"}, "connection"),
+    (forms.response_headers, {"X-A": "\u2028"}, "line break"),
+    (forms.claim_headers, {"X-Email": ""}, "no claim"),
+    (forms.claim_headers, {"Host": "email"}, "connection"),
+    (forms.claim_headers, 3, "mapping"),
+    (forms.sections, {}, "list"),
+]
+
+
+class FormsTests(SynchronousTestCase):
+    """
+    What single keys may hold.
+    """
+
+    def test_accepted(self) -> None:
+        """
+        Each form is accepted and brought into one.
+        """
+        for form, value, result in ACCEPTED:
+            with self.subTest(f"{form.__name__} {value!r}"):
+                self.assertEqual(form(value), result)
+
+    def test_refused(self) -> None:
+        """
+        What does not fit is refused with words that help.
+        """
+        for form, value, words in REFUSED:
+            with self.subTest(f"{form.__name__} {value!r}"):
+                self.assertIn(words, str(self.assertRaises(ValueError, form, value)))

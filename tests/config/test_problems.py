@@ -1,0 +1,34 @@
+"""
+Tests of `pomerium_tx.config.problems`.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.config.problems import InvalidConfig, Problem
+
+
+class ProblemTests(SynchronousTestCase):
+    """
+    How a problem is said.
+    """
+
+    def test_in_words(self) -> None:
+        """
+        File, line and key come first, as far as they are known, so that an editor can jump there.
+        """
+        for file, line, key, words in (
+            ("c.yaml", 3, "routes[1].to", "c.yaml:3: routes[1].to: is wrong"),
+            ("$ADDRESS", None, "address", "$ADDRESS: address: is wrong"),
+            ("c.yaml", None, "", "c.yaml: is wrong"),
+        ):
+            with self.subTest(words):
+                self.assertEqual(str(Problem(file=file, line=line, key=key, message="is wrong")), words)
+
+    def test_all_of_them(self) -> None:
+        """
+        The exception says every problem, one a line.
+        """
+        problems = [Problem(file="c", line=line, key="", message="is wrong") for line in (1, 2)]
+        self.assertEqual(str(InvalidConfig(problems)), "c:1: is wrong\nc:2: is wrong")

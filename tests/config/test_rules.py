@@ -1,0 +1,176 @@
+"""
+Tests of `pomerium_tx.config.rules`, through whole files.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.config.material import ROUTE, complaints, key_pair, loaded, written
+
+
+def route(**values: object) -> dict[str, object]:
+    """
+    A good route with *values*; ``from_`` stands for ``from``, ``...`` takes a key away.
+    """
+    merged = {**ROUTE, **{key.rstrip("_"): value for key, value in values.items()}}
+    return {key: value for key, value in merged.items() if value is not ...}
+
+
+class RulesTests(SynchronousTestCase):
+    """
+    What only several keys together can get wrong.
+    """
+
+    def refused(self, values: dict[str, object], key: str, words: str) -> None:
+        """
+        There is exactly this one problem.
+        """
+        with self.subTest(f"{key}: {words}"):
+            found = complaints(self.mktemp(), values)
+            self.assertEqual([problem.key for problem in found], [key], [str(problem) for problem in found])
+            self.assertIn(words, found[0].message)
+
+    def warned(self, values: dict[str, object], key: str, words: str) -> None:
+        """
+        There is exactly this one warning.
+        """
+        with self.subTest(f"{key}: {words}"):
+            found = loaded(self.mktemp(), values).warnings
+            self.assertEqual([warning.key for warning in found], [key], [str(warning) for warning in found])
+            self.assertIn(words, found[0].message)
+
+    def test_required(self) -> None:
+        """
+        What nobody can do without is asked for.
+        """
+        for key in (
+            "authenticate_service_url",
+            "idp_provider",
+            "idp_provider_url",
+            "idp_client_id",
+            "idp_client_secret",
+        ):
+            self.refused({key: ...}, key, "required")
+        self.refused({"routes": [route(to=...)]}, "routes[0].to", "required")
+        self.refused({"routes": [route(from_=...)]}, "routes[0].from", "required")
+
+    def test_tls(self) -> None:
+        """
+        Listening with TLS needs a certificate with its own key; without TLS must be asked for.
+        """
+        directory = self.mktemp()
+        certificate, key = key_pair()
+        files = {
+            name: str(written(directory, content, name))
+            for name, content in (("c", certificate), ("k", key), ("other", key_pair("other.example.com")[1]))
+        }
+        self.refused({"insecure_server": ...}, "certificates", "insecure_server: true")
+        self.refused({"certificate_file": files["c"]}, "certificate_key", "go together")
+        self.refused({"certificate_key_file": files["k"]}, "certificate", "go together")
+        mismatch = {"certificate_file": files["c"], "certificate_key_file": files["other"]}
+        self.refused(mismatch, "certificate_key", "not the key of")
+        pairs = [{"cert": files["c"], "key": files["k"]}, {"cert": files["c"], "key": files["other"]}]
+        self.refused({"certificates": pairs}, "certificates[1].key", "not the key of")
+        good = {"insecure_server": False, "certificates": pairs[:1], "routes": [ROUTE]}
+        self.assertEqual(len(loaded(self.mktemp(), good).config.key_pairs), 1)
+
+    def test_http_on_this_machine_only(self) -> None:
+        """
+        http is for names of this machine; anywhere else cookies and codes would be readable on the way.
+        """
+        for key in ("authenticate_service_url", "idp_provider_url"):
+            self.refused({key: "http://a.example.com"}, key, "this machine")
+        self.refused({"routes": [route(from_="http://app.example.com")]}, "routes[0].from", "this machine")
+        local = {
+            "authenticate_service_url": "http://authenticate.localhost:8001",
+            "idp_provider_url": "http://127.0.0.1:8002",
+            "routes": [route(from_="http://app.localhost:8000")],
+        }
+        self.assertEqual(loaded(self.mktemp(), local).warnings, ())
+
+    def test_signing_in(self) -> None:
+        """
+        What would keep everybody from signing in is refused.
+        """
+        self.refused({"idp_scopes": ["profile"]}, "idp_scopes", "openid")
+        self.refused({"cookie_expire": "0s"}, "cookie_expire", "longer")
+        params = {"idp_request_params": {"prompt": "login", "state": "x"}, "routes": [ROUTE]}
+        self.warned(params, "idp_request_params.state", "anew")
+        flags = {"runtime_flags": {"allow_any_sign_out_redirect_uri": True}, "routes": [ROUTE]}
+        self.warned(flags, "runtime_flags.allow_any_sign_out_redirect_uri", "any site")
+
+    def test_cookie_domain(self) -> None:
+        """
+        A cookie domain covers every host that sets the cookie.
+        """
+        self.refused({"cookie_domain": "example.org"}, "cookie_domain", "authenticate.example.com")
+        other = {"cookie_domain": "example.com", "routes": [route(), route(from_="https://app.notexample.com")]}
+        self.refused(other, "cookie_domain", "app.notexample.com")
+        good = loaded(self.mktemp(), {"cookie_domain": ".example.com", "routes": [route()]}).config
+        self.assertEqual(good.cookie_domain, "example.com")
+
+    def test_access(self) -> None:
+        """
+        Ways to say who may pass do not contradict each other; a route that says nothing admits nobody.
+        """
+        public, anybody = "allow_public_unauthenticated_access", "allow_any_authenticated_user"
+        for values, key in (
+            ({public: True, anybody: True}, anybody),
+            ({public: True, anybody: False, "allowed_users": ["a"]}, "allowed_users"),
+            ({public: True, anybody: False, "allowed_domains": ["a.b"]}, "allowed_domains"),
+            ({anybody: True, "allowed_users": ["a"]}, "allowed_users"),
+            ({anybody: True, "allowed_domains": ["a.b"]}, "allowed_domains"),
+        ):
+            self.refused({"routes": [{**ROUTE, **values}]}, f"routes[0].{key}", "contradicts")
+        self.warned({"routes": [route(allow_any_authenticated_user=...)]}, "routes[0].from", "admits nobody")
+        self.warned({"routes": [route(allow_any_authenticated_user="false")]}, "routes[0].from", "admits nobody")
+        both = route(allow_any_authenticated_user=False, allowed_users="a@b.c", allowed_domains="b.c")
+        self.assertEqual(loaded(self.mktemp(), {"routes": [both]}).warnings, ())
+
+    def test_matching(self) -> None:
+        """
+        Two routes for the same requests are refused, and a route that another hides is warned of.
+        """
+        self.refused({"routes": [route(), route(prefix="/")]}, "routes[1].from", "same requests as routes[0]")
+        self.refused({"routes": [route(path="/a", prefix="/")]}, "routes[0].prefix", "beside path")
+        self.refused({"policy": [route()], "routes": [route()]}, "routes[0].from", "same requests as policy[0]")
+        self.warned({"routes": [route(), route(prefix="/admin")]}, "routes[1].from", "never reached: routes[0]")
+        self.warned({"routes": [route(prefix="/a"), route(path="/ab")]}, "routes[1].from", "never reached")
+        self.warned({"routes": [route(prefix="/.pomerium/x")]}, "routes[0].prefix", "ours on every host")
+        distinct = [
+            route(path="/a"),
+            route(prefix="/a"),
+            route(prefix="/b"),
+            route(),
+            route(from_="https://app.example.com:8443"),
+            route(from_="https://other.example.com"),
+        ]
+        self.assertEqual(loaded(self.mktemp(), {"routes": distinct}).warnings, ())
+
+    def test_upstream_tls(self) -> None:
+        """
+        A client certificate has its key; settings that do not count are named; no verification is warned of.
+        """
+        directory = self.mktemp()
+        certificate, key = (
+            str(written(directory, content, name)) for content, name in zip(key_pair(), ("c", "k"), strict=True)
+        )
+        other = str(written(directory, key_pair("other.example.com")[1], "o"))
+        to = "https://127.0.0.1"
+        self.refused(
+            {"routes": [route(to=to, tls_client_cert_file=certificate)]}, "routes[0].tls_client_key", "missing"
+        )
+        self.refused({"routes": [route(to=to, tls_client_key_file=key)]}, "routes[0].tls_client_cert", "missing")
+        wrong = route(to=to, tls_client_cert_file=certificate, tls_client_key_file=other)
+        self.refused({"routes": [wrong]}, "routes[0].tls_client_key", "not the key of")
+        self.warned({"routes": [route(to=to, tls_skip_verify=True)]}, "routes[0].tls_skip_verify", "whoever answers")
+        self.warned({"routes": [route(tls_server_name="a")]}, "routes[0].tls_server_name", "http://")
+
+    def test_warnings(self) -> None:
+        """
+        What is probably not meant is said.
+        """
+        self.warned({}, "routes", "empty")
+        origins = route(allow_websocket_origins=["https://a.test"])
+        self.warned({"routes": [origins]}, "routes[0].allow_websocket_origins", "allow_websockets")

@@ -1,0 +1,166 @@
+"""
+Tests of ``etc/config.yaml``: it shows every key there is, and no other.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.config.loader import load
+from pomerium_tx.config.model import CertificateSection, Config, RouteSection, RuntimeFlags, Section
+from pomerium_tx.config.problems import InvalidConfig
+from tests.config.material import key_pair, written
+
+SHOWN = Path(__file__).resolve().parents[2] / "etc" / "config.yaml"
+COMMENTED_OUT = re.compile(r"#(?! \S|-|\Z)")
+"""
+A ``#`` before a key, or before the indented rest of its value; one space behind it makes it prose.
+"""
+
+
+def names(section: type[Section]) -> set[str]:
+    """
+    The keys of *section*.
+    """
+    return {field.alias or name for name, field in section.model_fields.items()}
+
+
+class ConfigYamlTests(SynchronousTestCase):
+    """
+    The example.
+    """
+
+    def uncommented(self) -> str:
+        """
+        The example with the ``#`` before each key taken away.
+        """
+        return "\n".join(
+            COMMENTED_OUT.sub("", line, 1) if COMMENTED_OUT.match(line) else line
+            for line in SHOWN.read_text("utf-8").splitlines()
+        )
+
+    def values(self) -> dict[str, object]:
+        """
+        What the example says once nothing is commented out, with files and base64 that exist.
+        """
+        values = yaml.safe_load(self.uncommented())
+        directory = self.mktemp()
+        certificate, key = key_pair()
+        for name, content in (
+            ("cert", certificate),
+            ("key", key),
+            ("text", b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+        ):
+            written(directory, content, name)
+        files = {"cert": f"{directory}/cert", "key": f"{directory}/key", "text": f"{directory}/text"}
+
+        def real(name: str, value: object) -> object:
+            if isinstance(value, dict):
+                return {inner: real(inner, item) for inner, item in value.items()}
+            if isinstance(value, list):
+                return [real(name, item) for item in value]
+            if isinstance(value, str) and value.startswith("/etc/pomerium-tx/"):
+                kind = "key" if "key" in name else "cert" if "cert" in name or "ca" in name.split("_") else "text"
+                return files["cert" if name.startswith("certificate_authority") else kind]
+            if isinstance(value, str) and value.startswith("LS0tLS1CRUdJTi"):
+                return (key if "key" in name else certificate).decode("ascii")
+            return value
+
+        return {name: real(name, value) for name, value in values.items()}
+
+    def test_nothing_is_set(self) -> None:
+        """
+        As it stands the example sets nothing, so that nobody runs with an example's secret.
+        """
+        self.assertIsNone(yaml.safe_load(SHOWN.read_text("utf-8")))
+        problems = self.assertRaises(InvalidConfig, load, SHOWN, {}).problems
+        required = {
+            "authenticate_service_url",
+            "idp_provider",
+            "idp_provider_url",
+            "idp_client_id",
+            "idp_client_secret",
+        }
+        self.assertEqual({problem.key for problem in problems}, required | {"certificates"})
+
+    def test_required_are_marked(self) -> None:
+        """
+        What must be set is marked so.
+        """
+        text = SHOWN.read_text("utf-8")
+        for key in ("authenticate_service_url", "idp_provider", "idp_provider_url", "idp_client_id", "- from", "to"):
+            with self.subTest(key):
+                self.assertRegex(text, rf"# REQUIRED\.[^\n]*\n(?:#[^\n]*\n)*?# *{key}:")
+
+    def test_every_key_and_no_other(self) -> None:
+        """
+        The keys shown are those of the model, both ways, in each section.
+        """
+        values = yaml.safe_load(self.uncommented())
+        self.assertEqual(set(values), names(Config))
+        self.assertEqual(set(values["routes"][0]), names(RouteSection))
+        self.assertEqual(set(values["certificates"][0]), names(CertificateSection))
+        self.assertEqual(set(values["runtime_flags"]), names(RuntimeFlags))
+
+    def test_everything_loads(self) -> None:
+        """
+        With every key uncommented it loads, but for the keys that exclude one another.
+        """
+        values = self.values()
+        values["authenticate_address"] = ":8443"
+        route = values["routes"][0]  # type: ignore[index]  # what YAML gave
+        problems = self.complaints(values)
+        # prefix and path are shown side by side, and only one of them may be used.
+        self.assertEqual(
+            [problem.partition(": ")[2] for problem in problems],
+            ["routes[0].prefix: cannot stand beside path; remove one"],
+        )
+        del route["path"]
+        self.assertEqual(self.complaints(values), [])
+
+    def test_defaults_are_as_shown(self) -> None:
+        """
+        Where a key has a default that can be written down, the example shows it.
+        """
+        shown = Config.model_validate({**self.values(), "routes": []})
+        bare = Config.model_construct(None)
+        for name in (
+            "address",
+            "insecure_server",
+            "timeout_read",
+            "timeout_idle",
+            "idp_scopes",
+            "cookie_name",
+            "cookie_expire",
+            "cookie_http_only",
+            "sign_out_from_same_site",
+            "end_session_needs_hint",
+            "revocation_delay",
+            "default_upstream_timeout",
+            "merge_slashes",
+            "normalize_path",
+            "skip_xff_append",
+            "pass_identity_headers",
+            "jwt_issuer_format",
+            "log_level",
+            "databroker_storage_type",
+            "runtime_flags",
+            "policy",
+        ):
+            with self.subTest(name):
+                self.assertEqual(getattr(shown, name), getattr(bare, name))
+
+    def complaints(self, values: dict[str, object]) -> list[str]:
+        """
+        What is wrong with *values*, in words.
+        """
+        path = written(self.mktemp(), yaml.safe_dump(values, sort_keys=False))
+        try:
+            load(path, {})
+        except InvalidConfig as invalid:
+            return [str(problem) for problem in invalid.problems]
+        return []

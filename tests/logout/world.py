@@ -1,0 +1,430 @@
+"""
+A whole sign-in and sign-out over memory: an OP that really signs, two route hosts, the authenticate host, browsers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http_headers import Headers
+
+from pomerium_tx import paths
+from pomerium_tx.assertion.assertion import Assertions
+from pomerium_tx.authenticate.site import authenticate_site
+from pomerium_tx.dashboard.login import LoginStart
+from pomerium_tx.dashboard.published import JwksPage, PingPage
+from pomerium_tx.dashboard.site import route_site
+from pomerium_tx.demo import endpoints
+from pomerium_tx.demo.authorization import InteractionRequired, read_request
+from pomerium_tx.demo.end_session import read_logout
+from pomerium_tx.demo.ledger import OPSession
+from pomerium_tx.demo.messages import Fault, Received
+from pomerium_tx.demo.provider import DevelopmentProvider
+from pomerium_tx.demo.registration import Client
+from pomerium_tx.jose.signer import derived_signer
+from pomerium_tx.logout.ending import Ending
+from pomerium_tx.logout.expiry import Expiry
+from pomerium_tx.logout.outbox import Outbox
+from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.logout.target import Targets
+from pomerium_tx.oidc.provider import Provider, ProviderSettings
+from pomerium_tx.sessions.handle import Handles
+from pomerium_tx.sessions.receipt import Receipt
+from pomerium_tx.sessions.registry import SessionRegistry
+from pomerium_tx.sessions.session import Session
+from pomerium_tx.sessions.store import SessionStore
+from pomerium_tx.web.csrf import Csrf
+from pomerium_tx.web.sealed import Sealer
+from pomerium_tx.web.signed_url import UrlSigner
+from tests.doubles.channel import Asked, ask
+from tests.doubles.stores import UnreliableStore
+
+A = "https://authenticate.example.com"
+R = "https://app.example.com"
+R2 = "https://chat.example.com"
+START = 1_700_000_000.0
+SECRET = b"a secret that all hosts share 32"
+
+NAVIGATION = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+FROM_OWN_PAGE = {**NAVIGATION, "Sec-Fetch-Site": "same-origin"}
+FROM_ANOTHER_SITE = {**NAVIGATION, "Sec-Fetch-Site": "cross-site"}
+SCRIPT = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
+
+
+class _Response:
+    """
+    A response of the OP, as treq gives it.
+    """
+
+    def __init__(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+        self.code = status
+        self.headers = Headers()
+        for name, value in headers:
+            self.headers.addRawHeader(name, value)
+        self._body = body
+
+    def deliverBody(self, protocol: Any) -> None:
+        protocol.makeConnection(StringTransport())
+        if self._body:
+            protocol.dataReceived(self._body)
+        protocol.connectionLost(Failure(ResponseDone()))
+
+
+class OpClient:
+    """
+    The way to the OP: nothing between, unless it is held.
+    """
+
+    ENDPOINTS: Mapping[str, tuple[str, Callable[..., Any]]] = {
+        "/.well-known/openid-configuration": ("discovery", endpoints.discovery),
+        "/jwks": ("jwks", endpoints.jwks),
+        "/token": ("token", endpoints.token),
+        "/userinfo": ("userinfo", endpoints.userinfo),
+        "/revoke": ("revocation", endpoints.revocation),
+    }
+
+    def __init__(self, op: DevelopmentProvider) -> None:
+        self.op = op
+        self.is_held = False
+        self._held: list[Callable[[], None]] = []
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Deferred[Any]:
+        name, endpoint = self.ENDPOINTS[urlsplit(url).path]
+        fields = kwargs["headers"].getRawHeaders("Authorization") or [None]
+        content = (kwargs["data"] or b"").decode()
+        received = Received(
+            endpoint=name, method=method, parameters=tuple(parse_qsl(content)), authorization=fields[0]
+        )
+
+        def answer() -> _Response:
+            self.op.remember(received)
+            fault = self.op.faults.get(name)
+            given = fault.answer() if isinstance(fault, Fault) else endpoint(self.op, received)
+            return _Response(given.status, given.headers, given.body)
+
+        if not self.is_held:
+            return succeed(answer())
+        waiting: Deferred[Any] = Deferred()
+        self._held.append(lambda: waiting.callback(answer()))
+        return waiting
+
+    def release(self) -> None:
+        """
+        Answer what was held.
+        """
+        self.is_held = False
+        held, self._held = self._held, []
+        for answer in held:
+            answer()
+
+
+class World:
+    """
+    Everything, joined as the service joins it.
+    """
+
+    def __init__(
+        self,
+        *,
+        target_default: str | None = None,
+        any_target: bool = False,
+        cookie: CookieSettings | None = None,
+        settings: Mapping[str, Any] | None = None,
+        second_provider: bool = False,
+        from_same_site_now: bool = False,
+        secret: bytes = SECRET,
+        store: SessionStore | None = None,
+    ) -> None:
+        self.clock = Clock()
+        self.clock.advance(START)
+        self.store = UnreliableStore(store)
+        self.registry = SessionRegistry(self.store, self.clock)
+        joined = Deferred.fromCoroutine(self.registry.join())
+        assert joined.called
+        self.op, self.http, self.provider = self._provider("https://op.example.com", settings or {})
+        self.providers = {self.provider.idp_id: self.provider}
+        if second_provider:
+            self.op2, self.http2, self.provider2 = self._provider("https://op2.example.com", {})
+            self.providers[self.provider2.idp_id] = self.provider2
+        self.receipts: list[Receipt] = []
+        self.begun: list[Session] = []
+        self.ending = Ending(
+            registry=self.registry,
+            providers=self.providers,
+            clock=self.clock,
+            key=secret,
+            revocation_delay=60.0,
+            audit=self.receipts.append,
+        )
+        self.outbox = Outbox(registry=self.registry, providers=self.providers, clock=self.clock)
+        self.outbox.start()
+        self.expiry = Expiry(registry=self.registry, ending=self.ending, clock=self.clock)
+        self.expiry.start()
+        self.cookie = cookie or CookieSettings()
+        self.url_signer = UrlSigner(secret)
+        self.sealer = Sealer(secret)
+        self.csrf = Csrf(secret)
+        self.handles = Handles(secret, self.cookie.name)
+        signer = derived_signer(secret)
+        self.login = LoginStart(
+            url_signer=self.url_signer, authenticate_origin=A, cookie_name=self.cookie.name
+        )
+        shared: dict[str, Any] = {
+            "authenticate_origin": A,
+            "registry": self.registry,
+            "ending": self.ending,
+            "targets": Targets(
+                serves_origin=self.serves_origin,
+                origins={A, "https://allowed.example.net"},
+                any_absolute=any_target,
+                default=target_default,
+            ),
+            "cookie": self.cookie,
+            "handles": self.handles,
+            "sealer": self.sealer,
+            "url_signer": self.url_signer,
+            "from_same_site_now": from_same_site_now,
+            "jwks": JwksPage([signer.public_jwk()]),
+            "ping": PingPage(),
+            "healthz": PingPage(),
+            "clock": self.clock,
+        }
+        self.authenticate = authenticate_site(
+            **shared,
+            providers=self.providers,
+            default_idp_id=self.provider.idp_id,
+            csrf=self.csrf,
+            serves_origin=self.serves_origin,
+            session_begun=self.begun.append,
+        )
+        self.routes = route_site(
+            **shared,
+            assertions=Assertions(signer, self.clock),
+            login=self.login,
+            idp_id_of=lambda origin: self.provider.idp_id,
+        )
+
+    def _provider(self, issuer: str, settings: Mapping[str, Any]) -> tuple[DevelopmentProvider, OpClient, Provider]:
+        client = Client(
+            client_id="rp1",
+            client_secret="a client secret",
+            redirect_uris=(A + paths.PROVIDER_CALLBACK,),
+            post_logout_redirect_uris=(A + paths.SIGNED_OUT,),
+        )
+        op = DevelopmentProvider(
+            issuer=issuer, clients=[client], clock=self.clock, signer=derived_signer(issuer.encode())
+        )
+        http = OpClient(op)
+        known = ProviderSettings(
+            **{
+                "issuer": issuer,
+                "client_id": client.client_id,
+                "client_secret": client.client_secret,
+                "redirect_uri": A + paths.PROVIDER_CALLBACK,
+                "scopes": ("openid", "profile", "email", "offline_access"),
+                "id_token_signed_response_alg": "ES256",
+                **settings,
+            }
+        )
+        return op, http, Provider(known, http=http, clock=self.clock)
+
+    @staticmethod
+    def serves_origin(url: str) -> bool:
+        """
+        Whether a URL's origin is that of a route.
+        """
+        return any(url == origin or url.startswith(origin + "/") for origin in (R, R2))
+
+    def stop(self) -> None:
+        """
+        End everything that runs.
+        """
+        self.outbox.stop()
+        self.expiry.stop()
+        self.registry.leave()
+
+
+class UserAgent:
+    """
+    A browser: cookies by host, and a person at the OP.
+    """
+
+    def __init__(self, world: World, person: str = "alice") -> None:
+        self.world = world
+        self.person = person
+        self.jar: dict[str, dict[tuple[str, str], str]] = {}
+        self.at_op: dict[str, OPSession] = {}
+        self.questions = 0
+        """
+        How often the OP has asked who is there.
+        """
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Asked:
+        """
+        Navigate to a URL, or ask for it as *headers* say.
+        """
+        return self._ask("GET", url, headers, None)
+
+    def post(
+        self, url: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Asked:
+        """
+        Send a form of the same origin.
+        """
+        return self._ask("POST", url, FROM_OWN_PAGE if headers is None else headers, form or {})
+
+    def _ask(
+        self, method: str, url: str, headers: Mapping[str, str] | None, form: Mapping[str, str] | None
+    ) -> Asked:
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        target = url[len(origin) :] or "/"
+        fields = list((NAVIGATION if headers is None else headers).items())
+        cookies = self.cookies(url)
+        if cookies:
+            fields.append(("Cookie", "; ".join(f"{name}={value}" for name, value in cookies)))
+        root = self.world.authenticate if origin == A else self.world.routes
+        asked = ask(root, target, method=method, headers=fields, form=form, origin=origin)
+        if asked.is_done:
+            self.keep(asked, parts.netloc)
+        return asked
+
+    def cookies(self, url: str) -> list[tuple[str, str]]:
+        """
+        What is sent to a URL.
+        """
+        parts = urlsplit(url)
+        jar = self.jar.get(parts.netloc, {})
+        return [(name, value) for (name, path), value in jar.items() if (parts.path or "/").startswith(path)]
+
+    def cookie(self, origin: str, name: str) -> str | None:
+        """
+        A cookie's value.
+        """
+        jar = self.jar.get(urlsplit(origin).netloc, {})
+        return next((value for (key, _), value in jar.items() if key == name), None)
+
+    def keep(self, asked: Asked, host: str) -> None:
+        """
+        Take an answer's cookies.
+        """
+        jar = self.jar.setdefault(host, {})
+        for field in asked.headers("set-cookie"):
+            pair, *attributes = field.split("; ")
+            name, _, value = pair.partition("=")
+            path = next((a.partition("=")[2] for a in attributes if a.startswith("Path=")), "/")
+            jar.pop((name, path), None)
+            if "Max-Age=0" not in attributes:
+                jar[name, path] = value
+
+    def at_provider(self, location: str) -> str:
+        """
+        Where the OP sends the person, once they have said who they are if it asks.
+        """
+        op = self._op(location)
+        current = self.at_op.get(op.issuer)
+        request = read_request(urlsplit(location).query, op.clients)
+        try:
+            return op.respond(request, current)
+        except InteractionRequired:
+            self.questions += 1
+            current = self.at_op[op.issuer] = op.choose(request, self.person, current)
+            return op.code_location(request, current)
+
+    def sign_out_at_provider(self, location: str) -> str | None:
+        """
+        Where the OP sends the person after its own sign-out.
+        """
+        op = self._op(location)
+        request = read_logout(urlsplit(location).query, op)
+        session = self.at_op.pop(op.issuer)
+        assert request.is_about(session)
+        op.end_session(session.sid)
+        return request.location()
+
+    def _op(self, location: str) -> DevelopmentProvider:
+        issuer = "{0.scheme}://{0.netloc}".format(urlsplit(location))
+        return next(op for op in (self.world.op, getattr(self.world, "op2", None)) if op and op.issuer == issuer)
+
+    def follow(self, asked: Asked) -> Asked:
+        """
+        Follow redirects, by way of the OP's sign-in, until a page, or the application itself.
+        """
+        for _ in range(12):
+            location = asked.header("location")
+            if location is None or asked.status not in (301, 302, 303):
+                return asked
+            parts = urlsplit(location)
+            if f"{parts.scheme}://{parts.netloc}" in (self.world.op.issuer, "https://op2.example.com"):
+                location = self.at_provider(location)
+            elif not parts.path.startswith(("/.pomerium", "/oauth2")):
+                return asked
+            asked = self.get(location)
+        raise AssertionError("The redirects do not end.")
+
+    def open(self, url: str, idp_id: str | None = None) -> Asked:
+        """
+        Ask for a page that needs a session, as the proxy would answer who has none.
+        """
+        host = urlsplit(url).netloc
+        cookie_headers = ["; ".join(f"{name}={value}" for name, value in self.cookies(url)).encode()]
+        location, set_cookie = self.world.login.begin(
+            url, cookie_headers, idp_id or self.world.provider.idp_id, self.world.clock.seconds()
+        )
+        pair = set_cookie.split("; ")[0].partition("=")
+        self.jar.setdefault(host, {})[pair[0], "/"] = pair[2]
+        return self.get(location)
+
+    def sign_in(self, url: str = R + "/", idp_id: str | None = None) -> Session:
+        """
+        Sign in, to the end.
+        """
+        landed = self.follow(self.open(url, idp_id))
+        assert landed.header("location") == url, (landed.status, landed.text)
+        session = self.session(url)
+        assert session is not None
+        return session
+
+    def session(self, url: str = R) -> Session | None:
+        """
+        The live session that the cookie of a host names.
+        """
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        name = "_pomerium_authenticate" if origin == A else "_pomerium"
+        value = self.cookie(origin, name)
+        handle = None if value is None else self.world.handles.open(value.encode())
+        return None if handle is None else self.world.registry.find(handle.session_id)
+
+
+def query_of(url: str) -> dict[str, str]:
+    """
+    The parameters of a URL.
+    """
+    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+
+
+def with_query(url: str, **parameters: str) -> str:
+    """
+    A URL with parameters.
+    """
+    return f"{url}?{urlencode(parameters)}"
+
+
+def form_of(page: str) -> dict[str, str]:
+    """
+    The hidden fields of a page's form.
+    """
+    fields = {}
+    for tag in re.findall(r"<input[^>]*>", page):
+        attributes = dict(re.findall(r'([a-z]+)="([^"]*)"', tag))
+        fields[attributes["name"]] = unescape(attributes["value"])
+    return fields

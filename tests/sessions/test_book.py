@@ -1,0 +1,61 @@
+"""
+Tests for `pomerium_tx.sessions.book`.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.sessions.book import Book
+
+
+class BookTests(SynchronousTestCase):
+    """
+    Bounded memory.
+    """
+
+    def setUp(self) -> None:
+        """
+        A book of three.
+        """
+        self.dropped: list[int] = []
+        self.book = Book[str, int](3, self.dropped.append)
+
+    def test_forgets_in_time(self) -> None:
+        """
+        An entry is there until its time, and what is dropped is told.
+        """
+        self.book.put("a", 1, 10)
+        self.book.put("b", 2, 20)
+        self.book.forget(9)
+        self.assertEqual((self.book.get("a"), self.dropped), (1, []))
+        self.book.forget(10)
+        self.assertEqual((self.book.get("a"), self.book.get("b"), self.dropped), (None, 2, [1]))
+
+    def test_limit(self) -> None:
+        """
+        When it is full the soonest to end goes, although it came last.
+        """
+        for key, expires in (("a", 30), ("b", 20), ("c", 40)):
+            self.assertFalse(self.book.is_full)
+            self.book.put(key, expires, expires)
+        self.assertTrue(self.book.is_full)
+        self.book.put("d", 10, 10)
+        self.book.put("e", 50, 50)
+        self.assertEqual(self.dropped, [10, 20])
+        self.assertEqual(dict(self.book), {"a": 30, "c": 40, "e": 50})
+
+    def test_moved(self) -> None:
+        """
+        An entry whose end is moved stays until the new end, earlier or later, and is dropped once.
+        """
+        self.book.put("later", 1, 10)
+        self.book.put("later", 2, 30)
+        self.book.put("earlier", 3, 30)
+        self.book.put("earlier", 4, 10)
+        self.book.put("same", 5, 20)
+        self.book.replace("same", 6)
+        self.book.forget(10)
+        self.assertEqual(dict(self.book), {"later": 2, "same": 6})
+        self.book.forget(30)
+        self.assertEqual((len(self.book), self.dropped), (0, [4, 6, 2]))

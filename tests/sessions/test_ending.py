@@ -1,0 +1,54 @@
+"""
+Tests for `pomerium_tx.sessions.ending`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.sessions.store import SeenJti
+from tests.contracts.session_store import departure
+from tests.sessions.records import HOUR, NOW, ending, owed, session, tombstone
+
+
+class EndingTests(SynchronousTestCase):
+    """
+    What is asked when sessions are to end.
+    """
+
+    def test_says_more(self) -> None:
+        """
+        An end of nobody is recorded if anything else comes with it.
+        """
+        table: list[tuple[dict[str, Any], bool]] = [
+            ({}, False),
+            ({"tombstones": (tombstone("sub", "alice"),)}, True),
+            ({"departure": departure()}, True),
+            ({"owed": (owed(),)}, True),
+            ({"jti": SeenJti(iss="i", jti="j", expires=1)}, True),
+        ]
+        for fields, expected in table:
+            with self.subTest(fields=list(fields)):
+                self.assertEqual(ending("nobody", **fields).says_more, expected)
+
+    def test_one_receipt(self) -> None:
+        """
+        Whatever an end leaves behind names that end's receipt; each end has another.
+        """
+        one, other = (ending("a", departure=departure(), owed=(owed(),)) for _ in range(2))
+        change = one.change([session("a")], 0)
+        names = {change.receipt_id, change.departure and change.departure.receipt_id, change.owed[0].receipt_id}
+        self.assertEqual(names, {one.receipt_id})
+        self.assertNotEqual(one.receipt_id, other.receipt_id)
+
+    def test_remembered(self) -> None:
+        """
+        An end is remembered for a day, or until the last of its sessions would have expired.
+        """
+        table = [((2, 3), 24), ((2, 48), 48), ((), 24)]
+        for lives, hours in table:
+            with self.subTest(lives=lives):
+                live = [session(expires=NOW + life * HOUR) for life in lives]
+                self.assertEqual(ending().change(live, 0).remember_until, NOW + hours * HOUR)

@@ -1,0 +1,192 @@
+"""
+Tests for `pomerium_tx.sessions.handle`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.jose.jwt import compact_hs256
+from pomerium_tx.sessions import handle as handle_module
+from pomerium_tx.sessions.handle import Carrier, Handle, Handles, Presented, handle_of_authorization
+
+KEY = b"k" * 32
+
+
+class HandleTestCase(SynchronousTestCase):
+    """
+    Handles under one key.
+    """
+
+    def setUp(self) -> None:
+        """
+        Handles for cookies of the usual name.
+        """
+        self.handles = Handles(KEY, "_pomerium")
+
+    def mint(self, session_id: str = "s1", key: bytes = KEY) -> bytes:
+        """
+        A handle's value.
+        """
+        return (
+            Handles(key, "_pomerium")
+            .mint(session_id, user_id="alice", issuer="a.example", audience=["a", "r"], idp_id="idp", now=7.9)
+            .encode("ascii")
+        )
+
+    def presented(self, **changes: Any) -> Presented:
+        """
+        What a request with these fields presents.
+        """
+        fields: dict[str, Any] = {
+            "cookies": [],
+            "authorization": None,
+            "x_pomerium_authorization": None,
+            "query": None,
+        }
+        return self.handles.presented(**fields | changes)
+
+
+class OpenTests(HandleTestCase):
+    """
+    Believing a handle, or not.
+    """
+
+    def test_round_trip(self) -> None:
+        """
+        A handle says what it was made of, however often it is opened.
+        """
+        value = self.mint()
+        expected = Handle("s1", "alice", "a.example", ("a", "r"), "idp", 7.0)
+        self.assertEqual([self.handles.open(value), self.handles.open(bytes(bytearray(value)))], [expected] * 2)
+
+    def test_refused(self) -> None:
+        """
+        What we did not sign, or signed for something else, opens nothing.
+        """
+        claims = {"jti": "s", "sub": "u", "iss": "i", "aud": ["a"], "iat": 1, "idp_id": "p"}
+        broken = [{name: value for name, value in claims.items() if name != left_out} for left_out in claims]
+        broken += [claims | change for change in ({"jti": ""}, {"jti": 1}, {"aud": "a"}, {"aud": [1]}, {"iat": True})]
+        broken += [claims | {"iat": "1"}, claims | {"sub": None}]
+        values = [compact_hs256(one, KEY).encode() for one in broken]
+        good = self.mint()
+        values += [b"", b"x", good[:-1], good + b"x", good + b"\xff", self.mint(key=b"o" * 32), b"a" * 9000]
+        for value in values:
+            with self.subTest(value=value[:40]):
+                self.assertIsNone(self.handles.open(value))
+        self.assertIsNotNone(self.handles.open(compact_hs256(claims, KEY).encode()))
+
+    def test_the_length_is_limited(self) -> None:
+        """
+        A handle that is too long is not looked at, whoever signed it.
+        """
+        self.assertIsNone(self.handles.open(self.mint("s" * 9000)))
+
+    def test_every_bit_counts(self) -> None:
+        """
+        No single changed bit of a handle is believed.
+        """
+        value = self.mint()
+        for index in range(len(value)):
+            for bit in range(8):
+                changed = bytearray(value)
+                changed[index] ^= 1 << bit
+                self.assertIsNone(self.handles.open(bytes(changed)))
+
+    def test_the_cache_is_bounded(self) -> None:
+        """
+        However many handles are opened, only so many are remembered, and all are opened correctly.
+        """
+        self.patch(handle_module, "_CACHED", 10)
+        values = [self.mint(f"s{number}") for number in range(55)]
+        for _ in range(2):
+            opened = [self.handles.open(value) for value in values]
+            self.assertEqual([one.session_id for one in opened if one], [f"s{number}" for number in range(55)])
+        for _ in range(30):
+            self.handles.open(values[0])
+        self.assertLessEqual(len(self.handles._recent) + len(self.handles._earlier), 20)
+
+
+class PresentedTests(HandleTestCase):
+    """
+    Finding handles in a request.
+    """
+
+    def test_carriers(self) -> None:
+        """
+        Each way of presenting a handle works, and the first one that is used counts, although it is worthless.
+        """
+        value = self.mint("right")
+        cookie = [b"a=b; _pomerium=" + value]
+        table: list[tuple[dict[str, Any], Carrier, bool]] = [
+            ({}, Carrier.NONE, False),
+            ({"cookies": cookie}, Carrier.COOKIE, True),
+            ({"x_pomerium_authorization": value}, Carrier.HEADER, True),
+            ({"authorization": b"Pomerium " + value}, Carrier.HEADER, True),
+            ({"authorization": b"pOMERIUM  " + value}, Carrier.HEADER, True),
+            ({"authorization": b"Bearer Pomerium-" + value}, Carrier.HEADER, True),
+            ({"authorization": b"bearer pomerium-" + value}, Carrier.HEADER, True),
+            ({"authorization": b"Bearer " + value}, Carrier.NONE, False),
+            ({"authorization": b"Basic Pomerium-" + value}, Carrier.NONE, False),
+            ({"query": b"a=b&pomerium_session=" + value}, Carrier.QUERY, True),
+            ({"query": b"pomerium%5fsession=" + value}, Carrier.QUERY, True),
+            ({"query": b"my_pomerium_session=" + value}, Carrier.NONE, False),
+            ({"query": b"pomerium_session="}, Carrier.NONE, False),
+            ({"cookies": [b"_pomerium=bad"], "x_pomerium_authorization": value}, Carrier.COOKIE, False),
+            ({"cookies": [b"_pomerium="], "x_pomerium_authorization": value}, Carrier.HEADER, True),
+            ({"cookies": [b"_pomerium_csrf=" + value]}, Carrier.NONE, False),
+            ({"x_pomerium_authorization": b"bad", "authorization": b"Pomerium " + value}, Carrier.HEADER, False),
+            ({"authorization": b"Pomerium bad", "query": b"pomerium_session=" + value}, Carrier.HEADER, False),
+        ]
+        for fields, carrier, is_valid in table:
+            with self.subTest(fields=fields):
+                presented = self.presented(**fields)
+                self.assertIs(presented.carrier, carrier)
+                self.assertEqual(presented.handle is not None, is_valid)
+                self.assertEqual(presented.claimed, carrier is not Carrier.NONE)
+
+    def test_several(self) -> None:
+        """
+        Handles of one session are that session; of several sessions none, but all of them are known.
+        """
+        one, other = self.mint("one"), self.mint("other")
+        again = self.handles.mint("one", user_id="u", issuer="i", audience=[], idp_id="p", now=99).encode()
+        table = [
+            ([one, again], ["one"]),
+            ([b"bad", one], ["one"]),
+            ([one, other], ["one", "other"]),
+            ([b"bad", b"worse"], []),
+            ([one] * 17, []),
+        ]
+        for values, ids in table:
+            for fields in (
+                {"cookies": [b"_pomerium=" + value for value in values]},
+                {"cookies": [b"; ".join(b"_pomerium=" + value for value in values)]},
+                {"query": b"&".join(b"pomerium_session=" + value for value in values)},
+            ):
+                with self.subTest(ids=ids):
+                    presented = self.presented(**fields)
+                    self.assertEqual([handle.session_id for handle in presented.handles], ids)
+                    self.assertEqual(presented.handle is not None, len(ids) == 1)
+                    self.assertTrue(presented.claimed)
+
+    def test_authorization(self) -> None:
+        """
+        Whose an ``Authorization`` value is is told by its beginning, in any case and spacing.
+        """
+        table = [
+            (b"Pomerium x", b"x"),
+            (b" \tPOMERIUM\t x ", b"x"),
+            (b"Pomerium", b""),
+            (b"Bearer Pomerium-", b""),
+            (b"Bearer  POMERIUM-x", b"x"),
+            (b"Bearer x", None),
+            (b"Bearer", None),
+            (b"PomeriumX x", None),
+            (b"", None),
+        ]
+        for value, expected in table:
+            with self.subTest(value=value):
+                self.assertEqual(handle_of_authorization(value), expected)

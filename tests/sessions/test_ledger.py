@@ -1,0 +1,195 @@
+"""
+Tests for `pomerium_tx.sessions.ledger`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.sessions.ledger import Ledger
+from pomerium_tx.sessions.limits import Limits
+from pomerium_tx.sessions.store import Cause, Change, SeenJti, SessionBegun, UsedOnce
+from tests.contracts.session_store import departure
+from tests.sessions.records import NOW, ending, owed, session, tokens, tombstone
+
+
+class LedgerTestCase(SynchronousTestCase):
+    """
+    One ledger, with little room.
+    """
+
+    def setUp(self) -> None:
+        """
+        Begin at position 0.
+        """
+        self.position = 0
+        self.ledger = Ledger(Limits(receipts=3, departures=3, tombstones=3, outside_tombstones=3, once=3, jtis=3), {})
+
+    def apply(self, change: Change) -> None:
+        """
+        Apply the next change.
+        """
+        self.position += 1
+        self.ledger.apply(self.position, change)
+
+    def begins(self, id: str, state_issued: float = NOW - 1, **changes: Any) -> bool:
+        """
+        Whether a session begins.
+        """
+        self.apply(SessionBegun(session=session(id, **changes), state_issued=state_issued))
+        return id in self.ledger.sessions
+
+    def end(self, *session_ids: str, **changes: Any) -> str:
+        """
+        The receipt id of an end.
+        """
+        live = [self.ledger.sessions[name] for name in session_ids if name in self.ledger.sessions]
+        one = ending(*session_ids, **changes)
+        self.apply(one.change(live, self.position))
+        return one.receipt_id
+
+
+class TombstoneTests(LedgerTestCase):
+    """
+    Logins in flight.
+    """
+
+    def test_times(self) -> None:
+        """
+        A login begun before the sign-out loses, as long as the tombstone's own time has not come; by those times alone.
+        """
+        table = [
+            (NOW - 1, NOW + 1, False),
+            (NOW, NOW + 1, True),
+            (NOW + 1, NOW + 1, True),
+            (NOW - 1, NOW + 899, False),
+            (NOW - 1, NOW + 900, True),
+        ]
+        for state_issued, began, expected in table:
+            with self.subTest(state_issued=state_issued, began=began):
+                self.setUp()
+                self.end(tombstones=(tombstone("sub", "alice"),))
+                self.assertEqual(self.begins("alice-1", state_issued, began=began), expected)
+
+    def test_an_older_one_does_not_weaken_it(self) -> None:
+        """
+        Of two tombstones of one name the later time counts, in whatever order they come.
+        """
+        later, earlier = tombstone("sub", "alice"), tombstone("sub", "alice", at=NOW - 50, expires=NOW + 10)
+        for pair in ((later, earlier), (earlier, later)):
+            self.setUp()
+            for one in pair:
+                self.end(tombstones=(one,))
+            self.assertFalse(self.begins("alice-1", NOW - 1, began=NOW + 100))
+
+    def test_a_flood_from_outside(self) -> None:
+        """
+        However many names anybody sends through the front channel, tombstones that came another way stay.
+        """
+        self.end(tombstones=(tombstone("sub", "alice"),))
+        for number in range(20):
+            self.end(tombstones=(tombstone("sid", str(number)),), cause=Cause.FRONT_CHANNEL)
+        self.assertFalse(self.begins("alice-1"))
+        self.assertFalse(self.begins("bob-1", sids=("19",)))
+
+    def test_a_real_front_channel_end_is_not_flooded(self) -> None:
+        """
+        A front-channel end that ended a session is as good as any other.
+        """
+        self.begins("alice-1")
+        self.end("alice-1", tombstones=(tombstone("sid", "sid-alice-1"),), cause=Cause.FRONT_CHANNEL)
+        for number in range(20):
+            self.end(tombstones=(tombstone("sid", str(number)),), cause=Cause.FRONT_CHANNEL)
+        self.assertFalse(self.begins("alice-2", sids=("sid-alice-1",)))
+
+
+class BoundsTests(LedgerTestCase):
+    """
+    Memory that ends.
+    """
+
+    def test_receipts(self) -> None:
+        """
+        Only so many ends are remembered, and with each all that names its sessions.
+        """
+        for number in range(5):
+            self.begins(f"alice-{number}")
+            self.end(f"alice-{number}", departure=departure(reference=f"r{number}", state=f"s{number}"))
+        known = [number for number in range(5) if self.ledger.ended(f"alice-{number}") is not None]
+        self.assertEqual(known, [2, 3, 4])
+        self.assertEqual([number for number in range(5) if self.ledger.departure_by_state(f"s{number}")], [2, 3, 4])
+        self.assertEqual(len(self.ledger._ended), 3)
+        self.assertEqual(len(self.ledger._references), 3)
+
+    def test_once(self) -> None:
+        """
+        When there is no room left nobody may use another value, and none may be used a second time.
+        """
+        winners = []
+        for key in "abcdaz":
+            self.apply(UsedOnce(key=key, at=NOW, expires=NOW + 60))
+            winners.append(self.ledger.winner_of(key) == self.position)
+        self.assertEqual(winners, [True, True, True, False, False, False])
+        self.apply(UsedOnce(key="d", at=NOW + 121, expires=NOW + 200))
+        self.assertEqual(self.ledger.winner_of("d"), self.position)
+
+    def test_once_again(self) -> None:
+        """
+        A value whose time is over, by the times in the log, is another value.
+        """
+        self.apply(UsedOnce(key="a", at=NOW, expires=NOW + 10))
+        self.apply(UsedOnce(key="a", at=NOW + 9, expires=NOW + 19))
+        self.assertEqual(self.ledger.winner_of("a"), 1)
+        self.apply(UsedOnce(key="a", at=NOW + 10, expires=NOW + 20))
+        self.assertEqual(self.ledger.winner_of("a"), 3)
+
+    def test_jtis(self) -> None:
+        """
+        A Logout Token is remembered until its time is over.
+        """
+        self.end(jti=SeenJti(iss="i", jti="j", expires=NOW + 10))
+        self.assertTrue(self.ledger.has_seen("i", "j"))
+        self.apply(UsedOnce(key="a", at=NOW + 100, expires=NOW + 110))
+        self.assertFalse(self.ledger.has_seen("i", "j"))
+
+    def test_nothing_is_left(self) -> None:
+        """
+        When everybody has left and every time is over, nothing is remembered.
+        """
+        for number in range(3):
+            self.begins(f"alice-{number}")
+            receipt = self.end(f"alice-{number}", owed=(owed(f"o{number}", receipt_id="r"),), departure=departure())
+            self.assertIsNotNone(self.ledger.receipt(receipt))
+        for number in range(3):
+            self.ledger.owed.pop(f"o{number}")
+        self.apply(UsedOnce(key="a", at=NOW + 1e6, expires=NOW + 2e6))
+        self.assertEqual([len(book) for book in self.ledger._books], [0, 0, 0, 0, 0, 1, 0])
+        self.assertEqual((self.ledger._ended, self.ledger._references), ({}, {}))
+        self.assertEqual([len(index) for index in (self.ledger.by_sid, self.ledger.by_sub)], [0, 0])
+
+
+class OwedTests(LedgerTestCase):
+    """
+    What an end owes.
+    """
+
+    def test_nothing_is_owed_where_nothing_is_meant_to_be(self) -> None:
+        """
+        An end that owes nothing for a session it names owes nothing, although the session has tokens.
+        """
+        self.begins("alice-1")
+        self.end("alice-1")
+        self.assertEqual(self.ledger.owed, {})
+
+    def test_tokens_of_another_op(self) -> None:
+        """
+        Newer tokens are added for the OP whose tokens are owed, and for no other.
+        """
+        self.begins("alice-1", idp_id="idp", tokens=tokens("newer"))
+        self.begins("alice-2", idp_id="other", tokens=tokens("other"))
+        self.end("alice-1", "alice-2", owed=(owed(name="older"),))
+        revoked = [token for one in self.ledger.owed.values() for _, token in one.tokens]
+        self.assertEqual(revoked, ["refresh-older", "access-older", "refresh-newer", "access-newer"])
+        self.assertEqual({one.not_before for one in self.ledger.owed.values()}, {NOW + 60})

@@ -1,0 +1,57 @@
+"""
+Tests for `pomerium_tx.sessions.receipt`.
+"""
+
+from __future__ import annotations
+
+import json
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.sessions.receipt import Receipt
+from pomerium_tx.sessions.store import Cause, OpLogout
+
+
+class ReceiptTests(SynchronousTestCase):
+    """
+    What one end came to.
+    """
+
+    def test_as_json(self) -> None:
+        """
+        The JSON has the promised names, all five kinds, and the routes only for those who may learn them.
+        """
+        receipt = Receipt(
+            id="r",
+            time=1_700_000_000.5,
+            cause=Cause.USER_ROUTE,
+            session_ids=("secret-1", "secret-2"),
+            tokens_to_revoke=4,
+            op_logout=OpLogout.PENDING,
+            routes=("https://app.example.com",),
+        ).with_cuts({"sse": 2}, {"POST route": 1})
+        expected = {
+            "id": "r",
+            "time": "2023-11-14T22:13:20.500Z",
+            "cause": "user_route",
+            "sessions_ended": 2,
+            "exchanges_cut": {"websocket": 0, "tunnel": 0, "sse": 2, "upload": 0, "download": 0},
+            "in_doubt": {"POST route": 1},
+            "tokens_to_revoke": 4,
+            "op_logout": "pending",
+            "replicas": "1/1",
+        }
+        self.assertEqual(json.loads(json.dumps(receipt.as_json(with_routes=False))), expected)
+        routes = {"routes": ["https://app.example.com"]}
+        self.assertEqual(json.loads(json.dumps(receipt.as_json(with_routes=True))), expected | routes)
+        self.assertNotIn("secret", repr(receipt))
+
+    def test_with_cuts(self) -> None:
+        """
+        What several processes cut is added up; nothing is left of one receipt in another.
+        """
+        receipt = Receipt(id="r", time=0, cause=Cause.IDLE)
+        more = receipt.with_cuts({"sse": 1}, {"GET a": 1}).with_cuts({"sse": 2, "upload": 1}, {"GET a": 1, "PUT b": 1})
+        self.assertEqual((more.exchanges_cut["sse"], more.exchanges_cut["upload"]), (3, 1))
+        self.assertEqual(more.in_doubt, {"GET a": 2, "PUT b": 1})
+        self.assertEqual((sum(receipt.exchanges_cut.values()), dict(receipt.in_doubt)), (0, {}))

@@ -1,0 +1,212 @@
+"""
+Tests for `pomerium_tx.sessions.retention`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.sessions.ledger import RECENT, Ledger
+from pomerium_tx.sessions.limits import Limits
+from pomerium_tx.sessions.retention import Retention
+from pomerium_tx.sessions.store import (
+    Cause,
+    Change,
+    CutReported,
+    OpLogout,
+    OpLogoutChanged,
+    RevocationDone,
+    RevocationOwed,
+    RevocationsReleased,
+    RouteUsed,
+    SessionBegun,
+    SessionRefreshed,
+    UsedOnce,
+    time_of,
+)
+from tests.contracts.session_store import departure
+from tests.sessions.records import HOUR, ISS, NOW, ending, owed, session, tokens, tombstone
+
+IDS = [f"{person}-{number}" for person in ("alice", "bob") for number in (1, 2, 3)]
+SIDS = ["sid-a", "sid-b"]
+BURIED = [("sid", "sid-a"), ("sub", "bob"), ("browser", "b")]
+
+
+@st.composite
+def logs(draw: Any) -> list[Change]:
+    """
+    A log such as registries write: what is asked is asked of sessions that were begun.
+    """
+    log: list[Change] = []
+    receipts: list[str] = []
+    now = NOW
+    ids = st.sampled_from(IDS)
+    for step in range(draw(st.integers(1, 25))):
+        now += draw(st.sampled_from([0, 1, 30, 400, 5000, 90_000]))
+        begun = {change.session.id: change.session for change in log if isinstance(change, SessionBegun)}
+        kind = draw(st.integers(0, 8))
+        name = draw(ids)
+        if kind == 0 and name not in begun:
+            sids = tuple(draw(st.lists(st.sampled_from(SIDS), max_size=1)))
+            fresh = session(name, began=now, expires=now + 14 * HOUR, sids=sids, browser="b")
+            log.append(SessionBegun(session=fresh, state_issued=now - draw(st.sampled_from([0, 5, 500]))))
+        elif kind == 1 and name in begun and begun[name].expires > now:
+            log.append(
+                SessionRefreshed(
+                    session_id=name,
+                    tokens=tokens(f"{name}.{step}"),
+                    claims={},
+                    email="",
+                    name=str(step),
+                    sid=draw(st.sampled_from([None, *SIDS])),
+                    requested=now - draw(st.sampled_from([0, 5])),
+                )
+            )
+        elif kind == 2 and name in begun and begun[name].expires > now:
+            log.append(RouteUsed(session_id=name, route_id=draw(st.sampled_from("rq")), origin="o", at=now))
+        elif kind == 3:
+            known = max(0, len(log) - draw(st.sampled_from([0, 0, 1, 3])))
+            while known < len(log) and now - time_of(log[known]) > RECENT:
+                known += 1
+            asked = read(list(enumerate(log[:known], 1)))
+            live = [asked.sessions[other] for other in sorted(asked.sessions) if draw(st.booleans())]
+            one = ending(
+                at=now,
+                receipt_id=f"receipt-{step}",
+                cause=draw(st.sampled_from([Cause.USER_ROUTE, Cause.FRONT_CHANNEL])),
+                tombstones=tuple(
+                    tombstone(kind, value, at=now, expires=now + 900)
+                    for kind, value in draw(st.lists(st.sampled_from(BURIED), max_size=2))
+                ),
+                departure=draw(st.sampled_from([None, departure(reference=str(step), state=str(step))])),
+                owed=tuple(owed(f"{step}-{other.id}", tokens=other.tokens.revocable()) for other in live),
+            )
+            log.append(one.change(live, known))
+            receipts.append(one.receipt_id)
+        elif kind == 4:
+            log.append(UsedOnce(key=draw(st.sampled_from("kl")), at=now, expires=now + 100))
+        elif kind == 5 and receipts:
+            log.append(RevocationsReleased(receipt_id=draw(st.sampled_from(receipts))))
+        elif kind == 6 and receipts:
+            receipt_id = draw(st.sampled_from(receipts))
+            value = draw(st.sampled_from(list(OpLogout)))
+            log.append(OpLogoutChanged(receipt_id=receipt_id, op_logout=value))
+            log.append(
+                CutReported(receipt_id=receipt_id, registry="r", exchanges_cut={"sse": 1}, in_doubt={"GET r": 1})
+            )
+        elif kind == 7:
+            log.append(RevocationOwed(owed=owed(f"stray-{step}", f"stray-{step}")))
+        elif kind == 8:
+            for change in log:
+                if isinstance(change, RevocationOwed) and draw(st.booleans()):
+                    log.append(RevocationDone(id=change.owed.id, receipt_id=None, attempts=1))
+                    break
+    return log
+
+
+def read(log: list[tuple[int, Change]]) -> Ledger:
+    """
+    A ledger that has read a log.
+    """
+    ledger = Ledger(Limits(), {})
+    for position, change in log:
+        ledger.apply(position, change)
+    return ledger
+
+
+def known(ledger: Ledger, now: float) -> tuple[object, ...]:
+    """
+    All that can be asked of a ledger, of sessions that have not expired and of ends that are remembered.
+    """
+    lives = {name for name, one in ledger.sessions.items() if one.expires > now}
+    return (
+        {name: ledger.sessions[name] for name in lives},
+        {name: ledger.ended(name) for name in IDS},
+        {sid: ledger.by_sid.get(ISS, sid) & lives for sid in SIDS},
+        {sub: ledger.by_sub.get(ISS, sub) & lives for sub in ("alice", "bob")},
+        ledger.by_browser.get("", "b") & lives,
+        {one.id: one for one in ledger.owed.values() if one.receipt_id is None or ledger.receipt(one.receipt_id)},
+        {key: ledger.winner_of(key) for key in "kl"},
+        [ledger.receipt(f"receipt-{step}") for step in range(25)],
+        [ledger.departure(str(step)) for step in range(25)],
+        [ledger.departure_by_state(str(step)) for step in range(25)],
+    )
+
+
+def admitted(ledger: Ledger, now: float) -> list[str]:
+    """
+    Which of some sign-ins succeed.
+    """
+    for number, (person, sids) in enumerate([("alice", ("sid-a",)), ("bob", ()), ("carol", ())]):
+        for age in (0.0, 100.0, 5000.0):
+            fresh = session(f"{person}-{number}-{age}", began=now, sids=sids, browser="b", expires=now + HOUR)
+            ledger.apply(10_000, SessionBegun(session=fresh, state_issued=now - age))
+    return [name for name in ledger.sessions if name.count("-") == 2]
+
+
+class RetentionTests(SynchronousTestCase):
+    """
+    What can be dropped from a log.
+    """
+
+    def kept(self, log: list[Change], limits: Limits | None = None) -> list[tuple[int, Change]]:
+        """
+        What is left of a log.
+        """
+        retention = Retention(limits or Limits())
+        left: dict[int, Change] = {}
+        for position, change in enumerate(log, 1):
+            left[position] = change
+            for dropped in retention.add(position, change):
+                del left[dropped]
+        return list(left.items())
+
+    @settings(max_examples=600, deadline=None)
+    @given(logs(), st.sampled_from([0.0, 500.0, 100_000.0]))
+    def test_nobody_notices(self, log: list[Change], later: float) -> None:
+        """
+        Who reads what is left of a log knows what one who reads all of it does, except of what is over by its time.
+        """
+        now = max(NOW, *map(time_of, log), NOW) + later
+        log.append(UsedOnce(key="last", at=now, expires=now + 1))
+        whole, left = read(list(enumerate(log, 1))), read(self.kept(log))
+        self.assertEqual(known(left, now), known(whole, now))
+        self.assertEqual(admitted(left, now), admitted(whole, now))
+
+    def test_a_session_that_has_ended(self) -> None:
+        """
+        Of a session that has ended only its end is kept, and of one that lives the refreshes that say something more.
+        """
+        log: list[Change] = [SessionBegun(session=session("alice-1"), state_issued=NOW)]
+        fields: dict[str, Any] = {"session_id": "alice-1", "tokens": tokens(), "claims": {}, "email": "", "name": ""}
+        sids = (None, None, "a", "a", "b")
+        log += [SessionRefreshed(sid=sid, requested=NOW, **fields) for sid in sids]
+        self.assertEqual([position for position, _ in self.kept(log)], [1, 3, 5, 6])
+        log.append(ending("alice-1").change([session("alice-1")], 6))
+        log.append(SessionRefreshed(sid="late", requested=NOW, **fields))
+        self.assertEqual([position for position, _ in self.kept(log)], [7])
+
+    def test_a_flood(self) -> None:
+        """
+        What anybody can send is kept up to a number.
+        """
+        log: list[Change] = [
+            ending(tombstones=(tombstone("sid", str(number)),), cause=Cause.FRONT_CHANNEL).change([], number)
+            for number in range(50)
+        ]
+        self.assertEqual(len(self.kept(log, Limits(outside_tombstones=5))), 5)
+        uses: list[Change] = [UsedOnce(key=str(number), at=NOW, expires=NOW + 9) for number in range(50)]
+        self.assertEqual(len(self.kept(uses, Limits(once=5))), 5)
+
+    def test_revocations(self) -> None:
+        """
+        What is owed is kept until it is done, and then neither that nor that it was owed.
+        """
+        log: list[Change] = [RevocationOwed(owed=owed("a")), RevocationOwed(owed=owed("b"))]
+        log.append(RevocationDone(id="a", receipt_id=None, attempts=1))
+        log.append(RevocationDone(id="unknown", receipt_id=None, attempts=1))
+        self.assertEqual([position for position, _ in self.kept(log)], [2])

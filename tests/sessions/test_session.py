@@ -1,0 +1,65 @@
+"""
+Tests for `pomerium_tx.sessions.session`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.sessions.session import RouteUse, new_session_id
+from tests.sessions.records import HOUR, NOW, session, tokens
+
+
+class SessionTests(SynchronousTestCase):
+    """
+    One record.
+    """
+
+    def test_new_session_id(self) -> None:
+        """
+        Ids have 256 bits and do not repeat.
+        """
+        ids = {new_session_id() for _ in range(100)}
+        self.assertEqual({len(id) for id in ids}, {43})
+        self.assertEqual(len(ids), 100)
+
+    def test_is_valid(self) -> None:
+        """
+        A session is valid until it expires, or until its access token does if nothing can renew it.
+        """
+        table = [
+            ({}, 14 * HOUR),
+            ({"tokens": tokens(refresh_token=None)}, HOUR),
+            ({"tokens": tokens(refresh_token="")}, HOUR),
+            ({"tokens": tokens(refresh_token=None, access_token_expires=None)}, 14 * HOUR),
+            ({"tokens": tokens(refresh_token=None, access_token_expires=NOW + 99 * HOUR)}, 14 * HOUR),
+        ]
+        for changes, lasts in table:
+            with self.subTest(changes=changes):
+                one = session(**changes)
+                self.assertTrue(one.is_valid(NOW + lasts - 0.1))
+                self.assertFalse(one.is_valid(NOW + lasts))
+
+    def test_replaced_tokens(self) -> None:
+        """
+        A copy with other tokens is valid as long as those are.
+        """
+        one = replace(session(), tokens=tokens(refresh_token=None, access_token_expires=NOW + 5))
+        self.assertFalse(one.is_valid(NOW + 5))
+
+    def test_revocable(self) -> None:
+        """
+        The refresh token is revoked first, the ID Token never; what is not there is left out.
+        """
+        self.assertEqual(tokens("a").revocable(), (("refresh_token", "refresh-a"), ("access_token", "access-a")))
+        self.assertEqual(tokens("a", refresh_token=None).revocable(), (("access_token", "access-a"),))
+        self.assertEqual(tokens("a", refresh_token="", access_token="").revocable(), ())
+
+    def test_origins(self) -> None:
+        """
+        Two routes of one origin are one place.
+        """
+        uses = {name: RouteUse(origin="https://app.example.com", first_used=NOW) for name in ("a", "b")}
+        self.assertEqual(session(uses=uses).origins, {"https://app.example.com"})
