@@ -71,4 +71,4 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    return service.build(options.loaded, reactor)
+    return service.build_service(options.loaded, reactor)

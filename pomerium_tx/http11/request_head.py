@@ -15,10 +15,10 @@ from pomerium_tx.http11.authority import InvalidAuthority, authority
 from pomerium_tx.http11.grammar import (
     NO_OPTIONS,
     REQUEST_FIELD,
+    RESPONSE_FIELD,
     TOKEN,
     connection_options,
     decimal,
-    ends_loosely,
     llhttp_accepts,
     protocol,
 )
@@ -48,7 +48,6 @@ MALFORMED_LINE = "malformed request line"
 TOO_LARGE = "request header too large"
 TARGET_TOO_LONG = "request target too long"
 _NO_UNDERSCORE = "header name with an underscore"
-_UNDERSCORED = re.compile(rb"(?m)^" + TOKEN + rb"*_" + TOKEN + rb"*:")
 
 
 def method_problem(octets: bytes | bytearray) -> BadRequest | None:
@@ -115,7 +114,7 @@ def request_head(raw: bytes, limits: HeadLimits) -> RequestHead:
     pairs = REQUEST_FIELD.findall(raw, line.end())
     # Each match is one whole line. Fewer matches than lines: a line is malformed.
     if len(pairs) != raw.count(b"\n") - 2:
-        underscored = _UNDERSCORED.search(raw, line.end()) and not ends_loosely(raw, 0, len(raw) - 1)
+        underscored = len(RESPONSE_FIELD.findall(raw, line.end())) == raw.count(b"\n") - 2
         raise BadRequest(400, _NO_UNDERSCORE if underscored else MALFORMED_HEAD)
     if len(pairs) > limits.fields:
         raise BadRequest(431, TOO_LARGE)

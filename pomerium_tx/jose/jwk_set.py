@@ -35,7 +35,7 @@ class InvalidKeySet(Exception):
 
 
 def _pss(hash_algorithm: hashes.HashAlgorithm) -> _Verify:
-    # RFC 7518 section 3.5: the salt is as long as the hash. josepy wants the longest possible one.
+    # RFC 7518 section 3.5: the salt is as long as the hash. josepy takes any.
     scheme = padding.PSS(mgf=padding.MGF1(hash_algorithm), salt_length=padding.PSS.DIGEST_LENGTH)
 
     def verify(key: Any, message: bytes, signature: bytes) -> bool:

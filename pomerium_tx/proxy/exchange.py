@@ -111,7 +111,7 @@ class ProxiedExchange:
     def in_doubt(self) -> bool:
         return self._sent and self._tunnel is None and not self._over
 
-    def cut(self, cause: Cause) -> None:
+    def cut(self, cause: Cause | None) -> None:
         if self._over:
             return
         try:
@@ -121,14 +121,15 @@ class ProxiedExchange:
             log.failure("Cutting an exchange of route {route_id} failed", route_id=self.route_id)
             self._connection.abort()
 
-    def _cut(self, cause: Cause) -> None:
+    def _cut(self, cause: Cause | None) -> None:
         connection = self._connection
+        details = "cut: no longer admitted" if cause is None else f"cut: {cause.value}"
         if self._tunnel is not None:
             self._tunnel_bytes()
-            self._end(f"cut: {cause.value}")
+            self._end(details)
             self._tunnel.cut()
             return
-        self._end(f"cut: {cause.value}")
+        self._end(details)
         self._drop_upstream()
         if self._answer_began:
             connection.abort()

@@ -19,7 +19,6 @@ from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.session import RouteUse, Session
 from pomerium_tx.sessions.store import (
-    Cause,
     Change,
     CutReported,
     Departure,
@@ -33,10 +32,10 @@ from pomerium_tx.sessions.store import (
     SessionBegun,
     SessionRefreshed,
     SessionsEnded,
-    Tombstone,
     UsedOnce,
     time_of,
 )
+from pomerium_tx.sessions.tombstones import Tombstones
 
 SLACK = 60.0
 RECENT = 900.0
@@ -107,8 +106,7 @@ class Ledger:
         self._receipts = Book[str, Receipt](limits.receipts, self._receipt_dropped)
         self._departures = Book[str, Departure](limits.departures, self._departure_dropped)
         self._references: dict[str, str] = {}
-        self._tombstones = Book[tuple[str, str, str], Tombstone](limits.tombstones)
-        self._outside_tombstones = Book[tuple[str, str, str], Tombstone](limits.outside_tombstones)
+        self._tombstones = Tombstones(limits)
         self._recent = Book[tuple[str, str], tuple[int, float]](limits.recent)
         self._once = Book[str, tuple[int, float]](limits.once)
         self._jtis = Book[tuple[str, str], float](limits.jtis)
@@ -116,7 +114,6 @@ class Ledger:
             self._receipts,
             self._departures,
             self._tombstones,
-            self._outside_tombstones,
             self._recent,
             self._once,
             self._jtis,
@@ -185,11 +182,9 @@ class Ledger:
 
     def _begun(self, position: int, change: SessionBegun) -> Effect:
         session = change.session
-        names = [("browser", "", session.browser), ("sub", session.iss, session.sub)]
-        names += [("sid", session.iss, sid) for sid in session.sids]
         if session.id in self.sessions or session.id in self._ended:
             return None
-        if any(self._is_signed_out(name, since=change.state_issued, at=session.began) for name in names):
+        if self._tombstones.forbid(session, change.state_issued):
             return None
         self.sessions[session.id] = session
         self.by_browser.add("", session.browser, session.id)
@@ -199,10 +194,6 @@ class Ledger:
         self._recent.put((session.id, ""), (position, change.state_issued), session.began + RECENT)
         return Begun(session=session)
 
-    def _is_signed_out(self, name: tuple[str, str, str], *, since: float, at: float) -> bool:
-        found = (self._tombstones.get(name), self._outside_tombstones.get(name))
-        return any(tombstone is not None and tombstone.at > since and tombstone.expires > at for tombstone in found)
-
     def _refreshed(self, position: int, change: SessionRefreshed) -> Effect:
         session = self.sessions.get(change.session_id)
         if session is None:
@@ -210,7 +201,7 @@ class Ledger:
         sids = session.sids
         if change.sid is not None and change.sid not in sids:
             # The OP may have ended the session that this one becomes part of before anybody here knew that it would.
-            if self._is_signed_out(("sid", session.iss, change.sid), since=change.requested, at=change.requested):
+            if self._tombstones.forbid_sid(session.iss, change.sid, change.requested):
                 return SignedOutAtProvider(session_id=session.id)
             sids = (*sids, change.sid)
             self.by_sid.add(session.iss, change.sid, session.id)
@@ -259,9 +250,7 @@ class Ledger:
         if change.departure is not None:
             self._departures.put(change.departure.reference, change.departure, change.departure.expires)
             self._references[change.departure.state] = change.departure.reference
-        outside = change.cause is Cause.FRONT_CHANNEL and not change.session_ids
-        for tombstone in change.tombstones:
-            self._bury(self._outside_tombstones if outside else self._tombstones, tombstone)
+        self._tombstones.set(change)
         if change.jti is not None:
             self._jtis.put((change.jti.iss, change.jti.jti), change.jti.expires, change.jti.expires)
         return Ended(receipt=receipt, sessions=sessions)
@@ -282,14 +271,6 @@ class Ledger:
                     late.append(name)
         return late
 
-    def _bury(self, book: Book[tuple[str, str, str], Tombstone], tombstone: Tombstone) -> None:
-        known = book.get(tombstone.key)
-        if known is not None:
-            tombstone = replace(
-                tombstone, at=max(known.at, tombstone.at), expires=max(known.expires, tombstone.expires)
-            )
-        book.put(tombstone.key, tombstone, tombstone.expires)
-
     def _settled(
         self, change: SessionsEnded, ids: tuple[str, ...], sessions: tuple[Session, ...]
     ) -> tuple[OwedRevocation, ...]:
@@ -299,14 +280,15 @@ class Ledger:
         Whoever asked for the end knew the tokens as they were; a refresh may have come before it in the log.
         """
         owed = change.owed
-        if not set(change.session_ids).issubset(ids):
+        asked = frozenset(change.session_ids)
+        if not asked.issubset(ids):
             known = {token for revocation in self.owed.values() for _, token in revocation.tokens}
             owed = tuple(one for one in owed if not known.issuperset(token for _, token in one.tokens))
         named = {token for one in change.owed for _, token in one.tokens}
         not_before = {one.idp_id: one.not_before for one in change.owed}
         for number, session in enumerate(sessions):
             # Where nothing is owed for a session that the end names, nothing is meant to be.
-            if session.idp_id not in not_before and session.id in change.session_ids:
+            if session.idp_id not in not_before and session.id in asked:
                 continue
             newer = tuple(pair for pair in session.tokens.revocable() if pair[1] not in named)
             if newer:

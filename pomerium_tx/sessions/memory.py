@@ -37,8 +37,8 @@ class MemoryStore:
         """
         Begin with an empty log.
         """
-        self._retention = Retention(limits or Limits())
         self._log: dict[int, Change] = {}
+        self._retention = Retention(limits or Limits(), self._log)
         self._position = 0
         self._dropped_up_to = 0
         self._followers: list[_Follower] = []

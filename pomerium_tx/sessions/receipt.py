@@ -64,11 +64,13 @@ class OpenExchange(Protocol):
         Whether the application may have acted on it without the user agent learning the answer, if it is cut now.
         """
 
-    def cut(self, cause: Cause) -> None:
+    def cut(self, cause: Cause | None) -> None:
         """
         Let nothing more pass in either direction.
 
         Never waits and never raises.
+
+        :param cause: Of the session's end; None when the session lives, and its route admits it no longer.
         """
 
 

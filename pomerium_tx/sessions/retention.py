@@ -9,6 +9,7 @@ times in the changes themselves, with the ledger's slack.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from heapq import heappop, heappush
 
 from pomerium_tx.sessions.book import Book
@@ -16,7 +17,6 @@ from pomerium_tx.sessions.ending import REMEMBER_ENDED
 from pomerium_tx.sessions.ledger import RECENT, SLACK
 from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.store import (
-    Cause,
     Change,
     CutReported,
     OpLogoutChanged,
@@ -30,6 +30,7 @@ from pomerium_tx.sessions.store import (
     UsedOnce,
     time_of,
 )
+from pomerium_tx.sessions.tombstones import Tombstones, is_from_outside
 
 Group = tuple[str, str]
 
@@ -41,10 +42,14 @@ class Retention:
     Changes are kept or dropped in groups: those of one session, of one receipt, of one owed revocation.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, log: Mapping[int, Change]) -> None:
         """
         Know of nothing.
+
+        :param log: What is kept, by position; read, not changed.
         """
+        self._log = log
+        self._tombstones = Tombstones(limits)
         self._limits = limits
         self._groups: dict[Group, list[int]] = {}
         self._ends: list[tuple[float, Group]] = []
@@ -64,11 +69,9 @@ class Retention:
         while self._ends and self._ends[0][0] <= self._time - SLACK:
             self._drop(heappop(self._ends)[1])
         self._once.forget(self._time - SLACK)
+        self._tombstones.forget(self._time - SLACK)
         if isinstance(change, SessionBegun):
-            self._latest = max(self._latest, change.session.expires)
-            # An end that came in between may name nobody, and is remembered that long.
-            expires = max(change.session.expires, change.session.began + RECENT + REMEMBER_ENDED)
-            self._open(("session", change.session.id), position, expires)
+            self._begun(position, change)
         elif isinstance(change, SessionRefreshed):
             self._refreshed(position, change)
         elif isinstance(change, RouteUsed):
@@ -106,8 +109,32 @@ class Retention:
         if kind == "session":
             self._refreshes.pop(name, None)
 
+    def _begun(self, position: int, change: SessionBegun) -> None:
+        session = change.session
+        # The tombstone will be gone, and must not be missed.
+        if self._tombstones.forbid(session, change.state_issued):
+            self._dropped.append(position)
+            return
+        self._latest = max(self._latest, session.expires)
+        # An end that came in between may name nobody, and is remembered that long.
+        expires = max(session.expires, session.began + RECENT + REMEMBER_ENDED)
+        self._open(("session", session.id), position, expires)
+
+    def _is_forbidden(self, change: SessionRefreshed) -> bool:
+        members = [self._log[position] for position in self._groups.get(("session", change.session_id), ())]
+        if change.sid is None or not members or not isinstance(members[0], SessionBegun):
+            return False
+        session = members[0].session
+        if not self._tombstones.forbid_sid(session.iss, change.sid, change.requested):
+            return False
+        refreshes = [member for member in members if isinstance(member, SessionRefreshed)]
+        return change.sid not in (*session.sids, *(refresh.sid for refresh in refreshes))
+
     def _refreshed(self, position: int, change: SessionRefreshed) -> None:
         group = ("session", change.session_id)
+        if self._is_forbidden(change):
+            self._dropped.append(position)
+            return
         if not self._join(group, position):
             return
         earlier = self._refreshes.get(change.session_id)
@@ -118,6 +145,7 @@ class Retention:
         self._refreshes[change.session_id] = (change.sid, position)
 
     def _ended(self, position: int, change: SessionsEnded) -> None:
+        self._tombstones.set(change)
         group = ("receipt", change.receipt_id)
         # With something recorded between the asking and the end, how its sessions came to it may say what it owes.
         has_raced = position > change.known + 1
@@ -134,7 +162,7 @@ class Retention:
             ends.append(change.jti.expires)
         if change.owed:
             ends.append(change.remember_until)
-        is_outside = change.cause is Cause.FRONT_CHANNEL and not change.session_ids
+        is_outside = is_from_outside(change)
         if change.tombstones and has_raced:
             # It may have ended sessions that it does not name, whose beginnings are kept as long as they could live.
             ends.append(self._latest)

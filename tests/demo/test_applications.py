@@ -173,6 +173,7 @@ class DownloadTests(ApplicationCase):
         content = self.begin().partition(b"4000\r\n")[2]
         self.assertTrue(content.startswith(b"0000000000 bytes before this line"))
         self.assertIn(b"\n0000000064 bytes", content)
+        self.assertIn(b"\n0000016384 bytes", b"\n" + self.advance(0.25, 1).partition(b"4000\r\n")[2])
 
     def test_waits_for_the_reader(self) -> None:
         """

@@ -244,9 +244,10 @@ class UserInfoTests(EndpointCase):
         """
         expired = self.provider.tokens_for("alice").access_token
         self.clock.advance(600)
+        good = self.provider.tokens_for("alice").access_token
         table = [
             ({}, "Bearer"),
-            ({"Authorization": "Basic abc"}, "Bearer"),
+            ({"Authorization": f"Basic {good}"}, "Bearer"),
             ({"Authorization": "Bearer"}, "Bearer"),
             ({"Authorization": "Bearer unknown"}, "invalid_token"),
             ({"Authorization": f"Bearer {expired}"}, "invalid_token"),

@@ -126,7 +126,8 @@ class ConfigYamlTests(SynchronousTestCase):
         """
         Where a key has a default that can be written down, the example shows it.
         """
-        shown = Config.model_validate({**self.values(), "routes": []})
+        values = {**self.values(), "routes": []}
+        shown = load(written(self.mktemp(), yaml.safe_dump(values)), {}).config
         bare = Config.model_construct(None)
         for name in (
             "address",

@@ -5,6 +5,7 @@ Tests for `pomerium_tx.http11.canonical`.
 from __future__ import annotations
 
 import re
+from time import perf_counter
 from urllib.parse import unquote_to_bytes
 
 from hypothesis import assume, given, settings
@@ -217,6 +218,21 @@ class CanonicaliseTests(SynchronousTestCase):
         for target, expected in [(b"//a//b//", b"//a//b//"), (b"/a//../b", b"/a/b"), (b"/./a//", b"/a//")]:
             with self.subTest(target=target):
                 self.assertEqual(canonicalise(head(target), merge_slashes=False).path, expected)
+
+    def test_time_is_linear(self) -> None:
+        """
+        The longest target that may come is refused as fast as it is read, whatever fills it.
+        """
+        for filling in (b"/", b".", b"/.", b"/..", b"%25", b"%41", b"25", b"a", b"%C0", b";", b"//..", b"%2E"):
+            for start in (b"/", b"/%", b"/?", b"http://"):
+                with self.subTest(filling=filling, start=start):
+                    begun = perf_counter()
+                    for end in (b"", b"#"):
+                        try:
+                            canonicalise(head(start + filling * (8_000 // len(filling)) + end))
+                        except BadRequest:
+                            pass
+                    self.assertLess(perf_counter() - begun, 0.5)
 
     @settings(deadline=None, max_examples=1_000)
     @given(

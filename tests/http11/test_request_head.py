@@ -4,6 +4,8 @@ Tests for `pomerium_tx.http11.request_head`.
 
 from __future__ import annotations
 
+from time import perf_counter
+
 from httptools import HttpRequestParser
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -210,6 +212,8 @@ class RequestHeadTests(SynchronousTestCase):
         self.refused(400, b"Transfer-Encoding: identity", b"Transfer-Encoding: chunked")
         self.refused(400, b"Transfer-Encoding: chunked", b"Content-Length: 0")
         self.refused(400, b"Content-Length: 0", b"Transfer-Encoding: chunked")
+        problem = self.assertRaises(BadRequest, head, b"Content-Length: 0", b"Transfer-Encoding: chunked")
+        self.assertIn("both", problem.reason)
 
     def test_field_lines(self) -> None:
         """
@@ -241,6 +245,47 @@ class RequestHeadTests(SynchronousTestCase):
             with self.subTest(line=line):
                 self.assertIn("underscore", self.assertRaises(BadRequest, head, line).reason)
         self.assertEqual(head(b"X-Y: a_b").get(b"x-y"), b"a_b")
+
+    def test_time_is_linear(self) -> None:
+        """
+        The longest head that may come is refused as fast as it is read, whatever fills it.
+        """
+        for filling in (
+            b"_",
+            b"a",
+            b" ",
+            b":",
+            b"a_",
+            b"\t",
+            b"a:",
+            b"\r\n",
+            b"\n",
+            b"\r",
+            b",",
+            b"X: y\r\n",
+            b"X_: y\r\n",
+            b"\r\n ",
+        ):
+            for name in (
+                b"",
+                b"X: ",
+                b"Host: ",
+                b"Connection: ",
+                b"Content-Length: ",
+                b"Transfer-Encoding: ",
+                b"Upgrade: ",
+            ):
+                with self.subTest(filling=filling, name=name):
+                    begun = perf_counter()
+                    try:
+                        head(name + filling * (65_000 // len(filling)) + b"\0", host=None)
+                    except BadRequest:
+                        pass
+                    try:
+                        head(name + filling * (65_000 // len(filling)) + b"!")
+                    except BadRequest:
+                        pass
+                    self.assertLess(perf_counter() - begun, 1)
 
     def test_number_of_fields(self) -> None:
         """

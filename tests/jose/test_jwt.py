@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
@@ -229,6 +229,15 @@ class VerifiedClaimsTests(SynchronousTestCase):
         for size in (1, 64, 255, 257, 300):
             with self.subTest(size=size):
                 self.refused(keys.token(CLAIMS, sign=lambda _, size=size: b"\x01" * size))
+
+    def test_salt_of_wrong_length(self) -> None:
+        """
+        A PSS signature has a salt as long as its hash, and no other.
+        """
+        digest = hashes.SHA256()
+        scheme = padding.PSS(mgf=padding.MGF1(digest), salt_length=padding.PSS.MAX_LENGTH)
+        key = keys.private_key("PS256")
+        self.refused(keys.token(CLAIMS, "PS256", sign=lambda message: bytes(key.sign(message, scheme, digest))))
 
     def test_signature_of_another_token(self) -> None:
         """

@@ -165,7 +165,7 @@ class BoundsTests(LedgerTestCase):
         for number in range(3):
             self.ledger.owed.pop(f"o{number}")
         self.apply(UsedOnce(key="a", at=NOW + 1e6, expires=NOW + 2e6))
-        self.assertEqual([len(book) for book in self.ledger._books], [0, 0, 0, 0, 0, 1, 0])
+        self.assertEqual([len(book) for book in self.ledger._books], [0, 0, 0, 0, 1, 0])
         self.assertEqual((self.ledger._ended, self.ledger._references), ({}, {}))
         self.assertEqual([len(index) for index in (self.ledger.by_sid, self.ledger.by_sub)], [0, 0])
 

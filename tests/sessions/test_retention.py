@@ -157,8 +157,8 @@ class RetentionTests(SynchronousTestCase):
         """
         What is left of a log.
         """
-        retention = Retention(limits or Limits())
         left: dict[int, Change] = {}
+        retention = Retention(limits or Limits(), left)
         for position, change in enumerate(log, 1):
             left[position] = change
             for dropped in retention.add(position, change):

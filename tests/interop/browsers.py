@@ -1,0 +1,90 @@
+"""
+Chromium as Debian packages it; Playwright steers it and brings no browser of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import shutil
+
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def _program() -> str:
+    found = shutil.which("chromium")
+    if found is None:
+        raise AssertionError("there is no chromium on this machine; tests/interop/run installs it")
+    return found
+
+
+@functools.cache
+def _playwright() -> Playwright:
+    steering = sync_playwright().start()
+    atexit.register(steering.stop)
+    return steering
+
+
+@functools.cache
+def chromium(*arguments: str) -> Browser:
+    """
+    A running browser, the same for all tests that start it with the same *arguments*.
+    """
+    return _playwright().chromium.launch(
+        executable_path=_program(),
+        args=[*ARGUMENTS, *arguments],
+        # Playwright switches off what real people have on: pages that come back from memory.
+        ignore_default_args=["--disable-back-forward-cache"],
+    )
+
+
+class Person:
+    """
+    Somebody at a browser whose cookies are nobody else's.
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        self.context: BrowserContext = chromium(*arguments).new_context(ignore_https_errors=True)
+        self.context.set_default_timeout(10_000)
+        self.visited: list[str] = []
+        """
+        Every document that any tab has asked for, by address.
+        """
+        self.context.on(
+            "request", lambda asked: self.visited.append(asked.url) if asked.is_navigation_request() else None
+        )
+
+    def tab(self, url: str | None = None) -> Page:
+        """
+        A new tab, which shows *url*.
+        """
+        page = self.context.new_page()
+        if url is not None:
+            page.goto(url)
+        return page
+
+    def cookies(self, origin: str) -> str:
+        """
+        The Cookie field that the browser would send to *origin* now.
+        """
+        return "; ".join(f"{each['name']}={each['value']}" for each in self.context.cookies(f"{origin}/"))
+
+    def describe(self) -> str:
+        """
+        What is on the screen.
+        """
+        seen = []
+        for page in self.context.pages:
+            seen.append(f"tab {page.url}\n{page.inner_text('body', timeout=1000)[:1500]}")
+        return "\n".join([*seen, "visited:", *self.visited])

@@ -1,0 +1,97 @@
+"""
+What these tests share: whatever they start is ended, and is heard when one fails.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.interop.browsers import Person
+from tests.interop.processes import Program
+from tests.interop.upstream import RecordingUpstream
+from tests.interop.wire import Wire
+
+HERE = Path(__file__).resolve().parent
+
+
+class InteropCase(SynchronousTestCase):
+    """
+    A test that runs programs.
+    """
+
+    timeout = 120
+
+    def run(self, result: Any) -> None:
+        """
+        Remember where failures are told.
+        """
+        self._result = result
+        self._failures_before = self._failures()
+        super().run(result)
+
+    def _failures(self) -> int:
+        return len(getattr(self._result, "errors", ())) + len(getattr(self._result, "failures", ()))
+
+    def on_failure(self, tell: Callable[[], str]) -> None:
+        """
+        If the test fails, what *tell* says then is printed.
+        """
+        self.addCleanup(self._tell, tell)
+
+    def _tell(self, tell: Callable[[], str]) -> None:
+        if self._failures() > self._failures_before:
+            try:
+                said = tell()
+            except Exception as unheard:  # noqa: BLE001  # the test has failed already, of something else
+                said = f"(nothing to be heard: {unheard})"
+            sys.stdout.write(f"\n--- {said}\n")
+
+    def folder(self) -> Path:
+        """
+        A new folder, for as long as the test runs.
+        """
+        made = tempfile.TemporaryDirectory(prefix="interop-")
+        self.addCleanup(made.cleanup)
+        return Path(made.name)
+
+    def program(
+        self, name: str, command: Sequence[str], *, folder: Path, environment: Mapping[str, str] | None = None
+    ) -> Program:
+        """
+        A process that ends with the test.
+        """
+        started = Program(name, command, folder=folder, environment=environment)
+        self.addCleanup(started.end)
+        self.on_failure(lambda: f"{name} said:\n{started.output[-20000:]}")
+        return started
+
+    def person(self, *arguments: str) -> Person:
+        """
+        Somebody at a browser.
+        """
+        somebody = Person(*arguments)
+        self.addCleanup(somebody.context.close)
+        self.on_failure(lambda: f"a person sees:\n{somebody.describe()}")
+        return somebody
+
+    def upstream(self, title: str) -> RecordingUpstream:
+        """
+        An application.
+        """
+        application = RecordingUpstream(title)
+        self.addCleanup(application.end)
+        return application
+
+    def wire(self, origin: str) -> Wire:
+        """
+        A connection by hand.
+        """
+        connected = Wire(origin)
+        self.addCleanup(connected.close)
+        return connected

@@ -1,0 +1,308 @@
+"""
+Tests for `pomerium_tx.logout.ending`: the one door.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.logout.ending import SignedOut
+from pomerium_tx.sessions.registry import SignedOutMeanwhile
+from pomerium_tx.sessions.session import Session, Tokens
+from pomerium_tx.sessions.store import Cause, OpLogout, StoreUnavailable
+from tests.doubles.exchanges import MemoryExchange
+from tests.doubles.sessions import a_session
+from tests.logout.world import START, World
+
+
+class _Case(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = World(second_provider=True)
+        self.addCleanup(self.world.stop)
+
+    def begin(self, **changes: object) -> Session:
+        session = a_session(**{"began": START, "idp_id": self.world.provider.idp_id, **changes})
+        self.successResultOf(Deferred.fromCoroutine(self.world.registry.begin(session, state_issued=START)))
+        return session
+
+    def sign_out(self, *session_ids: str, cause: Cause = Cause.USER_ROUTE, target: str | None = None) -> SignedOut:
+        return self.successResultOf(
+            Deferred.fromCoroutine(self.world.ending.sign_out(session_ids, cause=cause, target=target))
+        )
+
+    def end(self, cause: Cause, *session_ids: str) -> None:
+        self.successResultOf(Deferred.fromCoroutine(self.world.ending.end(session_ids, cause)))
+
+
+class SignOutTests(_Case):
+    """
+    A person's own sign-out.
+    """
+
+    def test_ends_all_sessions_of_the_browser(self) -> None:
+        """
+        Every session of the browser ends, with whichever OP; those of another browser of the same person stay.
+        """
+        first, second = self.begin(), self.begin(idp_id=self.world.provider2.idp_id)
+        elsewhere = self.begin(browser="another browser")
+        signed_out = self.sign_out(first.id)
+        found = [self.world.registry.find(session.id) is not None for session in (first, second, elsewhere)]
+        self.assertEqual(found, [False, False, True])
+        self.assertEqual(signed_out.receipt.sessions_ended, 2)
+
+    def test_several_browsers(self) -> None:
+        """
+        Of several sessions presented, those of each one's browser end.
+        """
+        first, second = self.begin(), self.begin(browser="another browser")
+        sibling = self.begin(browser="another browser")
+        self.assertEqual(self.sign_out(first.id, second.id).receipt.sessions_ended, 3)
+        self.assertIsNone(self.world.registry.find(sibling.id))
+
+    def test_departure_is_of_the_session_presented(self) -> None:
+        """
+        The person is sent to the OP of the session whose handle was presented; the others are named.
+        """
+        self.begin()
+        presented = self.begin(idp_id=self.world.provider2.idp_id, tokens=Tokens(id_token="hint", access_token="a"))
+        signed_out = self.sign_out(presented.id, target="https://app.example.com/bye")
+        departure = signed_out.departure
+        assert departure is not None
+        self.assertEqual(
+            (departure.idp_id, departure.id_token, departure.target, departure.expires),
+            (self.world.provider2.idp_id, "hint", "https://app.example.com/bye", START + 600.0),
+        )
+        self.assertEqual(signed_out.other_idp_ids, (self.world.provider.idp_id,))
+        self.assertEqual(self.world.registry.departure(departure.reference), departure)
+        self.assertEqual(self.world.registry.departure_by_state(departure.state), departure)
+
+    def test_reference_and_state_cannot_be_guessed(self) -> None:
+        """
+        Neither the reference nor the state is the receipt's id, which is shown, or each other.
+        """
+        departures = [self.sign_out(self.begin().id).departure for _ in range(2)]
+        names = {name for one in departures if one for name in (one.reference, one.state, one.receipt_id)}
+        self.assertEqual(len(names), 6)
+        other = World(secret=b"another secret of other processes")
+        self.addCleanup(other.stop)
+        [receipt_id] = {one.receipt_id for one in departures[:1] if one}
+        self.assertNotEqual(
+            other.ending._reference(receipt_id), departures[0].reference if departures[0] else None
+        )
+
+    def test_open_exchanges_are_cut_and_counted(self) -> None:
+        """
+        What is open for the session is cut before the receipt is there, and the receipt says how much it was.
+        """
+        session = self.begin()
+        exchange = MemoryExchange(kind="websocket")
+        self.world.registry.attach(session.id, exchange)
+        receipt = self.sign_out(session.id).receipt
+        self.assertEqual(exchange.causes, [Cause.USER_ROUTE])
+        self.assertEqual(receipt.exchanges_cut["websocket"], 1)
+        self.assertEqual(self.world.receipts, [receipt])
+
+    def test_sign_in_under_way_loses(self) -> None:
+        """
+        A sign-in of that browser that began before the sign-out produces no session; one that begins later does.
+        """
+        self.sign_out(self.begin().id)
+        late = a_session(began=START)
+        self.failureResultOf(
+            Deferred.fromCoroutine(self.world.registry.begin(late, state_issued=START - 1.0)), SignedOutMeanwhile
+        )
+        self.successResultOf(
+            Deferred.fromCoroutine(self.world.registry.begin(a_session(began=START), state_issued=START + 1.0))
+        )
+
+    def test_again(self) -> None:
+        """
+        Signing out once more gets the same departure, ends nothing, revokes nothing twice and is not audited.
+        """
+        session = self.begin()
+        first = self.sign_out(session.id)
+        owed = self.world.registry.owed()
+        second = self.sign_out(session.id)
+        self.assertEqual(second.departure, first.departure)
+        self.assertEqual((second.receipt.id, second.receipt.sessions_ended), (first.receipt.id, 0))
+        self.assertEqual(self.world.registry.owed(), owed)
+        self.assertEqual(len(self.world.receipts), 1)
+
+    def test_again_too_late(self) -> None:
+        """
+        Ten minutes later there is no departure any more.
+        """
+        session = self.begin()
+        self.sign_out(session.id)
+        self.world.clock.advance(601.0)
+        self.assertIsNone(self.sign_out(session.id).departure)
+
+    def test_two_at_once(self) -> None:
+        """
+        Two concurrent sign-outs: both get the same way on, the tokens are owed once, one line is audited.
+        """
+        session = self.begin()
+        self.world.store.hold()
+        both = [
+            Deferred.fromCoroutine(self.world.ending.sign_out([session.id], cause=Cause.USER_ROUTE, target=None))
+            for _ in range(2)
+        ]
+        self.world.store.release()
+        first, second = (self.successResultOf(one) for one in both)
+        self.assertEqual(first.departure, second.departure)
+        self.assertEqual([first.receipt.sessions_ended, second.receipt.sessions_ended], [1, 0])
+        self.assertEqual(len(self.world.registry.owed()), 1)
+        self.assertEqual(len(self.world.receipts), 1)
+
+    def test_nobody(self) -> None:
+        """
+        Unknown sessions, or none at all, end nothing: no departure, no audit line, a receipt that says so.
+        """
+        for session_ids in ((), ("unknown",)):
+            with self.subTest(session_ids=session_ids):
+                signed_out = self.sign_out(*session_ids)
+                self.assertIsNone(signed_out.departure)
+                self.assertEqual(signed_out.receipt.sessions_ended, 0)
+        self.assertEqual(self.world.receipts, [])
+
+    def test_registry_that_cannot_record(self) -> None:
+        """
+        If the end cannot be recorded nothing has ended, and the caller knows.
+        """
+        session = self.begin()
+        self.world.store.break_down()
+        failing = Deferred.fromCoroutine(
+            self.world.ending.sign_out([session.id], cause=Cause.USER_ROUTE, target=None)
+        )
+        self.failureResultOf(failing, StoreUnavailable)
+        self.assertIsNotNone(self.world.registry.find(session.id))
+        self.assertEqual(self.world.receipts, [])
+
+    def test_revocations_wait_for_the_provider(self) -> None:
+        """
+        The tokens, refresh token first, are owed a minute later, so that the OP can tell the others first.
+        """
+        self.sign_out(self.begin().id)
+        [owed] = self.world.registry.owed()
+        self.assertEqual([hint for hint, _ in owed.tokens], ["refresh_token", "access_token"])
+        self.assertEqual(owed.not_before, START + 60.0)
+
+    def test_no_end_session(self) -> None:
+        """
+        Where the OP has no end-session they are owed at once, and the receipt says that it has none.
+        """
+        self.world.op.alterations["discovery"] = lambda document: {
+            name: value for name, value in document.items() if name != "end_session_endpoint"
+        }
+        self.successResultOf(Deferred.fromCoroutine(self.world.provider.metadata()))
+        receipt = self.sign_out(self.begin().id).receipt
+        self.assertIs(receipt.op_logout, OpLogout.NOT_SUPPORTED)
+        self.assertEqual([one.not_before for one in self.world.registry.owed()], [START])
+
+
+class EndTests(_Case):
+    """
+    Every other end.
+    """
+
+    def test_just_these(self) -> None:
+        """
+        An end for another cause ends the sessions it names and no others of the browser.
+        """
+        session, sibling = self.begin(), self.begin()
+        self.end(Cause.EXPIRED, session.id)
+        self.assertIsNone(self.world.registry.find(session.id))
+        self.assertIsNotNone(self.world.registry.find(sibling.id))
+        self.assertEqual([(one.cause, one.sessions_ended) for one in self.world.receipts], [(Cause.EXPIRED, 1)])
+
+    def test_what_is_revoked(self) -> None:
+        """
+        Expiry, refusal and the administrator revoke at once; the front channel and a replacement never.
+        """
+        revokes = {
+            Cause.ADMINISTRATOR: True,
+            Cause.EXPIRED: True,
+            Cause.IDLE: True,
+            Cause.TOKENS_EXPIRED: True,
+            Cause.REFRESH_REFUSED: True,
+            Cause.BACK_CHANNEL: True,
+            Cause.FRONT_CHANNEL: False,
+            Cause.REPLACED: False,
+        }
+        for cause, expected in revokes.items():
+            with self.subTest(cause=cause):
+                before = {one.id for one in self.world.registry.owed()}
+                session = self.begin()
+                self.end(cause, session.id)
+                new = [one for one in self.world.registry.owed() if one.id not in before]
+                self.assertEqual([one.not_before for one in new], [START] if expected else [])
+                self.world.clock.advance(0)
+
+    def test_whose_sign_in_loses(self) -> None:
+        """
+        What the cause names loses its sign-ins under way: a `sid`, a `sub`; expiry and replacement name nobody.
+        """
+        loses = {
+            Cause.ADMINISTRATOR: ("same sub", True),
+            Cause.FRONT_CHANNEL: ("same sid", True),
+            Cause.BACK_CHANNEL: ("same sid", True),
+            Cause.EXPIRED: ("same sub", False),
+            Cause.REPLACED: ("same browser", False),
+            Cause.REFRESH_REFUSED: ("same sub", False),
+        }
+        for number, (cause, (what, expected)) in enumerate(loses.items()):
+            with self.subTest(cause=cause):
+                names = {"browser": f"b{number}", "sub": f"s{number}", "sids": (f"i{number}",)}
+                self.end(cause, self.begin(**names).id)
+                other = {"browser": "x", "sub": "y", "sids": ("z",)}
+                key = {"same sub": "sub", "same sid": "sids", "same browser": "browser"}[what]
+                late = a_session(began=START, **{**other, key: names[key]})
+                beginning = Deferred.fromCoroutine(self.world.registry.begin(late, state_issued=START - 1.0))
+                if expected:
+                    self.failureResultOf(beginning, SignedOutMeanwhile)
+                else:
+                    self.successResultOf(beginning)
+
+    def test_session_whose_time_is_over(self) -> None:
+        """
+        The tokens of a session that is no longer valid are revoked as well.
+        """
+        tokens = Tokens(id_token="i", access_token="a", access_token_expires=START + 10.0)
+        session = self.begin(tokens=tokens)
+        self.world.expiry.stop()
+        self.world.clock.advance(11.0)
+        self.assertIsNone(self.world.registry.find(session.id))
+        self.end(Cause.TOKENS_EXPIRED, session.id)
+        self.assertEqual([one.tokens for one in self.world.registry.owed()], [(("access_token", "a"),)])
+
+    def test_ended_already(self) -> None:
+        """
+        Ending an ended session does nothing.
+        """
+        session = self.begin()
+        self.end(Cause.EXPIRED, session.id)
+        self.end(Cause.EXPIRED, session.id)
+        self.assertEqual(len(self.world.receipts), 1)
+
+    def test_own_sign_out_has_its_own_way(self) -> None:
+        """
+        A person's own sign-out cannot be had without the departure that belongs to it.
+        """
+        for cause in (Cause.USER_ROUTE, Cause.USER_AUTHENTICATE, Cause.USER_EVERYWHERE):
+            self.failureResultOf(Deferred.fromCoroutine(self.world.ending.end(["x"], cause)), AssertionError)
+
+    def test_tokens_without_a_session(self) -> None:
+        """
+        Tokens that came too late are owed at once; none is owed where there is none.
+        """
+        tokens = Tokens(id_token="i", access_token="a", refresh_token="r")
+        self.successResultOf(Deferred.fromCoroutine(self.world.ending.owe("idp", tokens)))
+        nothing = replace(tokens, access_token="", refresh_token=None)
+        self.successResultOf(Deferred.fromCoroutine(self.world.ending.owe("idp", nothing)))
+        self.assertEqual(
+            [(one.idp_id, one.not_before, one.receipt_id, one.tokens) for one in self.world.registry.owed()],
+            [("idp", START, None, (("refresh_token", "r"), ("access_token", "a")))],
+        )
