@@ -158,7 +158,7 @@ def build_service(loaded: Loaded, reactor: Any, *, drain_seconds: float = DRAIN_
         http=http_client(agent),
         connect=lambda route: _endpoint(reactor, route, config.certificate_authority),
     )
-    factory: ServerFactory[Any] = house.factory
+    factory: Any = house.factory
     if not config.insecure_server:
         pairs = [(certificate, key.get_secret_value()) for certificate, key in config.key_pairs]
         factory = TLSMemoryBIOFactory(DownstreamContexts(pairs), False, house.factory)

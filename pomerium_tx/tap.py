@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from twisted.application.service import IService
+from twisted.logger import ILogObserver, globalLogBeginner
 from twisted.python import usage
 
 from pomerium_tx import service
@@ -17,6 +19,10 @@ from pomerium_tx.config.loader import Loaded, load
 from pomerium_tx.config.problems import InvalidConfig
 
 DEFAULT_CONFIG = "/etc/pomerium-tx/config.yaml"
+EXIT_FAILED = 3
+"""
+The exit status when the service fails after it has begun to listen.
+"""
 
 
 class Options(usage.Options):
@@ -71,4 +77,29 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    return service.build_service(options.loaded, reactor)
+    built = service.build_service(options.loaded, reactor)
+
+    def leave() -> None:
+        if built.has_failed:
+            # twistd itself has no exit status for what goes wrong after the start.
+            sys.stdout.flush()
+            os._exit(EXIT_FAILED)
+
+    reactor.addSystemEventTrigger("after", "shutdown", leave)
+    return built
+
+
+def run_in_foreground(build: Callable[[Any], IService], observer: ILogObserver) -> int:
+    """
+    Run a service until it is interrupted; the exit status of the process.
+
+    :param build: Makes the service; what it raises is the caller's to explain, and nothing has started then.
+    """
+    from twisted.internet import reactor
+
+    running = build(reactor)
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+    running.startService()  # type: ignore[no-untyped-call] # Twisted's own
+    reactor.addSystemEventTrigger("before", "shutdown", running.stopService)
+    reactor.run()
+    return 0

@@ -21,6 +21,7 @@ LEVELS = (
     ("routing", "assertion"),
     ("authorize", "logout"),
     ("proxy", "authenticate", "dashboard", "operations", "demo"),
+    ("house",),
     ("service",),
     ("tap", "cli"),
 )

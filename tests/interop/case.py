@@ -25,8 +25,6 @@ class InteropCase(SynchronousTestCase):
     A test that runs programs.
     """
 
-    timeout = 120
-
     def run(self, result: Any) -> None:
         """
         Remember where failures are told.

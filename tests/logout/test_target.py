@@ -1,0 +1,71 @@
+"""
+Tests for `pomerium_tx.logout.target`.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.logout.target import Targets
+
+
+def _targets(*, any_absolute: bool = False, default: str | None = None) -> Targets:
+    return Targets(
+        serves_origin=lambda url: url.startswith("https://app.example.com/"),
+        origins=["https://authenticate.example.com", "https://allowed.example.net:8443"],
+        any_absolute=any_absolute,
+        default=default,
+    )
+
+
+class TargetsTests(SynchronousTestCase):
+    """
+    Where a person may land.
+    """
+
+    def test_honoured(self) -> None:
+        """
+        A route's origin, the authenticate host's, a listed one and that of the setting are honoured, byte for byte.
+        """
+        targets = _targets(default="https://www.example.com/home")
+        for wanted in (
+            "https://app.example.com/bye?a=1&b=%2f#c",
+            "https://authenticate.example.com/.pomerium/",
+            "https://allowed.example.net:8443/",
+            "https://www.example.com/other",
+        ):
+            with self.subTest(wanted=wanted):
+                self.assertEqual(targets.of(wanted), wanted)
+
+    def test_ignored(self) -> None:
+        """
+        Anything else is ignored, not an error: the setting is used, or nothing.
+        """
+        for wanted in (
+            None,
+            "",
+            "/relative",
+            "//evil.example",
+            "https://evil.example/",
+            "https://allowed.example.net/",
+            "http://app.example.com/",
+            "https://app.example.com.evil.example/",
+            "https://app.example.com@evil.example/",
+            "https://evil.example\\@app.example.com/",
+            "https://app.example.com/ x",
+            "javascript:alert(1)",
+            "https://app.example.com/\r\nSet-Cookie: a=b",
+        ):
+            with self.subTest(wanted=wanted):
+                self.assertIsNone(_targets().of(wanted))
+                self.assertEqual(_targets(default="https://www.example.com/").of(wanted), "https://www.example.com/")
+
+    def test_any_absolute(self) -> None:
+        """
+        With the runtime flag every absolute web URL is honoured, and still no other.
+        """
+        targets = _targets(any_absolute=True, default="https://www.example.com/")
+        self.assertEqual(targets.of("https://anywhere.example/x"), "https://anywhere.example/x")
+        for wanted in ("/relative", "", "javascript:alert(1)", "https://a@b.example/"):
+            with self.subTest(wanted=wanted):
+                self.assertEqual(targets.of(wanted), "https://www.example.com/")
