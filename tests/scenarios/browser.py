@@ -53,9 +53,9 @@ class Response:
         """
         return self.content.decode()
 
-    def form(self, index: int = 0) -> tuple[str, dict[str, str]]:
+    def form(self, index: int = 0, button: str = "") -> tuple[str, dict[str, str]]:
         """
-        Where a form on the page goes, and its hidden fields.
+        Where a form on the page goes, and what it sends when the button with that text is pressed.
         """
         forms = re.findall(r"<form\b([^>]*)>(.*?)</form>", self.text, re.S)
         attributes, inside = forms[index]
@@ -63,6 +63,11 @@ class Response:
         fields = {}
         for attribute in re.findall(r"<input\b([^>]*)>", inside):
             name, value = re.search(r'name="([^"]*)"', attribute), re.search(r'value="([^"]*)"', attribute)
+            if name and value:
+                fields[html.unescape(name[1])] = html.unescape(value[1])
+        pressed = re.search(rf"<button\b([^>]*)>(?:(?!</button>).)*{re.escape(button)}", inside, re.S)
+        if button and pressed:
+            name, value = re.search(r'name="([^"]*)"', pressed[1]), re.search(r'value="([^"]*)"', pressed[1])
             if name and value:
                 fields[html.unescape(name[1])] = html.unescape(value[1])
         return urljoin(self.url, html.unescape(action[1]) if action else self.url), fields
@@ -157,12 +162,12 @@ class Browser:
         fields = {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"{parts.scheme}://{parts.netloc}"}
         return self._navigate("POST", url, urlencode(form).encode(), site=site, follow=follow, fields=fields)
 
-    def click(self, page: Response, index: int = 0, **more: str) -> Response:
+    def click(self, page: Response, button: str = "", index: int = 0) -> Response:
         """
         Press the button of a form.
         """
-        action, fields = page.form(index)
-        return self.post(action, fields | more)
+        action, fields = page.form(index, button)
+        return self.post(action, fields)
 
     def fetch(self, url: str, method: str = "GET", *, site: str = "same-origin", **fields: str) -> Response:
         """

@@ -165,7 +165,7 @@ class RetentionTests(SynchronousTestCase):
                 del left[dropped]
         return list(left.items())
 
-    @settings(max_examples=4000, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(logs(), st.sampled_from([0.0, 500.0, 100_000.0]))
     def test_nobody_notices(self, log: list[Change], later: float) -> None:
         """
