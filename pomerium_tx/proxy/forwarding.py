@@ -123,7 +123,7 @@ class Forwarding:
         fields.append((b"X-Request-Id", facts.request_id))
         fields.append((b"Via", b", ".join((*via, VIA))))
         fields.extend(facts.identity)
-        return writer.request_head(head.method, _target(canonical), fields)
+        return writer.request_head(head.method, self._target(canonical, upstream), fields)
 
     def response_head(self, head: ResponseHead, framing: Sequence[tuple[bytes, bytes]], request_id: bytes) -> bytes:
         """
@@ -163,6 +163,17 @@ class Forwarding:
             return canonical.authority
         return upstream.authority
 
+    def _target(self, canonical: Canonical, upstream: Upstream) -> bytes:
+        path, query = canonical.path, canonical.query
+        if upstream.path:
+            # The path of ``to`` stands for what the route matched, as Pomerium has it.
+            matched = path if self._route.prefix is None else self._route.prefix
+            path = upstream.path + path[len(matched) :]
+        if query is not None and _HANDLE_PARAMETER in query:
+            kept = b"&".join(pair for pair in query.split(b"&") if pair.partition(b"=")[0] != _HANDLE_PARAMETER)
+            query = kept or None
+        return path if query is None else path + b"?" + query
+
     def _is_our_cookie(self, name: bytes) -> bool:
         return is_reserved_cookie(name, self._cookie_name)
 
@@ -178,11 +189,3 @@ def _cookie_name(set_cookie: bytes) -> bytes:
     if equals and not name:
         name = rest.partition(b"=")[0].strip(b" \t")
     return name
-
-
-def _target(canonical: Canonical) -> bytes:
-    query = canonical.query
-    if query is None or _HANDLE_PARAMETER not in query:
-        return canonical.target
-    kept = b"&".join(pair for pair in query.split(b"&") if pair.partition(b"=")[0] != _HANDLE_PARAMETER)
-    return canonical.path + b"?" + kept if kept else canonical.path

@@ -138,6 +138,12 @@ class ChunkedContentTests(SynchronousTestCase):
                 self.assertRaises(MalformedContent, decoded, wire)
         self.assertEqual(decoded(b"0\r\n" + b"X: y\r\n" * 4 + b"\r\n")[0], b"")
 
+    def test_spilling_is_noticed_at_once(self) -> None:
+        """
+        What follows a chunk is judged when its two bytes are there, not at the end of some line.
+        """
+        self.assertRaises(MalformedContent, decoded, b"5\r\nhelloXX")
+
     def test_content_before_the_fault_is_told(self) -> None:
         """
         Chunks that came well are content, whatever follows.

@@ -97,7 +97,7 @@ def chunked(*chunks: bytes, tail: bytes = b"0\r\n\r\n") -> bytes:
 GOOD_REQUESTS = [
     GET,
     GET * 3,
-    b"\r\n" + GET,
+    (b"\r\n" + GET) * 2,
     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello\r\n" + GET,
     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" + GET,
     chunked(b"5\r\nhello\r\n", b"00A;x=y\r\n0123456789\r\n") + GET,
@@ -129,6 +129,7 @@ BAD_REQUESTS = [
     ("a fragment", b"GET /a#b HTTP/1.1\r\n", 400),
     ("a target that never ends", b"GET /" + b"a" * 150, 414),
     ("a target that is too long", b"GET /" + b"a" * 100 + b" HTTP/1.1\r\n", 414),
+    ("a request line that is too long", b"GET / " + b"a " * 100 + b"\r\n", 414),
     ("a head that never ends", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 400, 431),
     ("a head that is too long", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 400 + b"\r\n\r\n", 431),
     ("too many fields", b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 8 + b"\r\n", 431),
@@ -397,6 +398,13 @@ class ResponseReaderTests(SynchronousTestCase):
         events = answer([INTERIM + OK])
         self.assertEqual([event.status for event in events if isinstance(event, ResponseHead)], [103, 200])
         self.assertEqual(events.count(END), 1)
+
+    def test_endless_interim_responses(self) -> None:
+        """
+        An upstream cannot keep a request waiting with interim responses.
+        """
+        self.assertEqual(answer([INTERIM * 40])[-1], "too many interim responses")
+        self.assertIs(answer([INTERIM * 32 + OK])[-1], END)
 
     def test_interim_responses_are_counted_per_request(self) -> None:
         """

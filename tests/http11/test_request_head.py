@@ -9,6 +9,7 @@ from time import perf_counter
 from httptools import HttpRequestParser
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.http11 import request_head as request_head_module
 from pomerium_tx.http11.grammar import llhttp_accepts
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
 from pomerium_tx.http11.request_head import METHODS, request_head
@@ -329,3 +330,25 @@ class RequestHeadTests(SynchronousTestCase):
         self.assertEqual(head(*lines).upgrade, b"h2c")
         found = head(*lines, b"Content-Length: 3", line=b"POST / HTTP/1.1")
         self.assertEqual((found.upgrade, found.content_length), (None, 3))
+
+
+class OurOwnJudgementTests(RequestHeadTests):
+    """
+    What llhttp would notice is noticed without it.
+    """
+
+    def setUp(self) -> None:
+        self.patch(request_head_module, "llhttp_accepts", lambda *_: True)
+
+
+class LlhttpJudgementTests(SynchronousTestCase):
+    """
+    What llhttp refuses is refused, even if we know nothing against it.
+    """
+
+    def test_refused(self) -> None:
+        """
+        Both judges have to accept a head.
+        """
+        self.patch(request_head_module, "llhttp_accepts", lambda *_: False)
+        self.assertRaises(BadRequest, head)

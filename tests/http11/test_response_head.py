@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.http11 import response_head as response_head_module
 from pomerium_tx.http11.heads import BadResponse, HeadLimits, ResponseHead
 from pomerium_tx.http11.response_head import response_head
 
@@ -173,3 +174,25 @@ class ResponseHeadTests(SynchronousTestCase):
         self.refused(lines[1], line=line)
         self.refused(lines[0], b"Upgrade: a, b", line=line)
         self.refused(*lines, line=b"HTTP/1.0 101 Switching Protocols")
+
+
+class OurOwnJudgementTests(ResponseHeadTests):
+    """
+    What llhttp would notice is noticed without it.
+    """
+
+    def setUp(self) -> None:
+        self.patch(response_head_module, "llhttp_accepts", lambda *_: True)
+
+
+class LlhttpJudgementTests(SynchronousTestCase):
+    """
+    What llhttp refuses is refused, even if we know nothing against it.
+    """
+
+    def test_refused(self) -> None:
+        """
+        Both judges have to accept a head.
+        """
+        self.patch(response_head_module, "llhttp_accepts", lambda *_: False)
+        self.assertRaises(BadResponse, head)

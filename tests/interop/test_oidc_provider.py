@@ -196,7 +196,7 @@ class HoldTests(DeploymentCase):
             self.assertIn("You signed out at", second.inner_text("body"))
         self.assertEqual((len(self.app.received), len(self.chat.received)), reached)
         self.assertEqual(len(self.op.issued("authorization_code")), 1)
-        second.click("text=Sign in")
+        second.click("button")
         second.wait_for_selector("input[name=password]")
 
     def test_the_confirmation_ends_the_hold(self) -> None:

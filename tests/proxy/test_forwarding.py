@@ -154,6 +154,21 @@ class RequestTests(ForwardingTestCase):
         self.assertEqual(self.request_fields(target="/x?pomerium_session=s")[":"], ["GET /x HTTP/1.1"])
         self.assertEqual(self.request_fields(target="/x?%7e=%2F&&=")[":"], ["GET /x?%7e=%2F&&= HTTP/1.1"])
 
+    def test_base_path(self) -> None:
+        """
+        The path of `to` takes the place of what the route matched (Pomerium's own examples).
+        """
+        for base, changes, target, line in (
+            (b"/any", {}, "/foo?x=1", "GET /anyfoo?x=1 HTTP/1.1"),
+            (b"/any/", {}, "/foo", "GET /any/foo HTTP/1.1"),
+            (b"/any", {"prefix": b"/admin"}, "/admin/x", "GET /any/x HTTP/1.1"),
+            (b"/any", {"prefix": None, "path": b"/exact"}, "/exact", "GET /any HTTP/1.1"),
+        ):
+            with self.subTest(base=base, changes=changes):
+                to = Upstream(scheme="http", host="upstream.test", port=8080, path=base)
+                seen = self.request_fields(target=target, route=a_route(upstreams=(to,), **changes))
+                self.assertEqual(seen[":"], [line])
+
     def test_hop_by_hop(self) -> None:
         """
         What is between the user agent and us ends here, and so does what `Connection` names.
