@@ -58,7 +58,8 @@ def _demo(*, verbose: bool) -> int:
     try:
         return tap.run_in_foreground(build, _DemoLog(verbose=verbose))
     except (PortTaken, NotBound) as taken:
-        print(f"pomerium-tx demo: {taken}", file=sys.stderr)
+        for line in str(taken).splitlines():
+            print(f"pomerium-tx demo: {line}", file=sys.stderr)
         return 1
 
 

@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from types import MappingProxyType
-from typing import Final, TextIO
+from types import FrameType, MappingProxyType
+from typing import Final, TextIO, cast
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from twisted.python.failure import Failure
+from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
 ACCESS: Final = "http-request"
@@ -103,6 +106,37 @@ def json_lines() -> ILogObserver:
     """
     # Taken now: once logging has begun, sys.stdout is itself a log.
     return JsonLines(sys.stdout, threshold)
+
+
+def json_lines_in_twistd_log() -> ILogObserver:
+    """
+    An observer that writes to ``twistd.log`` in the working directory, as a daemon does that is told of no other log.
+
+    The file is rotated as twistd rotates it: when it has grown long, and on ``SIGUSR1``.
+    """
+    log_file = _TwistdLog(os.path.abspath("twistd.log"))
+    if not signal.getsignal(signal.SIGUSR1):
+        signal.signal(signal.SIGUSR1, log_file.ask_for_rotation)
+    return JsonLines(cast(TextIO, log_file), threshold)  # it has what is used of one
+
+
+class _TwistdLog:
+    def __init__(self, path: str) -> None:
+        self._file = LogFile.fromFullPath(path)  # type: ignore[no-untyped-call] # Twisted's own
+        self._is_rotation_due = False
+
+    def ask_for_rotation(self, signal_number: int, frame: FrameType | None) -> None:
+        # A signal may come in the middle of a line.
+        self._is_rotation_due = True
+
+    def write(self, line: str) -> None:
+        if self._is_rotation_due:
+            self._is_rotation_due = False
+            self._file.rotate()
+        self._file.write(line)
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 @implementer(ILogObserver)

@@ -30,7 +30,7 @@ from pomerium_tx import logs
 from pomerium_tx.config.loader import Loaded
 from pomerium_tx.house import House
 from pomerium_tx.oidc.fetch import http_client
-from pomerium_tx.proxy.listener import Listener
+from pomerium_tx.proxy.listener import Listener, NotBound
 from pomerium_tx.resolver import LocalhostResolver
 from pomerium_tx.routing.route import Route
 from pomerium_tx.sessions.memory import MemoryStore
@@ -78,15 +78,26 @@ class PomeriumService(Service):
         self._close = close
         self._drain_seconds = drain_seconds
         self._bound = False
+        self._is_hurried = False
 
     def privilegedStartService(self) -> None:
         """
-        Bind every address at once.
+        Bind every address at once, unless they are bound already.
 
-        :raises NotBound: If one of them is not to be had.
+        :raises NotBound: If one of them is not to be had, with a line for each that is not; none is bound then.
         """
+        if self._bound:
+            return
+        problems = []
         for listener in self._listeners:
-            listener.bind()
+            try:
+                listener.bind()
+            except NotBound as problem:
+                problems.append(str(problem))
+        if problems:
+            for listener in self._listeners:
+                listener.close()
+            raise NotBound("\n".join(problems))
         self._bound = True
 
     def startService(self) -> None:
@@ -94,8 +105,7 @@ class PomeriumService(Service):
         Join the store, then accept.
         """
         super().startService()  # type: ignore[no-untyped-call] # Twisted's own
-        if not self._bound:
-            self.privilegedStartService()
+        self.privilegedStartService()
         Deferred.fromCoroutine(self._start()).addErrback(self._failed)
 
     def stopService(self) -> Deferred[None]:
@@ -104,6 +114,12 @@ class PomeriumService(Service):
         """
         super().stopService()  # type: ignore[no-untyped-call] # Twisted's own
         return Deferred.fromCoroutine(self._stop())
+
+    def hurry(self) -> None:
+        """
+        Whoever stops the service waits no more for what is under way.
+        """
+        self._is_hurried = True
 
     async def _start(self) -> None:
         await self.house.start()
@@ -119,7 +135,8 @@ class PomeriumService(Service):
         waited: LoopingCall
 
         def look() -> None:
-            if not self.house.factory.open_connections or self._reactor.seconds() >= until:
+            is_over = self._is_hurried or self._reactor.seconds() >= until
+            if is_over or not self.house.factory.open_connections:
                 waited.stop()
 
         until = self._reactor.seconds() + self._drain_seconds
@@ -164,7 +181,8 @@ def build_service(loaded: Loaded, reactor: Any, *, drain_seconds: float = DRAIN_
         factory = TLSMemoryBIOFactory(DownstreamContexts(pairs), False, house.factory)
     listeners = [Listener(config.address, key="address")]
     if config.authenticate_listener is not None:
-        listeners.append(Listener(config.authenticate_listener, key="authenticate_address"))
+        key = "authenticate_service_url" if config.authenticate_address is None else "authenticate_address"
+        listeners.append(Listener(config.authenticate_listener, key=key))
     return PomeriumService(
         reactor,
         house,

@@ -4,19 +4,24 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.application.service import IService
-from twisted.logger import ILogObserver, globalLogBeginner
+from twisted.logger import ILogObserver, Logger, globalLogBeginner
 from twisted.python import usage
 
 from pomerium_tx import service
 from pomerium_tx.config.loader import Loaded, load
 from pomerium_tx.config.problems import InvalidConfig
+from pomerium_tx.proxy.listener import NotBound
+
+log = Logger()
 
 DEFAULT_CONFIG = "/etc/pomerium-tx/config.yaml"
 EXIT_FAILED = 3
@@ -73,20 +78,59 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> IService:
     """
-    The service that twistd runs.
+    The service that twistd runs, its addresses bound.
+
+    Here twistd has neither become a daemon nor written a file: a taken port can be told of where the command was typed.
     """
     from twisted.internet import reactor
 
     built = service.build_service(options.loaded, reactor)
+    try:
+        built.privilegedStartService()
+    except NotBound as not_bound:
+        sys.stderr.write(f"{not_bound}\n")
+        raise SystemExit(1) from None
 
     def leave() -> None:
         if built.has_failed:
-            # twistd itself has no exit status for what goes wrong after the start.
-            sys.stdout.flush()
-            os._exit(EXIT_FAILED)
+            # twistd has no exit status for what goes wrong after the start. Last of all, so that it removes its pidfile.
+            atexit.register(_exit_failed)
 
+    reactor.addSystemEventTrigger("after", "startup", _stop_on_signals, reactor, built)
     reactor.addSystemEventTrigger("after", "shutdown", leave)
     return built
+
+
+def _exit_failed() -> None:
+    sys.stdout.flush()
+    os._exit(EXIT_FAILED)
+
+
+def _stop_on_signals(reactor: Any, running: service.PomeriumService) -> None:
+    """
+    Stop in order on SIGTERM and SIGINT, and at once on the second one.
+
+    Twisted's own handlers do the first, but make twistd die of the signal after all has gone well.
+    """
+    is_stopping = False
+
+    def stop() -> None:
+        nonlocal is_stopping
+        if is_stopping:
+            running.hurry()
+        else:
+            is_stopping = True
+            log.info("Stopping")
+            reactor.stop()
+
+    def install() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # A shell lets its background jobs ignore SIGINT.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, lambda *received: reactor.callFromThread(stop))
+
+    # The reactor installs its own after the start.
+    reactor.callLater(0, install)
 
 
 def run_in_foreground(build: Callable[[Any], IService], observer: ILogObserver) -> int:

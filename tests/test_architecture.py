@@ -23,7 +23,8 @@ LEVELS = (
     ("proxy", "authenticate", "dashboard", "operations", "demo"),
     ("house",),
     ("service",),
-    ("tap", "cli"),
+    ("tap",),
+    ("cli",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -28,7 +29,8 @@ class Pool:
         self._work = work
         self._at_once = at_once
         self._planned: dict[str, float] = {}
-        self._heap: list[tuple[float, str]] = []
+        self._heap: list[tuple[float, int, str]] = []
+        self._order = count()
         self._under_way: dict[str, Deferred[None]] = {}
         self._call: IDelayedCall | None = None
         self._is_starting = False
@@ -42,7 +44,7 @@ class Pool:
         if self._is_stopped or (planned is not None and planned <= at):
             return
         self._planned[name] = at
-        heappush(self._heap, (at, name))
+        heappush(self._heap, (at, next(self._order), name))
         self._arrange()
 
     def stop(self) -> None:
@@ -75,7 +77,7 @@ class Pool:
         self._is_starting = True
         now = self._clock.seconds()
         while self._heap and self._heap[0][0] <= now and len(self._under_way) < self._at_once:
-            at, name = heappop(self._heap)
+            at, _, name = heappop(self._heap)
             # One that is under way keeps its place in the plan, and has its turn when it is over.
             if self._planned.get(name) == at and name not in self._under_way:
                 del self._planned[name]
@@ -92,7 +94,7 @@ class Pool:
         del self._under_way[name]
         planned = self._planned.get(name)
         if planned is not None:
-            heappush(self._heap, (planned, name))
+            heappush(self._heap, (planned, next(self._order), name))
         if not self._is_starting:
             self._arrange()
 

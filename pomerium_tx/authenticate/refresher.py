@@ -92,7 +92,7 @@ class Refresher:
         self._pools: dict[str, Pool] = {}
         self._unsubscribe: Callable[[], None] | None = None
         self._call: IDelayedCall | None = None
-        self._to_refresh: set[str] = set()
+        self._to_refresh: dict[str, Tokens] = {}
         self._checked: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._unrecorded: dict[str, _Renewed] = {}
@@ -123,7 +123,7 @@ class Refresher:
     def _refresh_due(self, session_id: str) -> None:
         session = self._registry.known(session_id)
         if session is not None:
-            self._to_refresh.add(session_id)
+            self._to_refresh[session_id] = session.tokens
             self._plan(session)
 
     def _look(self) -> None:
@@ -134,10 +134,9 @@ class Refresher:
         now = self._clock.seconds()
         sessions = self._registry.sessions()
         names = {session.id for session in sessions}
-        self._to_refresh &= names
-        for memory in (self._checked, self._failures):
-            for name in [name for name in memory if name not in names]:
-                del memory[name]
+        self._to_refresh = {name: tokens for name, tokens in self._to_refresh.items() if name in names}
+        self._checked = {name: time for name, time in self._checked.items() if name in names}
+        self._failures = {name: failures for name, failures in self._failures.items() if name in names}
         for name, renewed in self._unrecorded.items():
             if name not in names:
                 self._pool(renewed.idp_id).add(name, now)
@@ -166,8 +165,12 @@ class Refresher:
         try:
             if session_id in self._unrecorded:
                 await self._record(session, self._unrecorded[session_id])
-            elif session_id in self._to_refresh:
-                await self._refresh(session, provider)
+            elif (tokens := self._to_refresh.get(session_id)) is not None:
+                # Another process may have been faster.
+                if tokens is session.tokens:
+                    await self._refresh(session, provider)
+                else:
+                    del self._to_refresh[session_id]
             else:
                 await self._poll(session, provider)
         except StoreUnavailable:
@@ -177,7 +180,7 @@ class Refresher:
         """
         Have revoked what came for a session that has ended before it could be recorded.
         """
-        self._to_refresh.discard(session_id)
+        self._to_refresh.pop(session_id, None)
         renewed = self._unrecorded.get(session_id)
         if renewed is not None:
             await self._ending.owe(renewed.idp_id, renewed.tokens)
@@ -186,7 +189,7 @@ class Refresher:
     async def _refresh(self, session: Session, provider: Provider) -> None:
         refresh_token = session.tokens.refresh_token
         if refresh_token is None:
-            self._to_refresh.discard(session.id)
+            self._to_refresh.pop(session.id, None)
             return
         requested = self._clock.seconds()
         # Of several processes one refreshes: an OP that rotates takes the second use of a token for a theft.
@@ -292,7 +295,7 @@ class Refresher:
             requested=renewed.requested,
         )
         del self._unrecorded[session.id]
-        self._to_refresh.discard(session.id)
+        self._to_refresh.pop(session.id, None)
         self._failures.pop(session.id, None)
         if not taken:
             await self._ending.owe(session.idp_id, tokens)
@@ -332,7 +335,7 @@ class Refresher:
             return
         if session.tokens.access_token_expires is None and session.tokens.refresh_token is not None:
             # Nobody said how long the token lives: perhaps its time was over, and nothing else.
-            self._to_refresh.add(session.id)
+            self._to_refresh[session.id] = session.tokens
             await self._refresh(session, provider)
             return
         await self._refused(session)

@@ -97,7 +97,9 @@ class SignInPage(Page):
         browser = self._browsers.read(request)
         held = self._start.read_held(request.one(HELD, "form"))
         if held is None or not self._browsers.has_token(browser, request):
-            raise HttpProblem(400, "This page was too old. Please go back to the application and try again.")
+            raise HttpProblem(
+                400, "This page is too old. Please open the application again.", retry=None if held is None else held[0]
+            )
         url, idp_id = held[0], self._start.known_idp_id(held[1])
         hold = self._holds.in_force(request, browser)
         if hold is None and browser.session is not None and browser.session.idp_id == idp_id:

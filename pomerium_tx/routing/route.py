@@ -104,7 +104,7 @@ class Route:
     """
     timeout: float | None = None
     """
-    Seconds for a whole exchange, or None for no limit.
+    Seconds until the answer begins, or None for no limit.
     """
     idle_timeout: float | None = None
     """
@@ -135,7 +135,7 @@ class Defaults(Protocol):
     @property
     def default_upstream_timeout(self) -> timedelta:
         """
-        For a whole exchange; zero for no limit.
+        Until an answer begins; zero for no limit.
         """
 
     @property

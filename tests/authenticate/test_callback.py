@@ -13,7 +13,7 @@ from pomerium_tx.demo.messages import Fault
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.sessions.store import Cause
 from tests.doubles.channel import Asked
-from tests.logout.world import A, FROM_ANOTHER_SITE, R, R2, UserAgent, World, query_of
+from tests.logout.world import FROM_ANOTHER_SITE, R2, A, R, UserAgent, World, query_of
 
 CALLBACK = A + "/oauth2/callback"
 HOSTILE = [
@@ -136,13 +136,14 @@ class CallbackTests(SynchronousTestCase):
         """
         for fault in (None, Fault(status=500)):
             with self.subTest(fault=fault):
-                response = self.response()
+                alice = UserAgent(self.world)
+                response = self.response(alice=alice)
                 if fault is not None:
                     self.world.op.faults["token"] = fault
-                self.alice.get(response)
+                alice.get(response)
                 exchanges = len(self.world.op.code_exchanges)
                 self.world.op.faults.clear()
-                self.assertEqual(self.alice.get(response).status, 400)
+                self.assertEqual(alice.get(response).status, 400)
                 self.assertEqual(len(self.world.op.code_exchanges), exchanges)
 
     def test_error_responses(self) -> None:
@@ -373,7 +374,9 @@ class CallbackTests(SynchronousTestCase):
         """
         values = []
         for _ in range(2):
-            [field] = [one for one in self.alice.open(R + "/").headers("set-cookie") if one.startswith("_pomerium_csrf=")]
+            [field] = [
+                one for one in self.alice.open(R + "/").headers("set-cookie") if one.startswith("_pomerium_csrf=")
+            ]
             values.append(field.split("; ")[0])
             for attribute in ("HttpOnly", "Secure", "Path=/", "Max-Age=43200"):
                 self.assertIn(attribute, field.split("; "))
@@ -385,7 +388,7 @@ class CallbackTests(SynchronousTestCase):
         """
         world = World(cookie=CookieSettings(domain="example.com", http_only=False, same_site="lax", lifetime=60.0))
         self.addCleanup(world.stop)
-        answer = UserAgent(world).get(self.response(alice=(alice := UserAgent(world))))
+        alice = UserAgent(world)
         answer = alice.get(self.response(alice=alice))
         [field] = [one for one in answer.headers("set-cookie") if one.startswith("_pomerium_authenticate=")]
         self.assertEqual(

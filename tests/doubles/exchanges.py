@@ -26,7 +26,7 @@ class MemoryExchange:
     bytes_in: int = 0
     bytes_out: int = 0
     in_doubt: bool = False
-    causes: list[Cause] = field(default_factory=list)
+    causes: list[Cause | None] = field(default_factory=list)
     """
     Why it was cut, once for each time.
     """
@@ -63,7 +63,7 @@ class MemoryExchange:
             self._registry.detach(self._session_id, self)
             self._registry = None
 
-    def cut(self, cause: Cause) -> None:
+    def cut(self, cause: Cause | None) -> None:
         """
         Let nothing more pass.
         """

@@ -11,12 +11,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from playwright.sync_api import Page
 
 from tests.interop.case import HERE, InteropCase
 from tests.interop.processes import Program, eventually, free_ports
 from tests.interop.upstream import RecordingUpstream
+from tests.interop.wire import fetch
 
 CLIENT_ID = "the-proxy"
 USERS = {
@@ -65,7 +67,7 @@ class OidcProvider:
         self.program = test.program(
             "oidc-provider", ["node", str(HERE / "provider.mjs"), str(folder / "provider.json")], folder=folder
         )
-        self.program.wait_for_ports(port)
+        self.port = port
 
     def asked(self, path: str) -> list[dict[str, Any]]:
         """
@@ -83,26 +85,16 @@ class OidcProvider:
         """
         Whether it still stands by *token* (RFC 7662).
         """
-        answer = self._post("/token/introspection", {"token": token})
-        return bool(answer["active"])
+        credentials = base64.b64encode(f"{CLIENT_ID}:{self.client_secret}".encode()).decode()
+        headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/x-www-form-urlencoded"}
+        answer = fetch(
+            f"{self.issuer}/token/introspection",
+            method="POST",
+            headers=headers,
+            content=urlencode({"token": token}).encode(),
+        )
+        return bool(json.loads(answer.content)["active"])
 
-    def _post(self, path: str, fields: dict[str, str]) -> Any:
-        import http.client
-        from urllib.parse import urlencode, urlsplit
-
-        netloc = urlsplit(self.issuer).netloc
-        connection = http.client.HTTPConnection("127.0.0.1", int(netloc.rpartition(":")[2]), timeout=10)
-        try:
-            credentials = base64.b64encode(f"{CLIENT_ID}:{self.client_secret}".encode()).decode()
-            headers = {
-                "Host": netloc,
-                "Authorization": f"Basic {credentials}",
-                "Content-Type": "application/x-www-form-urlencoded",
-            }
-            connection.request("POST", path, urlencode(fields), headers)
-            return json.loads(connection.getresponse().read())
-        finally:
-            connection.close()
 
 
 class Proxy:
@@ -110,13 +102,12 @@ class Proxy:
     ``twistd pomerium``, running on a configuration file.
     """
 
-    def __init__(self, test: InteropCase, configuration: dict[str, Any], *ports: int) -> None:
+    def __init__(self, test: InteropCase, configuration: dict[str, Any]) -> None:
         folder = test.folder()
         path = folder / "config.yaml"
         path.write_text(json.dumps(configuration, indent=2))
         twistd = Path(sys.executable).with_name("twistd")
         self.program = test.program("the proxy", [str(twistd), "-n", "pomerium", "--config", str(path)], folder=folder)
-        self.program.wait_for_ports(*ports)
 
     def receipts(self) -> list[dict[str, Any]]:
         """
@@ -171,7 +162,9 @@ class DeploymentCase(InteropCase):
             ],
             **settings,
         }
-        self.proxy = Proxy(self, configuration, port)
+        self.proxy = Proxy(self, configuration)
+        self.op.program.wait_for_ports(self.op.port)
+        self.proxy.program.wait_for_ports(port)
 
     def sign_in(self, page: Page, url: str, *, user: str = "alice") -> None:
         """

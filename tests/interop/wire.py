@@ -30,7 +30,9 @@ class Response:
         return self.headers.get("Location") or ""
 
 
-def fetch(url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Response:
+def fetch(
+    url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, content: bytes | None = None
+) -> Response:
     """
     The answer to one request, sent to this machine whatever the name in *url*; redirects are not followed.
     """
@@ -38,7 +40,7 @@ def fetch(url: str, *, method: str = "GET", headers: Mapping[str, str] | None = 
     connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=10)
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request(method, target, headers={"Host": parts.netloc, **(headers or {})})
+        connection.request(method, target, body=content, headers={"Host": parts.netloc, **(headers or {})})
         answer = connection.getresponse()
         return Response(answer.status, answer.headers, answer.read())
     finally:

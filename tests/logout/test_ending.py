@@ -89,9 +89,7 @@ class SignOutTests(_Case):
         other = World(secret=b"another secret of other processes")
         self.addCleanup(other.stop)
         [receipt_id] = {one.receipt_id for one in departures[:1] if one}
-        self.assertNotEqual(
-            other.ending._reference(receipt_id), departures[0].reference if departures[0] else None
-        )
+        self.assertNotEqual(other.ending._reference(receipt_id), departures[0].reference if departures[0] else None)
 
     def test_open_exchanges_are_cut_and_counted(self) -> None:
         """
@@ -174,9 +172,7 @@ class SignOutTests(_Case):
         """
         session = self.begin()
         self.world.store.break_down()
-        failing = Deferred.fromCoroutine(
-            self.world.ending.sign_out([session.id], cause=Cause.USER_ROUTE, target=None)
-        )
+        failing = Deferred.fromCoroutine(self.world.ending.sign_out([session.id], cause=Cause.USER_ROUTE, target=None))
         self.failureResultOf(failing, StoreUnavailable)
         self.assertIsNotNone(self.world.registry.find(session.id))
         self.assertEqual(self.world.receipts, [])

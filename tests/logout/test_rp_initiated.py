@@ -14,7 +14,7 @@ from pomerium_tx.logout.rp_initiated import Onward, RelyingPartyLogout
 from pomerium_tx.sessions.session import Tokens
 from pomerium_tx.sessions.store import Cause, Departure, OpLogout
 from tests.doubles.sessions import a_session
-from tests.logout.world import A, START, World, query_of
+from tests.logout.world import START, A, World, query_of
 
 SIGNED_OUT = A + "/.pomerium/signed_out"
 TARGET = "https://app.example.com/bye"
@@ -41,9 +41,7 @@ class RelyingPartyLogoutTests(SynchronousTestCase):
         return signed_out.departure
 
     def onward(self, world: World, departure: Departure) -> Onward:
-        logout = RelyingPartyLogout(
-            registry=world.registry, providers=world.providers, signed_out_url=SIGNED_OUT
-        )
+        logout = RelyingPartyLogout(registry=world.registry, providers=world.providers, signed_out_url=SIGNED_OUT)
         return self.successResultOf(Deferred.fromCoroutine(logout.onward(departure)))
 
     def op_logout(self, departure: Departure, world: World | None = None) -> OpLogout:

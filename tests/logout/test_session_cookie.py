@@ -27,9 +27,7 @@ class CookieSettingsTests(SynchronousTestCase):
         """
         Name, domain, HttpOnly and SameSite follow the options; Secure always stays.
         """
-        settings = CookieSettings(
-            name="sso", domain="example.com", http_only=False, same_site="none", lifetime=60.0
-        )
+        settings = CookieSettings(name="sso", domain="example.com", http_only=False, same_site="none", lifetime=60.0)
         self.assertEqual(
             settings.set("value", 0.0),
             "sso=value; Path=/; Domain=example.com; Expires=Thu, 01 Jan 1970 00:01:00 GMT; Secure; SameSite=None",

@@ -29,7 +29,7 @@ from pomerium_tx.demo.end_session import read_logout
 from pomerium_tx.demo.ledger import OPSession
 from pomerium_tx.demo.messages import Fault, Received
 from pomerium_tx.demo.provider import DevelopmentProvider
-from pomerium_tx.demo.registration import Client
+from pomerium_tx.demo.registration import Client, Lifetimes
 from pomerium_tx.jose.signer import derived_signer
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.expiry import Expiry
@@ -101,9 +101,7 @@ class OpClient:
         name, endpoint = self.ENDPOINTS[urlsplit(url).path]
         fields = kwargs["headers"].getRawHeaders("Authorization") or [None]
         content = (kwargs["data"] or b"").decode()
-        received = Received(
-            endpoint=name, method=method, parameters=tuple(parse_qsl(content)), authorization=fields[0]
-        )
+        received = Received(endpoint=name, method=method, parameters=tuple(parse_qsl(content)), authorization=fields[0])
 
         def answer() -> _Response:
             self.op.remember(received)
@@ -143,7 +141,9 @@ class World:
         from_same_site_now: bool = False,
         secret: bytes = SECRET,
         store: SessionStore | None = None,
+        lifetimes: Lifetimes | None = None,
     ) -> None:
+        self._lifetimes = lifetimes
         self.clock = Clock()
         self.clock.advance(START)
         self.store = UnreliableStore(store)
@@ -175,9 +175,7 @@ class World:
         self.csrf = Csrf(secret)
         self.handles = Handles(secret, self.cookie.name)
         signer = derived_signer(secret)
-        self.login = LoginStart(
-            url_signer=self.url_signer, authenticate_origin=A, cookie_name=self.cookie.name
-        )
+        self.login = LoginStart(url_signer=self.url_signer, authenticate_origin=A, cookie_name=self.cookie.name)
         shared: dict[str, Any] = {
             "authenticate_origin": A,
             "registry": self.registry,
@@ -221,7 +219,11 @@ class World:
             post_logout_redirect_uris=(A + paths.SIGNED_OUT,),
         )
         op = DevelopmentProvider(
-            issuer=issuer, clients=[client], clock=self.clock, signer=derived_signer(issuer.encode())
+            issuer=issuer,
+            clients=[client],
+            clock=self.clock,
+            signer=derived_signer(issuer.encode()),
+            lifetimes=self._lifetimes,
         )
         http = OpClient(op)
         known = ProviderSettings(
@@ -274,17 +276,13 @@ class UserAgent:
         """
         return self._ask("GET", url, headers, None)
 
-    def post(
-        self, url: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
-    ) -> Asked:
+    def post(self, url: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Asked:
         """
         Send a form of the same origin.
         """
         return self._ask("POST", url, FROM_OWN_PAGE if headers is None else headers, form or {})
 
-    def _ask(
-        self, method: str, url: str, headers: Mapping[str, str] | None, form: Mapping[str, str] | None
-    ) -> Asked:
+    def _ask(self, method: str, url: str, headers: Mapping[str, str] | None, form: Mapping[str, str] | None) -> Asked:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         target = url[len(origin) :] or "/"

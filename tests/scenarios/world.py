@@ -14,9 +14,10 @@ import yaml
 from treq.testing import StubTreq
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
@@ -33,6 +34,7 @@ from pomerium_tx.sessions.store import SessionStore
 from tests.doubles.network import Network
 from tests.doubles.peers import UserAgent
 from tests.scenarios.browser import Browser, Response
+from tests.scenarios.held_http import HeldHTTP
 
 APP = "https://app.example.com"
 CHAT = "https://chat.example.com"
@@ -83,12 +85,29 @@ class Application(Protocol):
 
     def __init__(self) -> None:
         self.received = b""
+        self.by_hand = False
+        """
+        Whether a test answers for this connection.
+        """
+        self.lost: Failure | None = None
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
         self.factory.heard += data
-        if self.factory.answer is not None:
+        self.factory.latest = self
+        if self.factory.answer is None:
+            self.by_hand = True
+        elif not self.by_hand:
             self.transport.write(self.factory.answer)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.lost = reason
+
+    def say(self, data: bytes) -> None:
+        """
+        Write *data*.
+        """
+        self.transport.write(data)
 
 
 class Applications(Factory):
@@ -103,6 +122,10 @@ class Applications(Factory):
         self.heard = b""
         self.answer: bytes | None = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nok"
         self.connections: list[Application] = []
+        self.latest: Application | None = None
+        """
+        The connection that was heard from last.
+        """
 
     def buildProtocol(self, addr: object) -> Application:
         application = Application()
@@ -147,7 +170,9 @@ class WorldTestCase(SynchronousTestCase):
             signer=derived_signer(b"op"),
             lifetimes=self.lifetimes,
         )
-        self.stub = StubTreq(UnloggedSite(provider_resource(self.provider)).resource)
+        self.op_resource = UnloggedSite(provider_resource(self.provider)).resource
+        self.stub = StubTreq(self.op_resource)
+        self.http = HeldHTTP(self.stub)
         self.applications = {name: Applications() for name in ("app", "chat", "open", "denied")}
         for name, factory in self.applications.items():
             self.network.listen(f"{name}.internal", 8080, factory)
@@ -155,8 +180,14 @@ class WorldTestCase(SynchronousTestCase):
         self.events: list[LogEvent] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
-        self.store: SessionStore = MemoryStore()
+        self.store: SessionStore = self.make_store()
         self.house = self.build_house()
+
+    def make_store(self) -> SessionStore:
+        """
+        What keeps the sessions.
+        """
+        return MemoryStore()
 
     def build_house(self, address: str = "proxy") -> House:
         """
@@ -169,7 +200,7 @@ class WorldTestCase(SynchronousTestCase):
             store=self.store,
             clock=self.clock,
             now=self.clock.seconds,
-            http=self.stub,
+            http=self.http,
             connect=self._upstream,
         )
         self.successResultOf(house.start())
@@ -216,13 +247,15 @@ class WorldTestCase(SynchronousTestCase):
         if not url.startswith(OP + "/"):
             return None
         headers = Headers({name: [value] for name, value in fields.items()})
-        asked: Deferred[Any] = self.stub.request(
+        # A stub keeps cookies; a browser brings its own.
+        stub = StubTreq(self.op_resource)
+        asked: Deferred[Any] = stub.request(
             method, url, headers=headers, data=content or None, allow_redirects=False, browser_like_redirects=False
         )
-        self.stub.flush()
+        stub.flush()
         response = self.successResultOf(asked)
         body = response.content()
-        self.stub.flush()
+        stub.flush()
         sent = [(n.decode(), v.decode()) for n, values in response.headers.getAllRawHeaders() for v in values]
         return Response(url, response.code, sent, self.successResultOf(body))
 

@@ -53,7 +53,7 @@ class AttachmentsTests(SynchronousTestCase):
             """
 
             @property
-            def kind(self) -> str:  # type: ignore[override]
+            def kind(self) -> str:
                 """
                 Unknown.
                 """

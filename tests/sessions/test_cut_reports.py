@@ -25,6 +25,7 @@ class CutReportsTests(SynchronousTestCase):
         Reports to a store that can be slow.
         """
         self.store = UnreliableStore()
+        self.recorded: list[Change] = []
         self.reports = CutReports(self.store)
         self.successResultOf(Deferred.fromCoroutine(self.store.follow(0, self.apply)))
 
@@ -33,6 +34,7 @@ class CutReportsTests(SynchronousTestCase):
         Hear of what the log says.
         """
         assert isinstance(change, CutReported)
+        self.recorded.append(change)
         self.reports.recorded(change)
 
     def counted(self) -> int:
@@ -79,10 +81,11 @@ class CutReportsTests(SynchronousTestCase):
 
     def test_stop(self) -> None:
         """
-        A report that is abandoned is no failure.
+        A report that is abandoned is not recorded later, and is no failure.
         """
         self.store.hold()
         self.reports.report("r", {"sse": 2}, {})
         self.reports.stop()
         self.assertEqual(self.counted(), 0)
         self.store.release()
+        self.assertEqual(self.recorded, [])

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.memory import MemoryStore
 from pomerium_tx.sessions.store import Change, StoreUnavailable, UsedOnce
-from tests.contracts import session_store
+from tests.contracts import session_ends, session_store
 from tests.sessions.records import HOUR, NOW, ending, session
 
 
@@ -38,7 +38,7 @@ class MemoryLifeTests(session_store.LifeContract, SynchronousTestCase):
         return MemoryStore()
 
 
-class MemoryEndTests(session_store.EndContract, SynchronousTestCase):
+class MemoryEndTests(session_ends.EndContract, SynchronousTestCase):
     """
     The end contract, in memory.
     """

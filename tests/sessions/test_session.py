@@ -5,6 +5,7 @@ Tests for `pomerium_tx.sessions.session`.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -29,7 +30,7 @@ class SessionTests(SynchronousTestCase):
         """
         A session is valid until it expires, or until its access token does if nothing can renew it.
         """
-        table = [
+        table: list[tuple[dict[str, Any], float]] = [
             ({}, 14 * HOUR),
             ({"tokens": tokens(refresh_token=None)}, HOUR),
             ({"tokens": tokens(refresh_token="")}, HOUR),

@@ -6,7 +6,16 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.sessions.store import Cause, OpLogout, RevocationsReleased, RouteUsed, SessionBegun, UsedOnce, time_of
+from pomerium_tx.sessions.store import (
+    Cause,
+    Change,
+    OpLogout,
+    RevocationsReleased,
+    RouteUsed,
+    SessionBegun,
+    UsedOnce,
+    time_of,
+)
 from tests.sessions.records import NOW, session, tombstone
 
 
@@ -19,7 +28,7 @@ class ChangeTests(SynchronousTestCase):
         """
         The time of a change is that of its writer, if it says one.
         """
-        table = [
+        table: list[tuple[Change, float]] = [
             (SessionBegun(session=session(), state_issued=1), NOW),
             (RouteUsed(session_id="s", route_id="r", origin="o", at=2), 2),
             (UsedOnce(key="k", at=3, expires=99), 3),

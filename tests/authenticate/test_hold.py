@@ -1,0 +1,164 @@
+"""
+Tests for `pomerium_tx.authenticate.hold`; what it does to sign-ins is in `tests.authenticate.test_sign_in`.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.authenticate.browser import Browser
+from pomerium_tx.authenticate.hold import LIFETIME, Hold, Holds, hold_of
+from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.sessions.handle import Handle
+from pomerium_tx.sessions.receipt import Receipt
+from pomerium_tx.sessions.store import Cause, OpLogout
+from pomerium_tx.web.resource import PageRequest
+from tests.doubles.sessions import a_session
+from tests.logout.world import START, A, World
+
+NOBODY = Browser(handles=(), has_cookie=False, session=None, csrf_secret=b"", is_known=False)
+
+
+def _request(*cookies: str) -> PageRequest:
+    return PageRequest(
+        method="GET",
+        path="/",
+        origin=A,
+        url=A,
+        raw_query=None,
+        query=[],
+        form_fields=[],
+        client_address="",
+        request_id="",
+        fields={b"cookie": ["; ".join(cookies).encode()]} if cookies else {},
+    )
+
+
+def _with(session_id: str) -> Browser:
+    handle = Handle(session_id, "user", "issuer", (), "idp", START)
+    return Browser(handles=(handle,), has_cookie=True, session=None, csrf_secret=b"", is_known=False)
+
+
+class HoldsTests(SynchronousTestCase):
+    """
+    Who is held, and for how long.
+    """
+
+    def setUp(self) -> None:
+        self.world = World()
+        self.addCleanup(self.world.stop)
+        self.holds = Holds(registry=self.world.registry, cookie=CookieSettings(), sealer=self.world.sealer)
+
+    def end(self, cause: Cause = Cause.USER_ROUTE) -> tuple[str, Receipt]:
+        session = a_session(began=START)
+        self.successResultOf(Deferred.fromCoroutine(self.world.registry.begin(session, state_issued=START)))
+        if cause is Cause.USER_ROUTE:
+            ending = self.world.ending.sign_out([session.id], cause=cause, target=None)
+            receipt = self.successResultOf(Deferred.fromCoroutine(ending)).receipt
+        else:
+            receipt = self.successResultOf(Deferred.fromCoroutine(self.world.ending.end([session.id], cause)))
+        return session.id, receipt
+
+    def cookie(self, hold: Hold, *, released: bool = False) -> str:
+        field = self.holds.released(hold) if released else self.holds.cookie(hold)
+        return field[1].partition(";")[0]
+
+    def confirm(self, receipt: Receipt, value: OpLogout = OpLogout.CONFIRMED) -> None:
+        self.successResultOf(Deferred.fromCoroutine(self.world.registry.op_logout(receipt.id, value)))
+
+    def test_by_its_cookie(self) -> None:
+        """
+        The hold's cookie holds, until the OP has confirmed.
+        """
+        _, receipt = self.end()
+        request = _request(self.cookie(hold_of(receipt)))
+        self.assertEqual(self.holds.in_force(request, NOBODY), hold_of(receipt))
+        self.confirm(receipt, OpLogout.UNREACHABLE)
+        self.assertIsNotNone(self.holds.in_force(request, NOBODY))
+        self.confirm(receipt)
+        self.assertIsNone(self.holds.in_force(request, NOBODY))
+
+    def test_by_the_session_cookie(self) -> None:
+        """
+        Before this host was reached, the cookie that names the ended session holds in its place.
+        """
+        session_id, receipt = self.end()
+        self.assertEqual(self.holds.in_force(_request(), _with(session_id)), hold_of(receipt))
+        self.confirm(receipt)
+        self.assertIsNone(self.holds.in_force(_request(), _with(session_id)))
+
+    def test_other_ends(self) -> None:
+        """
+        An end that the person did not ask for holds nobody; nor does a session that nobody knows.
+        """
+        for cause in set(Cause) - {Cause.USER_ROUTE, Cause.USER_AUTHENTICATE, Cause.USER_EVERYWHERE}:
+            with self.subTest(cause=cause):
+                self.assertIsNone(self.holds.in_force(_request(), _with(self.end(cause)[0])))
+        self.assertIsNone(self.holds.in_force(_request(), _with("unknown")))
+
+    def test_unknown_receipt(self) -> None:
+        """
+        After a restart nobody can say that the OP has confirmed: it holds.
+        """
+        hold = Hold(receipt_id="forgotten", at=START)
+        self.assertEqual(self.holds.in_force(_request(self.cookie(hold)), NOBODY), hold)
+
+    def test_released(self) -> None:
+        """
+        Once released it does not hold again, although the receipt be forgotten or the session cookie still there.
+        """
+        forgotten = Hold(receipt_id="forgotten", at=START)
+        self.assertIsNone(self.holds.in_force(_request(self.cookie(forgotten, released=True)), NOBODY))
+        session_id, receipt = self.end()
+        request = _request(self.cookie(hold_of(receipt), released=True))
+        self.assertIsNone(self.holds.in_force(request, _with(session_id)))
+
+    def test_later_sign_out(self) -> None:
+        """
+        A released hold of an earlier sign-out does not release a later one.
+        """
+        _, earlier = self.end()
+        session_id, later = self.end()
+        request = _request(self.cookie(hold_of(earlier), released=True))
+        self.assertEqual(self.holds.in_force(request, _with(session_id)), hold_of(later))
+
+    def test_cookie(self) -> None:
+        """
+        It is sealed, names no session, and lives for thirty days; released for an hour.
+        """
+        session_id, receipt = self.end()
+        [name, field] = self.holds.cookie(hold_of(receipt))
+        self.assertEqual(name, "Set-Cookie")
+        self.assertTrue(field.startswith("_pomerium_hold="))
+        self.assertNotIn(receipt.id, field)
+        self.assertIn(f"Max-Age={LIFETIME}", field.split("; "))
+        for attribute in ("Path=/", "Secure", "HttpOnly"):
+            self.assertIn(attribute, field.split("; "))
+        self.assertIn("Max-Age=3600", self.holds.released(hold_of(receipt))[1].split("; "))
+        self.assertNotIn(session_id, repr(hold_of(receipt)))
+
+    def test_not_ours(self) -> None:
+        """
+        Nobody else can make one.
+        """
+        for value in ("x", "", self.world.sealer.seal("session", b"{}")):
+            with self.subTest(value=value):
+                self.assertIsNone(self.holds.read(_request(f"_pomerium_hold={value}")))
+
+    def test_clear(self) -> None:
+        """
+        It is cleared where there is one.
+        """
+        self.assertEqual(self.holds.clear(_request()), ())
+        [(_, field)] = self.holds.clear(_request("_pomerium_hold=x"))
+        self.assertTrue(field.startswith("_pomerium_hold=; Path=/; Max-Age=0"))
+
+    def test_other_providers_fit(self) -> None:
+        """
+        However many OPs there are, and however long their names, it is still a cookie.
+        """
+        _, receipt = self.end()
+        hold = hold_of(receipt, tuple(f"https://op{number}.example.com" for number in range(50)))
+        self.assertEqual(self.holds.read(_request(self.cookie(hold))), hold)
+        self.assertEqual(hold_of(receipt, ("x" * 4000,)).other_providers, ())

@@ -1,0 +1,416 @@
+"""
+Tests for `pomerium_tx.dashboard.sign_out`: ``R/.pomerium/sign_out``.
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlencode
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.sessions.registry import SessionRegistry
+from pomerium_tx.sessions.store import Cause
+from tests.doubles.channel import Asked, ask
+from tests.doubles.exchanges import MemoryExchange
+from tests.logout.world import (
+    FROM_ANOTHER_SITE,
+    FROM_OWN_PAGE,
+    NAVIGATION,
+    R2,
+    SCRIPT,
+    A,
+    R,
+    UserAgent,
+    World,
+    query_of,
+)
+
+SIGN_OUT = R + "/.pomerium/sign_out"
+IMAGE = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+FRAME = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+
+
+class _Case(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = World()
+        self.addCleanup(self.world.stop)
+        self.alice = UserAgent(self.world)
+
+    def assert_signed_out(self, answer: Asked) -> str:
+        """
+        The authenticate host's URL that it goes on to.
+        """
+        self.assertEqual(answer.status, 302, answer.text)
+        location = answer.header("location") or ""
+        self.assertTrue(location.startswith(A + "/.pomerium/sign_out?"))
+        self.world.url_signer.verify(location, self.world.clock.seconds())
+        [field] = answer.headers("set-cookie")
+        self.assertTrue(field.startswith("_pomerium=; Path=/; Max-Age=0"), field)
+        self.assertEqual(answer.header("cache-control"), "no-store")
+        return location
+
+
+class NowTests(_Case):
+    """
+    The person's own sign-out.
+    """
+
+    def test_ends_first(self) -> None:
+        """
+        The session has ended, everything open is cut and the cookie cleared, before the answer; the route cookie alone
+        is enough.
+        """
+        session = self.alice.sign_in()
+        exchange = MemoryExchange(kind="sse")
+        self.world.registry.attach(session.id, exchange)
+        self.alice.jar["authenticate.example.com"].clear()
+        location = self.assert_signed_out(self.alice.get(SIGN_OUT, FROM_OWN_PAGE))
+        self.assertIsNone(self.world.registry.find(session.id))
+        self.assertEqual(exchange.causes, [Cause.USER_ROUTE])
+        reference = query_of(location)["pomerium_ended"]
+        self.assertIsNotNone(self.world.registry.departure(reference))
+
+    def test_nothing_of_it_in_the_url(self) -> None:
+        """
+        Neither ID Token nor session id nor target is in the URL: the reference stands for all of it.
+        """
+        session = self.alice.sign_in()
+        query = urlencode({"pomerium_redirect_uri": R2 + "/bye"})
+        location = self.assert_signed_out(self.alice.get(f"{SIGN_OUT}?{query}", FROM_OWN_PAGE))
+        for secret in (session.id, session.tokens.id_token, "bye", self.world.receipts[0].id):
+            self.assertNotIn(secret, location)
+
+    def test_every_way_of_a_person(self) -> None:
+        """
+        By the address bar, a link, a script's navigation or a form, GET or POST.
+        """
+        for method, headers in (
+            ("GET", NAVIGATION),
+            ("GET", FROM_OWN_PAGE),
+            ("GET", {**FROM_OWN_PAGE, "Sec-Fetch-Dest": "empty"}),
+            ("POST", FROM_OWN_PAGE),
+            ("GET", {"Referer": R + "/page"}),
+            ("POST", {"Origin": R}),
+            ("GET", {}),
+        ):
+            with self.subTest(method=method, headers=headers):
+                alice = UserAgent(self.world)
+                session = alice.sign_in()
+                answer = alice.get(SIGN_OUT, headers) if method == "GET" else alice.post(SIGN_OUT, {}, headers)
+                self.assertIn("pomerium_ended", self.assert_signed_out(answer))
+                self.assertIsNone(self.world.registry.find(session.id))
+
+    def test_without_a_session(self) -> None:
+        """
+        The same answer without a session, with a tampered cookie or one that names an ended one; but no reference.
+        """
+        session = self.alice.sign_in()
+        handle = self.alice.cookie(R, "_pomerium")
+        assert handle is not None
+        first = self.assert_signed_out(self.alice.get(SIGN_OUT, FROM_OWN_PAGE))
+        self.world.clock.advance(700.0)
+        for value in ("", handle, handle[:-2] + "xx", "garbage"):
+            with self.subTest(value=value[:10]):
+                alice = UserAgent(self.world)
+                if value:
+                    alice.jar["app.example.com"] = {("_pomerium", "/"): value}
+                location = self.assert_signed_out(alice.get(SIGN_OUT, FROM_OWN_PAGE))
+                self.assertNotIn("pomerium_ended", location)
+                self.assertEqual(query_of(location).keys() - query_of(first).keys(), set())
+        self.assertEqual([one.session_ids for one in self.world.receipts], [(session.id,)])
+
+    def test_twice(self) -> None:
+        """
+        A second sign-out gets the same reference.
+        """
+        self.alice.sign_in()
+        before = dict(self.alice.jar["app.example.com"])
+        first = self.assert_signed_out(self.alice.get(SIGN_OUT, FROM_OWN_PAGE))
+        self.alice.jar["app.example.com"] = before
+        second = self.assert_signed_out(self.alice.get(SIGN_OUT, FROM_OWN_PAGE))
+        self.assertEqual(first, second)
+        self.assertEqual(len(self.world.receipts), 1)
+
+    def test_several_cookies(self) -> None:
+        """
+        Several cookies of the name, one of them planted, all count.
+        """
+        session, other = self.alice.sign_in(), UserAgent(self.world, "bob")
+        bobs = other.sign_in()
+        handles = [user_agent.cookie(R, "_pomerium") for user_agent in (self.alice, other)]
+        cookies = f"_pomerium={handles[0]}; _pomerium=garbage; _pomerium={handles[1]}"
+        answer = ask(
+            self.world.routes, "/.pomerium/sign_out", headers=[*FROM_OWN_PAGE.items(), ("Cookie", cookies)], origin=R
+        )
+        self.assert_signed_out(answer)
+        for one in (session, bobs):
+            self.assertIsNone(self.world.registry.find(one.id))
+
+    def test_cookie_attributes(self) -> None:
+        """
+        The cookie is cleared with the attributes that it was set with.
+        """
+        world = World(cookie=CookieSettings(domain="example.com", http_only=False, same_site="none"))
+        self.addCleanup(world.stop)
+        [field] = UserAgent(world).get(SIGN_OUT, FROM_OWN_PAGE).headers("set-cookie")
+        self.assertLessEqual({"_pomerium=", "Domain=example.com", "Secure", "SameSite=None"}, set(field.split("; ")))
+        self.assertNotIn("HttpOnly", field.split("; "))
+
+    def test_everywhere_at_once(self) -> None:
+        """
+        Every other route is out too, immediately, in this process and in another; one can sign in again with a new id.
+        """
+        registry = SessionRegistry(self.world.store, self.world.clock)
+        self.successResultOf(Deferred.fromCoroutine(registry.join()))
+        self.addCleanup(registry.leave)
+        session = self.alice.sign_in(R + "/")
+        self.alice.sign_in(R2 + "/")
+        exchange = MemoryExchange(kind="websocket")
+        registry.attach(session.id, exchange)
+        self.alice.get(SIGN_OUT, FROM_OWN_PAGE)
+        self.assertIsNone(self.alice.session(R2))
+        self.assertIsNone(registry.find(session.id))
+        self.assertEqual(exchange.causes, [Cause.USER_ROUTE])
+
+    def test_store_down(self) -> None:
+        """
+        If the end cannot be recorded: 503, the cookie kept, nothing ended, and the page says so.
+        """
+        session = self.alice.sign_in()
+        self.world.store.break_down()
+        answer = self.alice.get(SIGN_OUT, FROM_OWN_PAGE)
+        self.assertEqual((answer.status, answer.headers("set-cookie")), (503, []))
+        self.assertIn("Nothing was signed out", answer.text)
+        self.assertIsNotNone(self.world.registry.find(session.id))
+        self.world.store.failure = None
+        self.assert_signed_out(self.alice.get(SIGN_OUT, FROM_OWN_PAGE))
+
+    def test_provider_down(self) -> None:
+        """
+        Whatever the OP does, or does not, the session is gone before anybody is sent to it.
+        """
+        session = self.alice.sign_in()
+        self.world.http.is_held = True
+        self.world.clock.advance(4000.0)
+        self.assert_signed_out(self.alice.get(SIGN_OUT, FROM_OWN_PAGE))
+        self.assertIsNone(self.world.registry.find(session.id))
+
+    def test_other_methods(self) -> None:
+        """
+        Others, HEAD too, are 405 with `Allow`.
+        """
+        session = self.alice.sign_in()
+        for method in ("HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"):
+            with self.subTest(method=method):
+                answer = self.alice._ask(method, SIGN_OUT, FROM_OWN_PAGE, None)
+                self.assertEqual((answer.status, answer.header("allow")), (405, "GET, POST"))
+        self.assertIsNotNone(self.world.registry.find(session.id))
+
+
+class TargetTests(_Case):
+    """
+    Where the person wants to land.
+    """
+
+    def target(self, answer: Asked, world: World | None = None) -> str | None:
+        query = query_of(answer.header("location") or "")
+        if "pomerium_ended" not in query:
+            return query.get("pomerium_redirect_uri")
+        departure = (world or self.world).registry.departure(query["pomerium_ended"])
+        assert departure is not None
+        return departure.target
+
+    def test_as_printed(self) -> None:
+        """
+        The one-liner of the documentation works as printed: a route's own origin, in the query or in a form.
+        """
+        for wanted in (R + "/bye", R2 + "/", A + "/.pomerium/", "https://allowed.example.net/x"):
+            for by_form in (False, True):
+                with self.subTest(wanted=wanted, by_form=by_form):
+                    alice = UserAgent(self.world)
+                    alice.sign_in()
+                    fields = {"pomerium_redirect_uri": wanted}
+                    if by_form:
+                        answer = alice.post(SIGN_OUT, fields)
+                    else:
+                        answer = alice.get(f"{SIGN_OUT}?{urlencode(fields)}", FROM_OWN_PAGE)
+                    self.assertEqual(self.target(answer), wanted)
+
+    def test_without_a_session(self) -> None:
+        """
+        The target is kept without a session as well.
+        """
+        answer = self.alice.get(f"{SIGN_OUT}?{urlencode({'pomerium_redirect_uri': R2 + '/'})}", FROM_OWN_PAGE)
+        self.assertEqual(self.target(answer), R2 + "/")
+
+    def test_foreign(self) -> None:
+        """
+        Any other target is ignored, not an error; the setting counts, if there is one.
+        """
+        for wanted in ("https://evil.example/", "/relative", "", "//evil.example"):
+            for default in (None, "https://www.example.com/"):
+                with self.subTest(wanted=wanted, default=default):
+                    world = World(target_default=default)
+                    self.addCleanup(world.stop)
+                    alice = UserAgent(world)
+                    alice.sign_in()
+                    query = urlencode({"pomerium_redirect_uri": wanted})
+                    answer = alice.get(f"{SIGN_OUT}?{query}", FROM_OWN_PAGE)
+                    self.assertEqual(answer.status, 302)
+                    self.assertEqual(self.target(answer, world), default)
+
+    def test_any(self) -> None:
+        """
+        With the runtime flag, any absolute URL, before the setting.
+        """
+        world = World(target_default="https://www.example.com/", any_target=True)
+        self.addCleanup(world.stop)
+        alice = UserAgent(world)
+        alice.sign_in()
+        query = urlencode({"pomerium_redirect_uri": "https://anywhere.example/"})
+        answer = alice.get(f"{SIGN_OUT}?{query}", FROM_OWN_PAGE)
+        self.assertEqual(self.target(answer, world), "https://anywhere.example/")
+
+
+class ScriptTests(_Case):
+    """
+    Signing out by a script or a program.
+    """
+
+    def test_receipt(self) -> None:
+        """
+        A script of the application gets the receipt without the routes, and the signed URL to go to.
+        """
+        for method, headers in (
+            ("POST", SCRIPT),
+            ("GET", {**SCRIPT, "Accept": "application/json"}),
+            ("GET", {**SCRIPT, "X-Requested-With": "XMLHttpRequest"}),
+        ):
+            with self.subTest(method=method, headers=headers):
+                alice = UserAgent(self.world)
+                session = alice.sign_in()
+                answer = alice.get(SIGN_OUT, headers) if method == "GET" else alice.post(SIGN_OUT, {}, headers)
+                self.assertEqual((answer.status, answer.header("content-type")), (200, "application/json"))
+                receipt = json.loads(answer.body)
+                self.assertEqual((receipt["sessions_ended"], receipt["cause"]), (1, "user_route"))
+                self.assertNotIn("routes", receipt)
+                self.assertEqual(set(receipt["exchanges_cut"]), {"websocket", "tunnel", "sse", "upload", "download"})
+                self.world.url_signer.verify(receipt["end_session_url"], self.world.clock.seconds())
+                self.assertNotIn(session.tokens.id_token, answer.text)
+                self.assertTrue(answer.headers("set-cookie")[0].startswith("_pomerium=;"))
+
+    def test_program(self) -> None:
+        """
+        A handle in a header, without a cookie, gets JSON; its session ends.
+        """
+        session = self.alice.sign_in()
+        handle = self.alice.cookie(R, "_pomerium")
+        for fields in ({"Authorization": f"Pomerium {handle}"}, {"X-Pomerium-Authorization": handle or ""}):
+            with self.subTest(fields=fields):
+                answer = UserAgent(self.world).get(SIGN_OUT, fields)
+                self.assertEqual((answer.status, answer.header("content-type")), (200, "application/json"))
+        self.assertIsNone(self.world.registry.find(session.id))
+
+    def test_nothing_ended(self) -> None:
+        """
+        Without a session the receipt says so.
+        """
+        receipt = json.loads(self.alice.post(SIGN_OUT, {}, SCRIPT).body)
+        self.assertEqual(receipt["sessions_ended"], 0)
+        self.assertNotIn("pomerium_ended", receipt["end_session_url"])
+        self.assertEqual(self.world.receipts, [])
+
+
+class OthersTests(_Case):
+    """
+    Who may not sign a user out.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.session = self.alice.sign_in()
+
+    def assert_nothing_ended(self, answer: Asked) -> None:
+        self.assertIsNotNone(self.world.registry.find(self.session.id))
+        self.assertEqual(answer.headers("set-cookie"), [])
+
+    def test_link_on_another_site(self) -> None:
+        """
+        A navigation from elsewhere is asked about on the authenticate host, with nothing ended here.
+        """
+        for headers in (
+            FROM_ANOTHER_SITE,
+            {**NAVIGATION, "Sec-Fetch-Site": "same-site"},
+            {**NAVIGATION, "Sec-Fetch-Site": "nonsense"},
+            {"Referer": "https://evil.example/"},
+            {"Origin": "null"},
+        ):
+            with self.subTest(headers=headers):
+                query = urlencode({"pomerium_redirect_uri": R2 + "/bye"})
+                answer = self.alice.get(f"{SIGN_OUT}?{query}", headers)
+                self.assert_nothing_ended(answer)
+                self.assertEqual(answer.status, 302)
+                location = answer.header("location") or ""
+                self.assertEqual(set(query_of(location)), {"pomerium_confirm"})
+                self.assertNotIn(self.session.id, location)
+
+    def test_same_site_setting(self) -> None:
+        """
+        `sign_out_from_same_site: now` believes sibling hosts.
+        """
+        world = World(from_same_site_now=True)
+        self.addCleanup(world.stop)
+        alice = UserAgent(world)
+        session = alice.sign_in()
+        alice.get(SIGN_OUT, {**NAVIGATION, "Sec-Fetch-Site": "same-site"})
+        self.assertIsNone(world.registry.find(session.id))
+
+    def test_what_nobody_meant(self) -> None:
+        """
+        Images, frames, beacons, service workers and prefetches end nothing.
+        """
+        for headers, status in (
+            (IMAGE, 403),
+            ({**SCRIPT}, 403),
+            ({**IMAGE, "Sec-Fetch-Site": "cross-site"}, 403),
+            ({**SCRIPT, "Sec-Fetch-Site": "cross-site", "Accept": "application/json"}, 403),
+            (FRAME, 200),
+            ({**FROM_OWN_PAGE, "Sec-Fetch-Dest": "iframe"}, 403),
+            ({**NAVIGATION, "Sec-Purpose": "prefetch;prerender"}, 503),
+            ({**NAVIGATION, "Purpose": "prefetch"}, 503),
+        ):
+            with self.subTest(headers=headers):
+                answer = self.alice.get(SIGN_OUT, headers)
+                self.assertEqual(answer.status, status)
+                self.assert_nothing_ended(answer)
+
+    def test_json_client_from_elsewhere(self) -> None:
+        """
+        A JSON client gets 403 JSON instead of a page that asks.
+        """
+        answer = self.alice.get(SIGN_OUT, {**FROM_ANOTHER_SITE, "Accept": "application/json"})
+        self.assertEqual((answer.status, answer.header("content-type")), (403, "application/json"))
+        self.assert_nothing_ended(answer)
+
+    def test_provider_speaks(self) -> None:
+        """
+        With `iss` or `sid` the cookie that came along does not count: 200, a page to be framed, nothing ended.
+        """
+        for query in ({"iss": "https://op.example.com", "sid": self.session.sids[0]}, {"iss": "x"}, {"sid": ""}):
+            for headers in (FRAME, NAVIGATION):
+                with self.subTest(query=query, headers=headers):
+                    answer = self.alice.get(f"{SIGN_OUT}?{urlencode(query)}", headers)
+                    self.assertEqual(answer.status, 200)
+                    self.assertIsNone(answer.header("x-frame-options"))
+                    self.assertNotIn("frame-ancestors", answer.header("content-security-policy") or "")
+                    self.assert_nothing_ended(answer)
+
+    def test_provider_words_in_a_form(self) -> None:
+        """
+        In a POST they mean nothing: it is the person's sign-out.
+        """
+        self.alice.post(SIGN_OUT, {"iss": "x", "sid": "y"})
+        self.assertIsNone(self.world.registry.find(self.session.id))

@@ -1,0 +1,98 @@
+"""
+Tests for `pomerium_tx.dashboard.user`.
+"""
+
+from __future__ import annotations
+
+import json
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.sessions.store import Cause
+from tests.logout.world import SCRIPT, A, R, UserAgent, World, query_of
+
+
+class _Case(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = World()
+        self.addCleanup(self.world.stop)
+        self.alice = UserAgent(self.world)
+
+
+class WhoAmITests(_Case):
+    """
+    ``/.pomerium/`` of a route host.
+    """
+
+    def test_signed_in(self) -> None:
+        """
+        The person sees what the application is told, a way out, and the way to their sessions.
+        """
+        self.alice.sign_in()
+        page = self.alice.get(R + "/.pomerium/")
+        self.assertEqual(page.status, 200)
+        for text in ("alice@example.com", "Alice Liddell", 'href="/.pomerium/sign_out"', f'href="{A}/.pomerium/"'):
+            self.assertIn(text, page.text)
+        self.assertEqual(page.header("x-pomerium-intercepted-response"), "true")
+
+    def test_nobody(self) -> None:
+        """
+        Without a session, or with one that has ended, it is a page too.
+        """
+        self.assertIn("You are not signed in", self.alice.get(R + "/.pomerium/").text)
+        session = self.alice.sign_in()
+        ending = self.world.ending.end([session.id], Cause.EXPIRED)
+        self.successResultOf(Deferred.fromCoroutine(ending))
+        self.assertIn("You are not signed in", self.alice.get(R + "/.pomerium/").text)
+
+    def test_hostile_claims(self) -> None:
+        """
+        What the OP says is shown as text.
+        """
+        self.world.op.alterations["userinfo"] = lambda claims: {**claims, "name": "<script>alert(1)</script>"}
+        self.alice.sign_in()
+        self.assertNotIn("<script>alert", self.alice.get(R + "/.pomerium/").text)
+
+
+class UserTests(_Case):
+    """
+    ``/.pomerium/user``.
+    """
+
+    def test_claims(self) -> None:
+        """
+        The assertion's claims without those about the token itself.
+        """
+        session = self.alice.sign_in()
+        answer = self.alice.get(R + "/.pomerium/user", SCRIPT)
+        self.assertEqual((answer.status, answer.header("content-type")), (200, "application/json"))
+        self.assertEqual(
+            json.loads(answer.body),
+            {
+                "sub": session.user_id,
+                "user": session.user_id,
+                "email": "alice@example.com",
+                "groups": ["engineering", "staff"],
+                "sid": session.id,
+                "name": "Alice Liddell",
+            },
+        )
+
+    def test_script_without_session(self) -> None:
+        """
+        A script, a JSON client or a stale handle in a header gets 401.
+        """
+        for headers in (SCRIPT, {"Accept": "application/json"}, {"Authorization": "Pomerium stale"}):
+            with self.subTest(headers=headers):
+                self.assertEqual(self.alice.get(R + "/.pomerium/user", headers).status, 401)
+
+    def test_person_without_session(self) -> None:
+        """
+        A person is led to sign in, and comes back.
+        """
+        answer = self.alice.get(R + "/.pomerium/user")
+        self.assertEqual(answer.status, 302)
+        self.assertEqual(query_of(answer.header("location") or "")["pomerium_redirect_uri"], R + "/.pomerium/user")
+        page = self.alice.follow(answer)
+        self.assertEqual(json.loads(page.body)["email"], "alice@example.com")

@@ -1,0 +1,52 @@
+"""
+What speaks to the OP, when a test decides how long the OP's answers are under way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import Deferred
+
+
+class HeldHTTP:
+    """
+    An HTTP client in front of another: the OP hears every request at once, but what it answers may have to wait.
+    """
+
+    def __init__(self, http: Any) -> None:
+        self._http = http
+        self._held: dict[str, list[tuple[Deferred[Any], Deferred[Any]]]] = {}
+
+    def hold(self, path: str) -> None:
+        """
+        From now on answers from *path* stay on their way.
+        """
+        self._held.setdefault(path, [])
+
+    def release(self, path: str) -> None:
+        """
+        Let the answers from *path* arrive.
+        """
+        for answer, waiting in self._held.pop(path, []):
+            if not waiting.called:
+                answer.chainDeferred(waiting)
+
+    def waiting(self, path: str) -> int:
+        """
+        How many answers from *path* are on their way.
+        """
+        return len(self._held.get(path, ()))
+
+    def request(self, method: str, url: str, **options: Any) -> Deferred[Any]:
+        """
+        Ask.
+        """
+        answer: Deferred[Any] = self._http.request(method, url, **options)
+        held = self._held.get(urlsplit(url).path)
+        if held is None:
+            return answer
+        waiting: Deferred[Any] = Deferred()
+        held.append((answer, waiting))
+        return waiting
