@@ -4,11 +4,12 @@ pomerium_tx, an identity-aware access proxy whose sign-out really signs out.
 The rooms, from the street down to the ground; each may use those below it, never its neighbours:
 
 * ``tap``, ``cli``: what a person types (``twistd pomerium``, ``pomerium-tx``)
-* ``service``: builds every room, joins them, starts and stops them in order
+* ``service``: listens; starts and stops in order
+* ``house``: builds every room from the configuration and joins them
 * ``proxy``: carries requests to the applications
 * ``authenticate``: the authenticate host, where people sign in
 * ``dashboard``: what ``/.pomerium/`` and ``/.well-known/`` answer on route hosts
-* ``operations``: access log, audit log, health
+* ``operations``: access log, audit log
 * ``demo``: a development OpenID Provider and two sample applications
 * ``authorize``: the question, asked once for every request
 * ``logout``: ending sessions; the one door

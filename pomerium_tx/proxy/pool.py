@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from service_identity import VerificationError
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TimeoutError
+from twisted.internet.error import ConnectError, ConnectionAborted, ConnectionRefusedError, DNSLookupError, TimeoutError
 from twisted.internet.interfaces import IAddress, IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
@@ -23,6 +24,7 @@ IDLE_SECONDS = 55.0
 An idle upstream connection is closed by us before most servers close it at 60 s.
 """
 MOST_IDLE = 128
+HANDSHAKE_SECONDS = 10.0
 
 
 class Dialler(Requester, Protocol):
@@ -39,6 +41,12 @@ class Dialler(Requester, Protocol):
         """
         No connection could be made.
         """
+
+
+class _NoHandshake(Exception):
+    """
+    The upstream was reached, but is not who it should be, or does not speak TLS as we do.
+    """
 
 
 class _ConnectionFactory(Factory):
@@ -63,6 +71,7 @@ class Pool:
         self._deadlines = deadlines
         self._idle: deque[UpstreamConnection] = deque()
         self._in_use: set[UpstreamConnection] = set()
+        self._in_handshake: set[UpstreamConnection] = set()
         self._factory = _ConnectionFactory(lambda: UpstreamConnection(self, limits))
         deadlines.watch(self)
 
@@ -79,10 +88,16 @@ class Pool:
         if self._idle and not fresh:
             self._give(self._idle.pop(), dialler, method, reused=True)
             return None
-        connecting = self._endpoint.connect(self._factory)
 
-        def connected(connection: IProtocol) -> None:
+        def connected(connection: IProtocol) -> Deferred[UpstreamConnection]:
             assert isinstance(connection, UpstreamConnection)
+            connection.idle_until = self._deadlines.now() + HANDSHAKE_SECONDS
+            self._in_handshake.add(connection)
+            # Before it is over nobody may be told anything, nor would the person know why it failed.
+            return connection.established().addErrback(_no_handshake)
+
+        def established(connection: UpstreamConnection) -> None:
+            self._in_handshake.discard(connection)
             self._give(connection, dialler, method, reused=False)
 
         def failed(reason: Failure) -> None:
@@ -90,7 +105,7 @@ class Pool:
             if not isinstance(reason.value, CancelledError):
                 dialler.upstream_unreachable(_in_words(reason))
 
-        return connecting.addCallbacks(connected, failed)
+        return self._endpoint.connect(self._factory).addCallback(connected).addCallbacks(established, failed)
 
     def release(self, connection: UpstreamConnection) -> None:
         """
@@ -108,6 +123,7 @@ class Pool:
         *connection* is closed.
         """
         self._in_use.discard(connection)
+        self._in_handshake.discard(connection)
         try:
             self._idle.remove(connection)
         except ValueError:
@@ -119,6 +135,8 @@ class Pool:
         """
         while self._idle and self._idle[0].idle_until < now:
             self._idle.popleft().close()
+        for connection in [each for each in self._in_handshake if each.idle_until < now]:
+            connection.abort()
 
     def close(self) -> None:
         """
@@ -127,13 +145,28 @@ class Pool:
         self._deadlines.forget(self)
         while self._idle:
             self._idle.pop().close()
-        for connection in list(self._in_use):
+        for connection in (*self._in_use, *self._in_handshake):
             connection.abort()
 
     def _give(self, connection: UpstreamConnection, dialler: Dialler, method: bytes, *, reused: bool) -> None:
         self._in_use.add(connection)
         connection.begin(dialler, method, reused=reused)
         dialler.upstream_ready(connection)
+
+
+def _no_handshake(reason: Failure) -> Failure:
+    match reason.value:
+        case CancelledError():
+            return reason
+        case VerificationError():
+            why = "its certificate is for another name"
+        case ConnectionAborted():
+            why = "it took too long"
+        case other:
+            # OpenSSL's error has a list of what went wrong, each with library, function and words.
+            errors = other.args[0] if other.args and isinstance(other.args[0], list) else []
+            why = ", ".join(str(error[-1]) for error in errors) or type(other).__name__
+    return Failure(_NoHandshake(why))
 
 
 def _in_words(reason: Failure) -> str:
@@ -144,6 +177,8 @@ def _in_words(reason: Failure) -> str:
             return "did not accept the connection in time"
         case DNSLookupError():
             return "has a name that cannot be resolved"
+        case _NoHandshake():
+            return f"cannot be trusted with TLS: {reason.value}"
         case ConnectError():
             return "could not be connected to"
         case other:

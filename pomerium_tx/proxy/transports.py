@@ -27,8 +27,15 @@ def holds_unsent_bytes(transport: Any) -> bool:
     return bool(getattr(transport, "unsent", True))
 
 
+def is_encrypted(transport: Any) -> bool:
+    """
+    Whether *transport* is TLS, and so of use only after a handshake.
+    """
+    return isinstance(transport, TLSMemoryBIOProtocol)
+
+
 def can_half_close(transport: Any) -> bool:
     """
     Whether our direction of *transport* can be closed alone: TLS has one close for both.
     """
-    return not isinstance(transport, TLSMemoryBIOProtocol) and hasattr(transport, "loseWriteConnection")
+    return not is_encrypted(transport) and hasattr(transport, "loseWriteConnection")

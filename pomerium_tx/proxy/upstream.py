@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -18,7 +19,7 @@ from zope.interface import implementer
 
 from pomerium_tx.http11.heads import BadResponse, HeadLimits, ResponseHead
 from pomerium_tx.http11.reader import EndOfMessage, ResponseReader, Trailing
-from pomerium_tx.proxy.transports import holds_unsent_bytes
+from pomerium_tx.proxy.transports import holds_unsent_bytes, is_encrypted
 
 if TYPE_CHECKING:
     from pomerium_tx.proxy.pool import Pool
@@ -72,6 +73,7 @@ class Requester(Protocol):
         """
 
 
+@implementer(IHandshakeListener)
 class UpstreamConnection(TwistedProtocol):
     """
     A connection to one upstream, in use by one exchange or idle in the pool.
@@ -88,9 +90,26 @@ class UpstreamConnection(TwistedProtocol):
         self._keep_alive = False
         self._paused = False
         self._lost = False
+        self._handshake: Deferred[UpstreamConnection] | None = None
         self.idle_until = 0.0
+        """
+        When the pool closes the connection if nothing has become of it.
+        """
 
     # -- the pool and the exchange call ----------------------------------------------------------------------------
+
+    def established(self) -> Deferred[UpstreamConnection]:
+        """
+        Fires with this connection once the upstream is known to be who it should be: at once without TLS.
+
+        It fails when the connection is lost before; to cancel it is to abort the connection.
+        """
+        handshake: Deferred[UpstreamConnection] = Deferred(lambda cancelled: self.abort())
+        if is_encrypted(self._transport):
+            self._handshake = handshake
+        else:
+            handshake.callback(self)
+        return handshake
 
     def begin(self, requester: Requester, method: bytes, *, reused: bool) -> None:
         """
@@ -160,6 +179,11 @@ class UpstreamConnection(TwistedProtocol):
         if set_no_delay is not None:
             set_no_delay(True)
 
+    def handshakeCompleted(self) -> None:
+        handshake, self._handshake = self._handshake, None
+        if handshake is not None:
+            handshake.callback(self)
+
     def dataReceived(self, data: bytes) -> None:
         requester = self.requester
         if requester is None:
@@ -174,6 +198,9 @@ class UpstreamConnection(TwistedProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
         self._pool.lost(self)
+        handshake, self._handshake = self._handshake, None
+        if handshake is not None and not handshake.called:
+            handshake.errback(reason)
         requester = self.requester
         if requester is None:
             return

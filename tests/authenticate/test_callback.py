@@ -13,7 +13,8 @@ from pomerium_tx.demo.messages import Fault
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.sessions.store import Cause
 from tests.doubles.channel import Asked
-from tests.logout.world import FROM_ANOTHER_SITE, R2, A, R, UserAgent, World, query_of
+from tests.logout.user_agent import UserAgent
+from tests.logout.world import FROM_ANOTHER_SITE, R2, A, R, World, query_of
 
 CALLBACK = A + "/oauth2/callback"
 HOSTILE = [
@@ -237,9 +238,12 @@ class CallbackTests(SynchronousTestCase):
             ("sub", ""),
         ):
             with self.subTest(name=name, value=value):
-                self.world.op.alterations["id_token"] = lambda claims, n=name, v=value: {
-                    key: said for key, said in {**claims, n: v}.items() if said is not None
-                }
+                change = {name: value}
+
+                def altered(claims: dict[str, object], change: dict[str, object] = change) -> object:
+                    return {key: said for key, said in {**claims, **change}.items() if said is not None}
+
+                self.world.op.alterations["id_token"] = altered
                 self.assert_not_signed_in(self.alice.get(self.response()), 502)
 
     def test_failing_endpoints(self) -> None:

@@ -8,7 +8,8 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.logout.world import FROM_OWN_PAGE, SCRIPT, A, R, UserAgent, World, form_of
+from tests.logout.user_agent import UserAgent
+from tests.logout.world import FROM_OWN_PAGE, SCRIPT, A, R, World, form_of
 
 
 class MySessionTests(SynchronousTestCase):

@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.sessions.store import Cause, OpLogout
-from tests.logout.world import FROM_ANOTHER_SITE, R2, SCRIPT, A, R, UserAgent, World, form_of, query_of
+from tests.logout.user_agent import UserAgent
+from tests.logout.world import FROM_ANOTHER_SITE, R2, SCRIPT, A, R, World, form_of, query_of
 
 
 class _Case(SynchronousTestCase):

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.demo.messages import Fault
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.store import Cause, OpLogout
-from tests.logout.world import FROM_OWN_PAGE, R2, A, R, UserAgent, World, form_of
+from tests.logout.user_agent import UserAgent
+from tests.logout.world import FROM_OWN_PAGE, R2, A, R, World, form_of
 
 SIGNED_OUT = A + "/.pomerium/signed_out"
 EVERYWHERE = "You are signed out everywhere"

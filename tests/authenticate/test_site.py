@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.logout.world import A, UserAgent, World
+from tests.logout.user_agent import UserAgent
+from tests.logout.world import A, World
 
 
 class SiteTests(SynchronousTestCase):

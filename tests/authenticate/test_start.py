@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.authenticate.start import HELD
 from pomerium_tx.demo.messages import Fault
 from pomerium_tx.sessions.store import Cause
-from tests.logout.world import FROM_OWN_PAGE, A, R, UserAgent, World, form_of, query_of
+from tests.logout.user_agent import UserAgent
+from tests.logout.world import FROM_OWN_PAGE, A, R, World, form_of, query_of
 
 
 class SignInStartTests(SynchronousTestCase):

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.sessions.store import Cause
 from tests.doubles.channel import Asked
-from tests.logout.world import R2, A, R, UserAgent, World, query_of
+from tests.logout.user_agent import UserAgent
+from tests.logout.world import R2, A, R, World, query_of
 
 WANTED = R + "/wanted?x=%2F"
 COOKIE = ("_pomerium", "/")

@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.dashboard.published import JwksPage, PingPage
 from pomerium_tx.jose.signer import derived_signer
 from tests.doubles.channel import ask
-from tests.logout.world import A, R, UserAgent, World
+from tests.logout.user_agent import UserAgent
+from tests.logout.world import A, R, World
 
 
 class WellKnownTests(SynchronousTestCase):

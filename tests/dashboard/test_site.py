@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.logout.world import R2, R, UserAgent, World
+from tests.logout.user_agent import UserAgent
+from tests.logout.world import R2, R, World
 
 
 class SiteTests(SynchronousTestCase):

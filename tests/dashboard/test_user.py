@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.sessions.store import Cause
-from tests.logout.world import SCRIPT, A, R, UserAgent, World, query_of
+from tests.logout.user_agent import UserAgent
+from tests.logout.world import SCRIPT, A, R, World, query_of
 
 
 class _Case(SynchronousTestCase):

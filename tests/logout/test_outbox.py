@@ -4,6 +4,8 @@ Tests for `pomerium_tx.logout.outbox`.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -76,11 +78,11 @@ class OutboxTests(SynchronousTestCase):
         """
         self.world.op.faults["revocation"] = Fault(status=503)
         self.owe()
-        times = []
+        times: list[int] = []
         for second in range(200):
             self.world.clock.advance(1.0)
             times += [second] * (len(self.revoked()) - len(times))
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(times)]
         self.assertEqual(gaps, sorted(gaps))
         self.assertEqual(len(times), 6)
         del self.world.op.faults["revocation"]

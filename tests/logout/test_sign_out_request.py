@@ -5,6 +5,7 @@ Tests for `pomerium_tx.logout.sign_out_request`; the rules themselves are those 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,7 +22,7 @@ from pomerium_tx.web.resource import HttpProblem, PageRequest
 
 
 def _request(
-    method: str = "GET", query: Sequence[tuple[str, str]] = (), origin: str = "https://app.example.com", **fields: str
+    method: str = "GET", query: Sequence[tuple[str, str]] = (), origin: str = "https://app.example.com", **fields: Any
 ) -> PageRequest:
     return PageRequest(
         method=method,
@@ -33,7 +34,7 @@ def _request(
         form_fields=[],
         client_address="",
         request_id="request-1",
-        fields={name.replace("_", "-").lower().encode(): [value.encode()] for name, value in fields.items()},
+        fields={name.replace("_", "-").lower().encode(): [str(value).encode()] for name, value in fields.items()},
     )
 
 
@@ -61,7 +62,7 @@ class SignOutRequestTests(SynchronousTestCase):
         """
         for name, value in (("Sec_Purpose", "prefetch;prerender"), ("Purpose", "prefetch"), ("X_Moz", "prefetch")):
             with self.subTest(name=name):
-                request = _request(**{name: value})
+                request = _request(**dict[str, Any]({name: value}))
                 problem = self.assertRaises(
                     HttpProblem, rule_of, request, handle_in_header=False, from_same_site_now=False
                 )

@@ -81,7 +81,7 @@ class BackgroundTests(DaemonTestCase):
         log, older = self.folder / "twistd.log", self.folder / "twistd.log.1"
         eventually("it says so", lambda: "Listening on port" in log.read_text())
         os.kill(pid, signal.SIGUSR1)
-        self.assertEqual(self.get("/after")[0], 404)
+        self.assertEqual(self.get("/after", host="nobody.localhost")[0], 404)
         eventually("there is another log", older.exists)
         self.assertIn("Listening on port", [line["message"][:17] for line in json_lines(older.read_text())])
         os.kill(pid, signal.SIGTERM)
