@@ -238,7 +238,7 @@ class CallbackTests(SynchronousTestCase):
             ("sub", ""),
         ):
             with self.subTest(name=name, value=value):
-                change = {name: value}
+                change: dict[str, object] = {name: value}
 
                 def altered(claims: dict[str, object], change: dict[str, object] = change) -> object:
                     return {key: said for key, said in {**claims, **change}.items() if said is not None}
