@@ -83,7 +83,7 @@ def new_session(
         sids=() if id_token.sid is None else (id_token.sid,),
         began=now,
         expires=now + lifetime,
-        authenticated=now if id_token.auth_time is None else id_token.auth_time,
+        authenticated=now if id_token.auth_time is None else min(id_token.auth_time, now),
         id_token_iat=id_token.iat,
         user_agent=user_agent[:512],
         address=address,

@@ -18,7 +18,7 @@ from pomerium_tx.authenticate.start import HELD, SignInStart
 from pomerium_tx.logout.handover import IDP_ID, LOGIN, REDIRECT_URI, SESSION_ENCRYPTED, Handover, Handovers
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.sessions.store import StoreUnavailable
+from pomerium_tx.sessions.store import OpLogout, StoreUnavailable
 from pomerium_tx.web.resource import Answer, HttpProblem, Page, PageRequest, redirect
 from pomerium_tx.web.signed_url import InvalidSignature, UrlSigner
 
@@ -106,12 +106,18 @@ class SignInPage(Page):
             # Another tab was faster.
             return redirect(url, status=303)
         if hold is not None:
-            await self._release_revocations(hold.receipt_id)
+            await self._give_up_logout(hold.receipt_id)
         return await self._start.begin(request, browser, return_url=url, idp_id=idp_id, after_hold=True)
 
-    async def _release_revocations(self, receipt_id: str) -> None:
-        # The way to the OP's logout is given up. Later, revoking the old tokens could take the new ones along.
+    async def _give_up_logout(self, receipt_id: str) -> None:
+        """
+        Wait no longer for the OP to confirm a sign-out: its person signs in again.
+        """
+        receipt = self._registry.receipt(receipt_id)
         try:
+            if receipt is not None and receipt.op_logout is OpLogout.PENDING:
+                await self._registry.op_logout(receipt_id, OpLogout.UNCONFIRMED)
+            # Later, revoking the old tokens could take the new ones along.
             await self._registry.release_revocations(receipt_id)
         except StoreUnavailable:
             raise HttpProblem(503, "Signing in is not possible just now. Please try again in a moment.") from None

@@ -38,6 +38,7 @@ from pomerium_tx.proxy.connection import (
 from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.exchange import ProxiedExchange
 from pomerium_tx.proxy.local import LocalExchange
+from pomerium_tx.proxy.refusals import content_size
 from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes
 
 MOST_HELD = 65_536
@@ -314,7 +315,7 @@ class Downstream(TwistedProtocol):
                 request_id=request_id,
                 route=verdict.route,
                 status=status,
-                size=len(refusal),
+                size=content_size(refusal),
                 seconds=0.0,
                 details=verdict.reason,
             )
@@ -336,7 +337,7 @@ class Downstream(TwistedProtocol):
                 request_id=request_id,
                 route=None,
                 status=problem.status,
-                size=len(refusal),
+                size=content_size(refusal),
                 seconds=0.0,
                 details=problem.reason,
             )

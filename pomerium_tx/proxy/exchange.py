@@ -18,6 +18,7 @@ from pomerium_tx.http11.writer import LAST_CHUNK, chunk
 from pomerium_tx.proxy.connection import UPSTREAM_AWAITED, UPSTREAM_FULL, AccessRecord, Connection
 from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.forwarding import ForwardedRequest
+from pomerium_tx.proxy.refusals import content_size
 from pomerium_tx.proxy.resource import ReverseProxyResource
 from pomerium_tx.proxy.tunnel import WebSocketTunnel
 from pomerium_tx.proxy.upstream import UpstreamConnection
@@ -129,16 +130,18 @@ class ProxiedExchange:
             self._end(details)
             self._tunnel.cut()
             return
-        self._end(details)
         self._drop_upstream()
         if self._answer_began:
+            self._end(details)
             connection.abort()
             return
         verdict = connection.proxy.unauthenticated(self._head, self._verdict)
         connection.keep_alive = False
-        _, refusal = connection.proxy.refusals.for_verdict(
+        self._status, refusal = connection.proxy.refusals.for_verdict(
             self._head, self._canonical, verdict, self._request_id, close=True
         )
+        self.bytes_out = content_size(refusal)
+        self._end(details)
         connection.write(refusal)
         connection.exchange_ended(reusable=False)
 
@@ -393,8 +396,6 @@ class ProxiedExchange:
         Answer ourselves, since no upstream has.
         """
         connection = self._connection
-        self._status = status
-        self._end(message)
         self._drop_upstream()
         connection.keep_alive = connection.keep_alive and self._request_complete and not connection.proxy.draining
         refusal = connection.proxy.refusals.for_status(
@@ -405,6 +406,8 @@ class ProxiedExchange:
             close=not connection.keep_alive,
             route=self._resource.route,
         )
+        self._status, self.bytes_out = status, content_size(refusal)
+        self._end(message)
         connection.write(refusal)
         connection.exchange_ended(reusable=True)
 

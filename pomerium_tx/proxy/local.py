@@ -23,6 +23,7 @@ from pomerium_tx.http11.fields import HOP_BY_HOP
 from pomerium_tx.http11.heads import BadRequest, RequestHead
 from pomerium_tx.proxy.connection import AccessRecord, Connection
 from pomerium_tx.proxy.deadlines import NEVER
+from pomerium_tx.proxy.refusals import content_size
 from pomerium_tx.web.resource import LocalRequest
 
 MOST_CONTENT = 65_536
@@ -186,13 +187,12 @@ class LocalExchange:
     def _refuse(self, status: int, message: str) -> None:
         connection = self._connection
         connection.keep_alive = False
-        self._status = status
-        self._log_access(message)
-        connection.write(
-            connection.proxy.refusals.for_status(
-                self._head, status, message, self._request_id, close=True, route=self._verdict.route
-            )
+        refusal = connection.proxy.refusals.for_status(
+            self._head, status, message, self._request_id, close=True, route=self._verdict.route
         )
+        self._status, self._written = status, content_size(refusal)
+        self._log_access(message)
+        connection.write(refusal)
         connection.exchange_ended(reusable=False)
 
     def _log_access(self, details: str) -> None:

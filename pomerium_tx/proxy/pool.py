@@ -164,9 +164,10 @@ def _no_handshake(reason: Failure) -> Failure:
             why = "it took too long"
         case other:
             # OpenSSL's error has a list of what went wrong, each with library, function and words.
-            errors = other.args[0] if other.args and isinstance(other.args[0], list) else []
+            said = getattr(other, "args", ())
+            errors = said[0] if said and isinstance(said[0], list) else []
             why = ", ".join(str(error[-1]) for error in errors) or type(other).__name__
-    return Failure(_NoHandshake(why))
+    return Failure(_NoHandshake(why))  # type: ignore[no-untyped-call] # Twisted's own
 
 
 def _in_words(reason: Failure) -> str:

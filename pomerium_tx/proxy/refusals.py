@@ -143,5 +143,12 @@ class Refusals:
         return written if head is not None and head.method == b"HEAD" else written + answer.body
 
 
+def content_size(response: bytes) -> int:
+    """
+    How many bytes of content *response* has.
+    """
+    return len(response) - response.index(b"\r\n\r\n") - 4
+
+
 def _encoded(fields: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]

@@ -19,10 +19,6 @@ MOST_BYTES = 8192
 """
 The longest handle that is looked at.
 """
-MOST_VALUES = 16
-"""
-How many values of one carrier are looked at; more of them are no session.
-"""
 QUERY_PARAMETER = b"pomerium_session"
 
 _SCHEMES = ((b"pomerium", b""), (b"bearer", b"pomerium-"))
@@ -177,12 +173,13 @@ class Handles:
         if len(values) == 1:
             handle = self.open(values[0])
             return Presented(carrier, () if handle is None else (handle,), True)
+        # All of them, however many: whoever plants cookies must not keep a person's own from being signed out. The head's
+        # length bounds the work.
         found: dict[str, Handle] = {}
-        if len(values) <= MOST_VALUES:
-            for value in values:
-                handle = self.open(value)
-                if handle is not None:
-                    found.setdefault(handle.session_id, handle)
+        for value in values:
+            handle = self.open(value)
+            if handle is not None:
+                found.setdefault(handle.session_id, handle)
         return Presented(carrier, tuple(found.values()), True)
 
     def _opened(self, value: bytes) -> Handle | None:

@@ -233,6 +233,35 @@ class HeldTests(_Case):
         self.world.clock.advance(1.0)
         self.assertEqual(len(self.world.op.revocations), 2)
 
+    def test_click_gives_up_waiting(self) -> None:
+        """
+        The receipt says that the OP never confirmed; what it said before the click stays said.
+        """
+        for before, after in (
+            (OpLogout.PENDING, OpLogout.UNCONFIRMED),
+            (OpLogout.NOT_SUPPORTED, OpLogout.NOT_SUPPORTED),
+            (OpLogout.UNREACHABLE, OpLogout.UNREACHABLE),
+        ):
+            with self.subTest(before=before):
+                alice = UserAgent(self.world)
+                self.end(alice.sign_in().id)
+                receipt_id = self.world.receipts[-1].id
+                changing = self.world.registry.op_logout(receipt_id, before)
+                self.successResultOf(Deferred.fromCoroutine(changing))
+                alice.post(A + "/.pomerium/sign_in", form_of(alice.open(R + "/").text))
+                receipt = self.world.registry.receipt(receipt_id)
+                assert receipt is not None
+                self.assertIs(receipt.op_logout, after)
+
+    def test_click_with_the_store_down(self) -> None:
+        """
+        A click that cannot be recorded begins nothing, and the hold stays.
+        """
+        form = form_of(self.alice.open(R + "/").text)
+        self.world.store.break_down()
+        self.assertEqual(self.alice.post(A + "/.pomerium/sign_in", form).status, 503)
+        self.assertEqual(self.alice.open(R + "/").status, 200)
+
     def test_click_in_two_tabs(self) -> None:
         """
         A second tab's button, pressed later, offers the way to where that tab was, without another sign-in.

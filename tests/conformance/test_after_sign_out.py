@@ -134,7 +134,10 @@ class SignedOutTests(CheckTestCase):
         ]
         self.assertEqual([answer.status for answer in answers], [200, 302, 403, 405, 503, 200, 200])
         self.assertEqual(self.house.registry.count, 1)
-        answers.append(self.alice.fetch(HERE, "POST"))
+        bob = self.browser()
+        self.sign_in(bob, person="bob")
+        answers.append(bob.fetch(HERE, "POST"))
+        self.assertEqual((answers[-1].status, self.house.registry.count), (200, 1))
         answers.append(self.alice.get(HERE, site="same-origin", follow=False))
         answers.append(self.alice.get(location_of(answers[-1]), site="same-site", follow=False))
         self.assertEqual(self.house.registry.count, 0)

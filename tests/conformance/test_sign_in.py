@@ -172,7 +172,9 @@ class AuthenticationRequestTests(CheckTestCase):
         """
         alice = self.browser()
         value, attributes = set_cookies(self.to_op(alice))["_pomerium_csrf"]
-        self.assertLessEqual({"path": "/", "max-age": "43200", "httponly": "", "secure": ""}.items(), attributes.items())
+        self.assertLessEqual(
+            {"path": "/", "max-age": "43200", "httponly": "", "secure": ""}.items(), attributes.items()
+        )
         self.assertNotIn("domain", attributes)
         self.assertEqual(set_cookies(self.to_op(alice))["_pomerium_csrf"][0], value)
         self.assertNotEqual(set_cookies(self.to_op(self.browser()))["_pomerium_csrf"][0], value)

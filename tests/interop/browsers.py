@@ -54,8 +54,11 @@ class Person:
     Somebody at a browser whose cookies are nobody else's.
     """
 
-    def __init__(self, *arguments: str) -> None:
-        self.context: BrowserContext = chromium(*arguments).new_context(ignore_https_errors=True)
+    def __init__(self, *arguments: str, bypass_csp: bool = False) -> None:
+        """
+        :param bypass_csp: A test's scripts may run in pages that let no script run.
+        """
+        self.context: BrowserContext = chromium(*arguments).new_context(ignore_https_errors=True, bypass_csp=bypass_csp)
         self.context.set_default_timeout(10_000)
         self.visited: list[str] = []
         """
@@ -84,7 +87,5 @@ class Person:
         """
         What is on the screen.
         """
-        seen = []
-        for page in self.context.pages:
-            seen.append(f"tab {page.url}\n{page.inner_text('body', timeout=1000)[:1500]}")
+        seen = [f"tab {page.url}\n{page.inner_text('body', timeout=1000)[:1500]}" for page in self.context.pages]
         return "\n".join([*seen, "visited:", *self.visited])

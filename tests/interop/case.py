@@ -69,11 +69,11 @@ class InteropCase(SynchronousTestCase):
         self.on_failure(lambda: f"{name} said:\n{started.output[-20000:]}")
         return started
 
-    def person(self, *arguments: str) -> Person:
+    def person(self, *arguments: str, bypass_csp: bool = False) -> Person:
         """
         Somebody at a browser.
         """
-        somebody = Person(*arguments)
+        somebody = Person(*arguments, bypass_csp=bypass_csp)
         self.addCleanup(somebody.context.close)
         self.on_failure(lambda: f"a person sees:\n{somebody.describe()}")
         return somebody

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from playwright.sync_api import Page
 
 from tests.interop.case import HERE, InteropCase
-from tests.interop.processes import Program, eventually, free_ports
+from tests.interop.processes import eventually, free_ports
 from tests.interop.upstream import RecordingUpstream
 from tests.interop.wire import fetch
 
@@ -94,7 +94,6 @@ class OidcProvider:
             content=urlencode({"token": token}).encode(),
         )
         return bool(json.loads(answer.content)["active"])
-
 
 
 class Proxy:

@@ -158,7 +158,8 @@ class PresentedTests(HandleTestCase):
             ([b"bad", one], ["one"]),
             ([one, other], ["one", "other"]),
             ([b"bad", b"worse"], []),
-            ([one] * 17, []),
+            ([one] * 17, ["one"]),
+            ([b"bad"] * 500 + [one, other], ["one", "other"]),
         ]
         for values, ids in table:
             for fields in (
