@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import IService, Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
@@ -22,6 +22,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
@@ -79,6 +80,7 @@ class PomeriumService(Service):
         self._drain_seconds = drain_seconds
         self._bound = False
         self._is_hurried = False
+        self._starting: Deferred[None] | None = None
 
     def privilegedStartService(self) -> None:
         """
@@ -106,7 +108,7 @@ class PomeriumService(Service):
         """
         super().startService()  # type: ignore[no-untyped-call] # Twisted's own
         self.privilegedStartService()
-        Deferred.fromCoroutine(self._start()).addErrback(self._failed)
+        self._starting = Deferred.fromCoroutine(self._start()).addErrback(self._failed)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -128,6 +130,8 @@ class PomeriumService(Service):
             log.info("Listening on port {port}", port=listener.port)
 
     async def _stop(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
         for listener in self._listeners:
             await listener.stop()
             listener.close()
@@ -147,7 +151,9 @@ class PomeriumService(Service):
         await self._close()
         log.info("Stopped")
 
-    def _failed(self, reason: Any) -> None:
+    def _failed(self, reason: Failure) -> None:
+        if isinstance(reason.value, CancelledError):
+            return
         log.failure("The service cannot start", reason)
         self.has_failed = True
         self._reactor.callLater(0, self._reactor.stop)

@@ -93,7 +93,8 @@ def makeService(options: Options) -> IService:
 
     def leave() -> None:
         if built.has_failed:
-            # twistd has no exit status for what goes wrong after the start. Last of all, so that it removes its pidfile.
+            # twistd has no exit status for what goes wrong after the start. Last of all, so that it removes its
+            # pidfile.
             atexit.register(_exit_failed)
 
     reactor.addSystemEventTrigger("after", "startup", _stop_on_signals, reactor, built)

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import cast
 
 from hypothesis import given, settings
@@ -298,3 +301,66 @@ class JsonLinesTests(SynchronousTestCase):
         observer({"log_format": "quiet", "log_level": LogLevel.info})
         observer({"log_format": "loud", "log_level": LogLevel.error})
         self.assertEqual(parsed(self.output.getvalue())["message"], "loud")
+
+
+class JsonLinesInTwistdLogTests(SynchronousTestCase):
+    """
+    The factory for a daemon.
+    """
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).resolve()
+        self.folder.mkdir()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        self.handlers: dict[int, object] = {}
+        self.patch(signal, "signal", self.handlers.__setitem__)
+        self.patch(signal, "getsignal", lambda number: self.handlers.get(number, signal.SIG_DFL))
+
+    def messages(self, name: str = "twistd.log") -> list[object]:
+        """
+        What is in a log file.
+        """
+        return [parsed(line)["message"] for line in (self.folder / name).read_text("utf-8").splitlines()]
+
+    def test_file(self) -> None:
+        """
+        Lines go to ``twistd.log`` in the folder where the observer was made, after those that are there.
+        """
+        (self.folder / "twistd.log").write_text('{"message": "before"}\n')
+        observer = logs.json_lines_in_twistd_log()
+        os.chdir(self.folder.parent)
+        observer({"log_format": "hello"})
+        self.assertEqual(self.messages(), ["before", "hello"])
+        self.assertTrue(verifyObject(logs.ILogObserver, observer))
+
+    def test_rotation(self) -> None:
+        """
+        After SIGUSR1 the next line begins a new file, and the old one is kept; nothing is lost.
+        """
+        observer = logs.json_lines_in_twistd_log()
+        observer({"log_format": "one"})
+        handler = self.handlers[signal.SIGUSR1]
+        assert callable(handler)
+        handler(signal.SIGUSR1, None)
+        observer({"log_format": "two"})
+        observer({"log_format": "three"})
+        self.assertEqual((self.messages("twistd.log.1"), self.messages()), (["one"], ["two", "three"]))
+
+    def test_somebody_else_s_signal(self) -> None:
+        """
+        Who handles SIGUSR1 already goes on doing so.
+        """
+        self.handlers[signal.SIGUSR1] = "somebody else's"
+        logs.json_lines_in_twistd_log()
+        self.assertEqual(self.handlers, {signal.SIGUSR1: "somebody else's"})
+
+    def test_level(self) -> None:
+        """
+        The configured level holds here too.
+        """
+        self.addCleanup(logs.threshold.set, "info")
+        observer = logs.json_lines_in_twistd_log()
+        logs.threshold.set("error")
+        observer({"log_format": "quiet", "log_level": LogLevel.info})
+        self.assertEqual(self.messages(), [])

@@ -127,8 +127,14 @@ class CallbackPage(Page):
             if code_verifier is None:
                 raise _problem(400, "This sign-in was begun in another browser, or too long ago.", retry)
         await self._use(state, retry)
-        session, tokens = await self._session(request, provider, response, state, code_verifier, retry)
-        return await self._begin(request, browser, state, session, tokens, clear_verifier)
+        tokens = await self._exchanged(provider, response, code_verifier, retry)
+        try:
+            session = await self._session(request, provider, tokens, state, retry)
+            return await self._begin(request, browser, state, session, clear_verifier)
+        except SignedOutMeanwhile:
+            await self._give_back(state.idp_id, tokens_of(tokens, None, now))
+            body = html.signed_out_while_signing_in(retry, request_id=request.request_id)
+            return html_answer(body, status=401, headers=[clear_verifier])
 
     def _response(
         self, params: Sequence[tuple[str, str]], provider: Provider, metadata: ProviderMetadata, retry: str
@@ -161,29 +167,36 @@ class CallbackPage(Page):
         except StoreUnavailable:
             raise _not_now(retry) from None
 
-    async def _session(
-        self,
-        request: PageRequest,
-        provider: Provider,
-        response: AuthenticationResponse,
-        state: State,
-        code_verifier: str | None,
-        retry: str,
-    ) -> tuple[Session, TokenResponse]:
+    async def _exchanged(
+        self, provider: Provider, response: AuthenticationResponse, code_verifier: str | None, retry: str
+    ) -> TokenResponse:
         assert response.code is not None
         try:
-            tokens = await provider.exchange_code(response.code, code_verifier=code_verifier)
-            now = self._clock.seconds()
-            person = await person_of(provider, tokens, nonce=state.nonce, now=now)
+            return await provider.exchange_code(response.code, code_verifier=code_verifier)
         except AuthenticationRefused as refusal:
             log.warn("The OP {iss} refuses the code: {error}", iss=_iss(provider), error=refusal.error)
             if refusal.error == "invalid_grant":
                 raise _problem(400, "The identity provider does not accept this sign-in any more.", retry) from None
             raise provider_is_silent(retry) from None
-        except (ProviderUnavailable, UserInfoRefused, InvalidToken) as problem:
+        except (ProviderUnavailable, InvalidToken) as problem:
             log.warn("Sign-in by the OP {iss} failed: {reason}", iss=_iss(provider), reason=str(problem))
             raise provider_is_silent(retry) from None
-        session = new_session(
+
+    async def _session(
+        self, request: PageRequest, provider: Provider, tokens: TokenResponse, state: State, retry: str
+    ) -> Session:
+        """
+        :raises SignedOutMeanwhile: If the person has signed out; then these tokens are used for nothing.
+        """
+        self._require_current(state)
+        try:
+            person = await person_of(provider, tokens, nonce=state.nonce, now=self._clock.seconds())
+        except (ProviderUnavailable, UserInfoRefused, InvalidToken) as problem:
+            # The OP may have refused because of that very sign-out.
+            self._require_current(state)
+            log.warn("Sign-in by the OP {iss} failed: {reason}", iss=_iss(provider), reason=str(problem))
+            raise provider_is_silent(retry) from None
+        return new_session(
             person,
             provider,
             browser=state.browser,
@@ -192,7 +205,10 @@ class CallbackPage(Page):
             now=self._clock.seconds(),
             lifetime=self._session_lifetime,
         )
-        return session, tokens
+
+    def _require_current(self, state: State) -> None:
+        if self._registry.is_overtaken(state.browser, state.issued):
+            raise SignedOutMeanwhile
 
     async def _begin(
         self,
@@ -200,16 +216,11 @@ class CallbackPage(Page):
         browser: Browser,
         state: State,
         session: Session,
-        response: TokenResponse,
         clear_verifier: tuple[str, str],
     ) -> Answer:
         retry = self._wanted(state)
         try:
             await self._registry.begin(session, state_issued=state.issued)
-        except SignedOutMeanwhile:
-            await self._give_back(session.idp_id, tokens_of(response, None, session.began))
-            body = html.signed_out_while_signing_in(retry, request_id=request.request_id)
-            return html_answer(body, status=401, headers=[clear_verifier])
         except StoreUnavailable:
             raise _not_now(retry) from None
         plan_refresh_by_id_token(self._registry, session.id, session.tokens, session.began)

@@ -60,17 +60,8 @@ class Holds:
         """
         The hold in the user agent's cookie, in force or not.
         """
-        for value in request.cookies(self._name):
-            plaintext = self._sealer.open(_PURPOSE, value.decode("latin-1"))
-            if plaintext is not None:
-                content = json.loads(plaintext)
-                return Hold(
-                    receipt_id=content["receipt"],
-                    at=content["at"],
-                    other_providers=tuple(content["others"]),
-                    is_released=content["released"],
-                )
-        return None
+        holds = self._all(request)
+        return next((hold for hold in holds if self._holds(hold)), holds[0] if holds else None)
 
     def in_force(self, request: PageRequest, browser: Browser) -> Hold | None:
         """
@@ -78,20 +69,44 @@ class Holds:
 
         Until it has reached this host after a sign-out, its session cookie stands for the hold: it names an ended one.
         """
-        hold = self.read(request)
-        if hold is not None and not hold.is_released:
-            receipt = self._registry.receipt(hold.receipt_id)
-            # Forgotten, or unknown after a restart: nobody can say that the OP confirmed.
-            if receipt is None or not receipt.op_logout.releases_hold:
+        holds = self._all(request)
+        for hold in holds:
+            if self._holds(hold):
                 return hold
+        released = {hold.receipt_id for hold in holds if hold.is_released}
         for session_id in browser.session_ids:
             receipt = self._registry.ended(session_id)
             if receipt is None or receipt.cause not in OWN_SIGN_OUT or receipt.op_logout.releases_hold:
                 continue
             # The cookie was told of the return from the OP, which another process may not know yet.
-            if hold is None or hold.receipt_id != receipt.id or not hold.is_released:
+            if receipt.id not in released:
                 return hold_of(receipt)
         return None
+
+    def _all(self, request: PageRequest) -> list[Hold]:
+        """
+        Several, if a sibling host has planted one: one that is over must not take away one that is in force.
+        """
+        found = []
+        for value in request.cookies(self._name):
+            plaintext = self._sealer.open(_PURPOSE, value.decode("latin-1"))
+            if plaintext is not None:
+                content = json.loads(plaintext)
+                hold = Hold(
+                    receipt_id=content["receipt"],
+                    at=content["at"],
+                    other_providers=tuple(content["others"]),
+                    is_released=content["released"],
+                )
+                found.append(hold)
+        return found
+
+    def _holds(self, hold: Hold) -> bool:
+        if hold.is_released:
+            return False
+        receipt = self._registry.receipt(hold.receipt_id)
+        # Forgotten, or unknown after a restart: nobody can say that the OP confirmed.
+        return receipt is None or not receipt.op_logout.releases_hold
 
     def cookie(self, hold: Hold) -> tuple[str, str]:
         """

@@ -102,9 +102,6 @@ class SignInPage(Page):
             )
         url, idp_id = held[0], self._start.known_idp_id(held[1])
         hold = self._holds.in_force(request, browser)
-        if hold is None and browser.session is not None and browser.session.idp_id == idp_id:
-            # Another tab was faster.
-            return redirect(url, status=303)
         if hold is not None:
             await self._give_up_logout(hold.receipt_id)
         return await self._start.begin(request, browser, return_url=url, idp_id=idp_id, after_hold=True)

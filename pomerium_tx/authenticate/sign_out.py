@@ -148,7 +148,9 @@ class SignOutPage(Page):
         reference = request.one(html.REFERENCE_FIELD, "form") or request.one(CONFIRM)
         confirmation = self._confirmations.open(reference, now)
         try:
-            confirmed = () if confirmation is None else await self._confirmed(confirmation)
+            # What uses a reference up is the end of its sessions, which is for good. Whatever is used up before that is
+            # lost if the end cannot be recorded, and the same click tried again would end nothing.
+            confirmed = () if confirmation is None else confirmation.session_ids
             signed_out = await self._ending.sign_out(
                 tuple(dict.fromkeys((*confirmed, *browser.session_ids))),
                 cause=Cause.USER_AUTHENTICATE,
@@ -169,15 +171,6 @@ class SignOutPage(Page):
             status=302 if request.method == "GET" else 303,
             headers=self._browsers.without_stale_session(browser),
         )
-
-    async def _confirmed(self, confirmation: Confirmation) -> tuple[str, ...]:
-        """
-        The sessions that a route host named, the first time they are confirmed; later only those that have ended,
-        so that a second click gets the answer of the first.
-        """
-        if await self._registry.use_once(confirmation.once, confirmation.expires + 60.0):
-            return confirmation.session_ids
-        return tuple(name for name in confirmation.session_ids if self._registry.ended(name) is not None)
 
     def _receipt(self, browser: Browser, signed_out: SignedOut, issuers: tuple[str, ...]) -> Answer:
         now = self._clock.seconds()

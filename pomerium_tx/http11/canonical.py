@@ -10,7 +10,7 @@ repaired.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pomerium_tx.http11.authority import NOBODY, Authority, InvalidAuthority, authority
 from pomerium_tx.http11.heads import BadRequest, RequestHead
@@ -46,7 +46,7 @@ class Canonical:
     """
     port: int | None
     path: bytes
-    query: bytes | None
+    query: bytes | None = field(repr=False)
     """
     As sent; None if there was no question mark.
     """

@@ -6,7 +6,7 @@ RFC 9110 section 6; RFC 9112 sections 2 to 6.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Field = tuple[bytes, bytes, bytes]
 """
@@ -61,9 +61,9 @@ class RequestHead:
     """
 
     method: bytes
-    target: bytes
+    target: bytes = field(repr=False)
     minor: int
-    fields: list[Field]
+    fields: list[Field] = field(repr=False)
     host: bytes
     """
     The authority: that of an absolute-form target, else the one Host; empty only in HTTP/1.0 without Host.
@@ -85,16 +85,16 @@ class RequestHead:
         """
         The first value of a lower-case *name*.
         """
-        for field in self.fields:
-            if field[0] == name:
-                return field[2]
+        for line in self.fields:
+            if line[0] == name:
+                return line[2]
         return None
 
     def get_all(self, name: bytes) -> list[bytes]:
         """
         Every value of a lower-case *name*, in order.
         """
-        return [field[2] for field in self.fields if field[0] == name]
+        return [line[2] for line in self.fields if line[0] == name]
 
     @property
     def has_content(self) -> bool:
@@ -113,7 +113,7 @@ class ResponseHead:
     status: int
     reason: bytes
     minor: int
-    fields: list[Field]
+    fields: list[Field] = field(repr=False)
     content_length: int | None
     """
     As announced, also where no content follows (HEAD, 304).
@@ -135,13 +135,13 @@ class ResponseHead:
         """
         The first value of a lower-case *name*.
         """
-        for field in self.fields:
-            if field[0] == name:
-                return field[2]
+        for line in self.fields:
+            if line[0] == name:
+                return line[2]
         return None
 
     def get_all(self, name: bytes) -> list[bytes]:
         """
         Every value of a lower-case *name*, in order.
         """
-        return [field[2] for field in self.fields if field[0] == name]
+        return [line[2] for line in self.fields if line[0] == name]

@@ -27,13 +27,6 @@ class Confirmation:
     target: str | None
     expires: float
 
-    @property
-    def once(self) -> str:
-        """
-        The key of its single use.
-        """
-        return f"confirm/{self.id}"
-
 
 class Confirmations:
     """

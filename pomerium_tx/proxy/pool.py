@@ -10,7 +10,7 @@ from typing import Protocol
 
 from service_identity import VerificationError
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectError, ConnectionAborted, ConnectionRefusedError, DNSLookupError, TimeoutError
+from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TimeoutError
 from twisted.internet.interfaces import IAddress, IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
@@ -136,7 +136,7 @@ class Pool:
         while self._idle and self._idle[0].idle_until < now:
             self._idle.popleft().close()
         for connection in [each for each in self._in_handshake if each.idle_until < now]:
-            connection.abort()
+            connection.give_up(_NoHandshake("it took too long"))
 
     def close(self) -> None:
         """
@@ -156,12 +156,10 @@ class Pool:
 
 def _no_handshake(reason: Failure) -> Failure:
     match reason.value:
-        case CancelledError():
+        case CancelledError() | _NoHandshake():
             return reason
         case VerificationError():
             why = "its certificate is for another name"
-        case ConnectionAborted():
-            why = "it took too long"
         case other:
             # OpenSSL's error has a list of what went wrong, each with library, function and words.
             said = getattr(other, "args", ())

@@ -111,6 +111,15 @@ class UpstreamConnection(TwistedProtocol):
             handshake.callback(self)
         return handshake
 
+    def give_up(self, reason: Exception) -> None:
+        """
+        The handshake takes too long: it fails for that *reason*.
+        """
+        handshake, self._handshake = self._handshake, None
+        self.abort()
+        if handshake is not None:
+            handshake.errback(reason)
+
     def begin(self, requester: Requester, method: bytes, *, reused: bool) -> None:
         """
         The next response on this connection is *requester*'s.

@@ -173,8 +173,8 @@ class Handles:
         if len(values) == 1:
             handle = self.open(values[0])
             return Presented(carrier, () if handle is None else (handle,), True)
-        # All of them, however many: whoever plants cookies must not keep a person's own from being signed out. The head's
-        # length bounds the work.
+        # All of them, however many: whoever plants cookies must not keep a person's own session from being signed out.
+        # The head's length bounds the work.
         found: dict[str, Handle] = {}
         for value in values:
             handle = self.open(value)

@@ -174,6 +174,12 @@ class Ledger:
         used = self._once.get(key)
         return None if used is None else used[0]
 
+    def is_overtaken(self, browser: str, *, since: float, at: float) -> bool:
+        """
+        Whether a sign-in that a browser began at *since* has lost by *at*.
+        """
+        return self._tombstones.forbid_browser(browser, since=since, at=at)
+
     def has_seen(self, iss: str, jti: str) -> bool:
         """
         Whether a Logout Token was acted on.

@@ -2,12 +2,10 @@
 Where sessions begin, are found, and end.
 
 The registry is a fold over the store's log: what it knows of sessions changes in ``_apply`` and nowhere else. No
-append names an expected version. Every question whose answer two registries could give differently - was this person
-signed out while they signed in, which of two ends ended the session, who used the value first - is answered when the
-change is applied, from what is before it in the log; the one who appended it then looks at what has become of it.
-A precondition checked before an append would have to be tried again after each `Conflict`, and an end may not fail
-because somebody else wrote something. What belongs to this process alone is kept beside the fold: open exchanges,
-last-seen times, and the queues of deadlines, which hold nothing that cannot be worked out from the fold again.
+append names an expected version: every question whose answer two registries could give differently is answered when
+the change is applied, from what is before it in the log; the one who appended it then looks at what has become of it.
+An end may not fail because somebody else wrote something. What belongs to this process alone is kept beside the fold:
+open exchanges, last-seen times, and the queues of deadlines.
 """
 
 from __future__ import annotations
@@ -94,8 +92,6 @@ class SessionRegistry:
         self._last_seen.clear()
         self._sessions.clear()
         self._ledger = Ledger(self._limits, self._sessions)
-
-    # Asked on every request.
 
     def find(self, session_id: str) -> Session | None:
         """
@@ -203,6 +199,12 @@ class SessionRegistry:
         What is kept for the return with a ``state``, until its time is over.
         """
         return self._in_time(self._ledger.departure_by_state(state))
+
+    def is_overtaken(self, browser: str, since: float) -> bool:
+        """
+        Whether a sign-in that a browser began at *since* has lost: its person was signed out meanwhile.
+        """
+        return self._ledger.is_overtaken(browser, since=since, at=self._seconds())
 
     def has_seen(self, iss: str, jti: str) -> bool:
         """
@@ -358,8 +360,6 @@ class SessionRegistry:
         Have *callback* told the sessions of each end, wherever it was asked for.
         """
         return self._on_ended.add(callback)
-
-    # The fold.
 
     def _apply(self, position: int, change: Change) -> None:
         self._position = position

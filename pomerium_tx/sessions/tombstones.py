@@ -59,6 +59,12 @@ class Tombstones:
         names += [("sid", session.iss, sid) for sid in session.sids]
         return any(self._covers(name, since=state_issued, at=session.began) for name in names)
 
+    def forbid_browser(self, browser: str, *, since: float, at: float) -> bool:
+        """
+        Whether no sign-in that a browser began at *since* can become a session any more.
+        """
+        return self._covers(("browser", "", browser), since=since, at=at)
+
     def forbid_sid(self, iss: str, sid: str, requested: float) -> bool:
         """
         Whether no session may become part of the OP's session *sid* by a refresh.

@@ -153,6 +153,7 @@ class HoldsTests(SynchronousTestCase):
         self.assertEqual(self.holds.clear(_request()), ())
         [(_, field)] = self.holds.clear(_request("_pomerium_hold=x"))
         self.assertTrue(field.startswith("_pomerium_hold=; Path=/; Max-Age=0"))
+        self.assertLessEqual({"Secure", "HttpOnly"}, set(field.split("; ")))
 
     def test_other_providers_fit(self) -> None:
         """

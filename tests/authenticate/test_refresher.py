@@ -161,6 +161,25 @@ class RefresherTests(SynchronousTestCase):
         session = self.known()
         assert session is not None
         self.assertEqual((session.tokens, session.sub), (self.session.tokens, self.session.sub))
+        self.advance(30.0)
+        self.assertGreater(len(self.world.op.refreshes), 1)
+
+    def test_no_userinfo_endpoint(self) -> None:
+        """
+        Where the OP has no UserInfo the new ID Token says what is known.
+        """
+        world = self.world = World()
+        self.addCleanup(world.stop)
+        world.op.alterations["discovery"] = lambda document: {
+            name: value for name, value in document.items() if name != "userinfo_endpoint"
+        }
+        refresher = self.refresher_of(world.registry)
+        refresher.start()
+        self.addCleanup(refresher.stop)
+        self.session = UserAgent(world).sign_in()
+        world.op.alterations["id_token"] = lambda claims: {**claims, "groups": ["new"]}
+        self.advance(LIFE - 58.0)
+        self.assertEqual((self.known() or self.session).claims["groups"], ("new",))
 
     def test_answer_without_id_token(self) -> None:
         """

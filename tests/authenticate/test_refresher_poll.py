@@ -4,6 +4,7 @@ Tests for `pomerium_tx.authenticate.refresher`: UserInfo.
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.authenticate.refresher import Refresher
@@ -103,6 +104,8 @@ class PollTests(SynchronousTestCase):
         self.world.op.alterations["token"] = lambda document: {
             name: value for name, value in document.items() if name != "expires_in"
         }
+        ending = self.world.ending.end([self.session.id], Cause.EXPIRED)
+        self.successResultOf(Deferred.fromCoroutine(ending))
         session = UserAgent(self.world).sign_in(R2 + "/")
         self.world.op.ledger.revoke(session.tokens.access_token, client_id="rp1")
         self.world.op.faults["userinfo"] = Fault(status=401)

@@ -178,6 +178,8 @@ class WithTokenTests(_Case):
         answer = stranger.post(SIGN_OUT, form)
         self.assertEqual((answer.status, answer.header("location")), (303, SIGNED_OUT))
         self.assertEqual(self.world.receipts, [])
+        answer = stranger.get(f"{SIGN_OUT}?_pomerium_csrf={form['_pomerium_csrf']}")
+        self.assertEqual((answer.status, answer.header("location")), (302, SIGNED_OUT))
         answer = stranger.post(SIGN_OUT, {**form, "pomerium_redirect_uri": R + "/bye"})
         self.assertEqual(answer.header("location"), R + "/bye")
 

@@ -96,6 +96,7 @@ class WithReferenceTests(_Case):
         self.assertEqual(answer.status, 200)
         self.assertEqual(form_of(answer.text)["id_token_hint"], session.tokens.id_token)
         self.assertIn("<button", answer.text)
+        self.assertIn("script-src", answer.header("content-security-policy") or "")
         self.assertIn('action="https://op.example.com/end-session"', answer.text)
 
     def test_provider_without_end_session(self) -> None:

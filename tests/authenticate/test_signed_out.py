@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.demo.messages import Fault
-from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.store import Cause, OpLogout
 from tests.logout.user_agent import UserAgent
 from tests.logout.world import FROM_OWN_PAGE, R2, A, R, World, form_of
@@ -187,18 +186,31 @@ class SignedOutTests(SynchronousTestCase):
         self.assertIn(NOTHING, answer.text)
         self.assertEqual(answer.headers("set-cookie"), [])
 
+    def restart(self) -> None:
+        """
+        The registry forgets everything.
+        """
+        self.world.registry.leave()
+        self.world.store._store = World().store
+        self.successResultOf(Deferred.fromCoroutine(self.world.registry.join()))
+
     def test_after_a_restart(self) -> None:
         """
         A hold that the registry does not know any more still tells of a sign-out, and still holds.
         """
         self.leave()
-        self.world.registry.leave()
-        self.world.store._store = World().store
-        registry = self.world.registry
-        self.successResultOf(Deferred.fromCoroutine(registry.join()))
-        self.assertIsInstance(registry, SessionRegistry)
+        self.restart()
         self.assertIn(UNCONFIRMED, self.alice.get(SIGNED_OUT).text)
         self.assertIn("You signed out at", self.alice.open(R + "/").text)
+
+    def test_confirmed_before_a_restart(self) -> None:
+        """
+        What the OP had confirmed stays confirmed, and holds nobody.
+        """
+        self.alice.get(self.leave())
+        self.restart()
+        self.assertIn(EVERYWHERE, self.alice.get(SIGNED_OUT).text)
+        self.assertEqual(self.alice.open(R + "/").status, 302)
 
     def test_post(self) -> None:
         """

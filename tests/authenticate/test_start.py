@@ -50,7 +50,7 @@ class SignInStartTests(SynchronousTestCase):
         self.world.op.faults["discovery"] = Fault(status=500)
         answer = self.alice.open(R + "/")
         self.assertEqual(answer.status, 502)
-        self.assertIn("Try again", answer.text)
+        self.assertIn(f'href="{A}/.pomerium/sign_in?', answer.text)
 
     def test_end_while_the_provider_is_asked(self) -> None:
         """

@@ -19,6 +19,17 @@ SIGN_OUT = AUTHENTICATE + "/.pomerium/sign_out"
 SIGNED_OUT = AUTHENTICATE + "/.pomerium/signed_out"
 CALLBACK = AUTHENTICATE + "/oauth2/callback"
 EVIL = "https://evil.example.org/"
+# RFC 6455, section 1.3.
+HANDSHAKE = (
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+SWITCHED = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
 
 
 def query_of(url: str | None) -> dict[str, str]:

@@ -33,7 +33,7 @@ class Overruled:
 @dataclass(frozen=True, slots=True)
 class Later:
     """
-    The check is for something that the product does not have yet, or not all of.
+    The check need not hold yet: it is for something that the product does not have, or not all of.
     """
 
     what: str
@@ -157,8 +157,8 @@ TABLE: Mapping[int, Entry] = {
     57: _tested("test_after_sign_out.SignedOutTests.test_57_header"),
     58: _tested("test_after_sign_out.SignedOutTests.test_58_concurrent"),
     59: _tested("test_after_sign_out.SignedOutTests.test_59_other_browser"),
-    60: _tested("test_after_sign_out.SignedOutTests.test_60_no_jobs"),
-    61: _later("the close that a page can read, in every case of sign-out.md §1.2"),
+    60: _tested("test_after_sign_out.LongLivedTokensTests.test_60_no_jobs"),
+    61: _later("nothing more: it is closed already", "test_after_sign_out.SignedOutTests.test_61_websocket"),
     62: _later("front-channel logout"),
     63: _later("back-channel logout"),
     64: _tested("test_after_sign_out.SignedOutTests.test_64_no_store"),

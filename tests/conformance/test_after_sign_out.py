@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from tests.conformance.case import SIGN_OUT, SIGNED_OUT, CheckTestCase, location_of
+from pomerium_tx.demo.registration import Lifetimes
+from tests.conformance.case import HANDSHAKE, SIGN_OUT, SIGNED_OUT, SWITCHED, CheckTestCase, location_of
 from tests.doubles.peers import UserAgent
 from tests.scenarios.browser import Response, read
 from tests.scenarios.world import APP, AUTHENTICATE, CHAT, OP, OPEN
@@ -107,17 +108,22 @@ class SignedOutTests(CheckTestCase):
         at_home = self.browser()
         self.sign_in(at_home)
         self.sign_out()
-        self.assertEqual(at_home.get(APP + "/").status, 200)
+        self.assertEqual(at_home.get(APP + "/", follow=False).status, 200)
         self.assertEqual(self.house.registry.count, 1)
 
-    def test_60_no_jobs(self) -> None:
+    def test_61_websocket(self) -> None:
         """
-        No refresh or userinfo call is made for an ended session afterwards.
+        An open WebSocket of the session is closed.
         """
+        self.chat.answer = SWITCHED
+        agent = self.alice.open("GET", CHAT + "/socket", f"Origin: {CHAT}", *HANDSHAKE)
+        self.assertTrue(agent.take().startswith(b"HTTP/1.1 101 "))
         self.sign_out()
-        self.provider.requests.clear()
-        self.advance(3600, step=10)
-        self.assertEqual((self.provider.refreshes, self.provider.userinfo_calls), ([], []))
+        self.assertEqual(agent.take(), b"\x88\x0c" + (4401).to_bytes(2, "big") + b"signed out")
+        self.advance(2)
+        self.assertIsNotNone(agent.lost)
+        (receipt,) = self.receipts()
+        self.assertEqual(receipt["exchanges_cut"]["websocket"], 1)
 
     def test_64_no_store(self) -> None:
         """
@@ -160,3 +166,30 @@ class SignedOutTests(CheckTestCase):
         page = self.alice.get(HERE, site="same-origin")
         self.assertIn("signed out everywhere", page.text)
         self.assertEqual(self.house.registry.count, 0)
+
+
+class LongLivedTokensTests(CheckTestCase):
+    """
+    Tokens that outlive many UserInfo calls.
+    """
+
+    lifetimes = Lifetimes(access_token=3000.0, id_token=3000.0)
+
+    def test_60_no_jobs(self) -> None:
+        """
+        No refresh or userinfo call is made for an ended session afterwards.
+        """
+        alice, bob = self.browser(), self.browser()
+        self.sign_in(alice)
+        self.sign_in(bob, person="bob")
+        (session,) = (session for session in self.house.registry.sessions() if session.email == "alice@example.com")
+        # Shortly before the first call is due.
+        self.advance(590, step=10)
+        alice.get(HERE, site="same-origin")
+        self.provider.requests.clear()
+        self.advance(3600, step=10)
+        authorizations = {call.authorization for call in self.provider.userinfo_calls}
+        self.assertEqual(len(authorizations), 2)
+        self.assertNotIn(f"Bearer {session.tokens.access_token}", authorizations)
+        (refresh,) = self.provider.refreshes
+        self.assertNotEqual(refresh.parameter("refresh_token"), session.tokens.refresh_token)

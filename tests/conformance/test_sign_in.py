@@ -183,7 +183,13 @@ class AuthenticationRequestTests(CheckTestCase):
 class AuthenticationResponseTests(CheckTestCase):
     """
     What comes back from the OP and is not taken.
+
+    The OP does not know PKCE, whose cookie would refuse most of this too.
     """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.provider.alterations["discovery"] = _without_pkce
 
     def test_16_other_browser(self) -> None:
         """

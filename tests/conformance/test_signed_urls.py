@@ -75,6 +75,8 @@ class SignedUrlTests(CheckTestCase):
                     refused = self.browser().get(with_query(self.url, **{name: value}), follow=False)
                     self.assertEqual(refused.status, 400)
                     self.assertNotIn("Traceback", refused.text)
+        flood = self.url + "".join(f"&p{number}=1" for number in range(200))
+        self.assertEqual(self.status_of(flood), 400)
         self.assertEqual([event for event in self.events if "log_failure" in event], [])
 
 

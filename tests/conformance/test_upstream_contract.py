@@ -11,7 +11,7 @@ from typing import Any
 from pomerium_tx.jose.jwk_set import JWKSet
 from pomerium_tx.jose.jwt import verified_claims
 from tests.config.material import key_pair
-from tests.conformance.case import CheckTestCase, fields_of
+from tests.conformance.case import HANDSHAKE, SWITCHED, CheckTestCase, fields_of
 from tests.scenarios.browser import Browser, Response, read
 from tests.scenarios.world import APP, AUTHENTICATE, CHAT, CONFIG, OPEN
 
@@ -282,18 +282,11 @@ class WebSocketTests(UpstreamTestCase):
     Upgrades.
     """
 
-    handshake = (
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    )
-
     def test_93_refused(self) -> None:
         """
         A WebSocket is refused with 403 unless the route allows it.
         """
-        agent = self.alice.open("GET", APP + "/socket", *self.handshake)
+        agent = self.alice.open("GET", APP + "/socket", *HANDSHAKE)
         self.assertEqual(read(agent.take()).status, 403)
         self.assertEqual(self.app.take(), b"")
 
@@ -303,11 +296,8 @@ class WebSocketTests(UpstreamTestCase):
         """
         self.alice.get(CHAT + "/")
         self.chat.take()
-        self.chat.answer = (
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
-        )
-        agent = self.alice.open("GET", CHAT + "/socket", f"Origin: {CHAT}", *self.handshake)
+        self.chat.answer = SWITCHED
+        agent = self.alice.open("GET", CHAT + "/socket", f"Origin: {CHAT}", *HANDSHAKE)
         self.assertEqual(agent.take()[:13], b"HTTP/1.1 101 ")
         self.assertEqual(fields_of(self.chat.take())["upgrade"], ["websocket"])
         self.chat.answer = None

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.logout.handover import Handover, Handovers
 from pomerium_tx.logout.session_cookie import CookieSettings
-from pomerium_tx.sessions.store import Cause
+from pomerium_tx.sessions.store import Cause, StoreUnavailable
 from tests.doubles.channel import Asked
 from tests.logout.user_agent import UserAgent
 from tests.logout.world import R2, A, R, World, query_of
@@ -110,7 +111,8 @@ class RouteCallbackTests(SynchronousTestCase):
         """
         A signed link whose session cannot be opened is 500.
         """
-        for sealed in ("", "x", self.world.sealer.seal("hold", b"{}")):
+        forged = Handovers(self.world.sealer).seal(Handover(handle="garbage", login="x"))
+        for sealed in ("", "x", self.world.sealer.seal("hold", b"{}"), forged):
             with self.subTest(sealed=sealed):
                 url = self.sign(
                     R + "/.pomerium/callback/", pomerium_redirect_uri=WANTED, pomerium_session_encrypted=sealed
@@ -201,6 +203,31 @@ class RouteCallbackTests(SynchronousTestCase):
         assert session is not None
         self.assertNotEqual(session.id, first.id)
         self.assertIsNone(self.world.registry.find(first.id))
+
+    def test_session_of_another_provider(self) -> None:
+        """
+        A session with another OP in this host's cookie goes on: only one of the same OP is replaced.
+        """
+        world = self.world = World(second_provider=True)
+        self.addCleanup(world.stop)
+        alice = UserAgent(world)
+        first = alice.sign_in(R + "/", idp_id=world.provider2.idp_id)
+        alice.get(self.callback(alice))
+        self.assertIsNotNone(world.registry.find(first.id))
+
+    def test_earlier_session_cannot_be_ended(self) -> None:
+        """
+        If it cannot be ended, the new one is not given out.
+        """
+        self.alice.sign_in(R + "/")
+        self.alice.jar["authenticate.example.com"].clear()
+        url = self.callback()
+
+        async def fail(*_: object) -> None:
+            raise StoreUnavailable("out of order")
+
+        self.patch(self.world.ending, "end", fail)
+        self.assert_no_cookie(self.alice.get(url), 503)
 
     def test_store_down(self) -> None:
         """

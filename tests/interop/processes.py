@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -127,7 +128,7 @@ class Program:
         It is listening on all of *ports*.
         """
         for port in ports:
-            eventually(f"{self.name} listens on {port}", lambda port=port: self._answers(port))
+            eventually(f"{self.name} listens on {port}", partial(self._answers, port))
 
     def _answers(self, port: int) -> bool:
         if not self.is_running:

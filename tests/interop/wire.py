@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import http.client
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlsplit
+
+PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def fetch(
     The answer to one request, sent to this machine whatever the name in *url*; redirects are not followed.
     """
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=PATIENCE)
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, target, body=content, headers={"Host": parts.netloc, **(headers or {})})
@@ -65,7 +68,7 @@ class Wire:
     def __init__(self, origin: str) -> None:
         self.host = urlsplit(origin).netloc
         self.received = b""
-        self._socket = socket.create_connection(("127.0.0.1", urlsplit(origin).port or 80), timeout=10)
+        self._socket = socket.create_connection(("127.0.0.1", urlsplit(origin).port or 80), timeout=PATIENCE)
 
     def send(self, sent: bytes) -> None:
         """
@@ -85,19 +88,21 @@ class Wire:
         """
         *awaited* is part of what was received.
         """
+        until = time.monotonic() + PATIENCE
         while awaited not in self.received:
-            more = self._socket.recv(65536)
+            more = self._socket.recv(65536) if time.monotonic() < until else b""
             if not more:
-                raise AssertionError(f"the connection ended before {awaited!r} came: {self.received[-500:]!r}")
+                raise AssertionError(f"{awaited!r} did not come, but {self.received[-500:]!r}")
             self.received += more
 
     def read_to_the_end(self, patience: float = 5.0) -> End:
         """
         How the connection ends; what comes before is received.
         """
-        self._socket.settimeout(patience)
+        until = time.monotonic() + patience
         try:
-            while True:
+            while (left := until - time.monotonic()) > 0:
+                self._socket.settimeout(left)
                 more = self._socket.recv(65536)
                 if not more:
                     return End.CLEAN
@@ -105,7 +110,8 @@ class Wire:
         except ConnectionError:
             return End.RESET
         except TimeoutError:
-            return End.OPEN
+            pass
+        return End.OPEN
 
     def close(self) -> None:
         """

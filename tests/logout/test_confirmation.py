@@ -20,13 +20,13 @@ class ConfirmationsTests(SynchronousTestCase):
 
     def test_round_trip(self) -> None:
         """
-        It names the sessions and the target, and each has its own single use.
+        It names the sessions and the target, and no two are the same.
         """
         sealed = [self.confirmations.seal(["one", "two"], "https://app.example.com/", 100.0) for _ in range(2)]
         first, second = (self.confirmations.open(one, 100.0) for one in sealed)
         assert first is not None and second is not None
         self.assertEqual((first.session_ids, first.target), (("one", "two"), "https://app.example.com/"))
-        self.assertNotEqual(first.once, second.once)
+        self.assertNotEqual(first.id, second.id)
 
     def test_says_nothing(self) -> None:
         """

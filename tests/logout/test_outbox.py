@@ -127,6 +127,20 @@ class OutboxTests(SynchronousTestCase):
         self.world.clock.advance(10.0)
         self.assertEqual(self.revoked(), ["r", "a"])
 
+    def test_fault(self) -> None:
+        """
+        A fault of ours is logged, and the tokens stay owed.
+        """
+        self.owe()
+
+        async def fail(*_: object) -> None:
+            raise RuntimeError("a fault")
+
+        self.patch(self.world.provider, "revoke", fail)
+        self.world.clock.advance(1.0)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(len(self.world.registry.owed()), 1)
+
     def test_few_at_once(self) -> None:
         """
         Many are revoked a few at a time.
@@ -164,6 +178,16 @@ class OutboxTests(SynchronousTestCase):
         self.world.clock.advance(100.0)
         self.assertEqual(self.revoked(), ["r", "a"])
 
+    def test_owed_before_the_start(self) -> None:
+        """
+        What was owed when the service started is revoked.
+        """
+        self.world.outbox.stop()
+        self.owe()
+        self.world.outbox = Outbox(registry=self.world.registry, providers=self.world.providers, clock=self.world.clock)
+        self.world.outbox.start()
+        self.assertEqual(self.revoked(), ["r", "a"])
+
     def test_stopped(self) -> None:
         """
         Nothing runs after the end of the service, and what is owed stays owed.
@@ -173,8 +197,10 @@ class OutboxTests(SynchronousTestCase):
         self.owe()
         self.owe("later", not_before=START + 60.0)
         self.world.clock.advance(1.0)
+        self.owe("soon")
         self.world.outbox.stop()
         self.world.expiry.stop()
-        self.assertEqual(len(self.world.registry.owed()), 2)
+        self.assertEqual(len(self.world.registry.owed()), 3)
+        self.assertEqual(self.world.clock.getDelayedCalls(), [])
         self.world.clock.advance(100.0)
         self.assertEqual(self.revoked(), [])

@@ -187,9 +187,7 @@ class ListenerTests(SynchronousTestCase):
         free = self.bound()
         port = free.port
         free.close()
-        both = [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", each)) for each in (port, taken.port)
-        ]
+        both = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", each)) for each in (port, taken.port)]
         self.patch(socket, "getaddrinfo", lambda *about, **more: both)
         self.assertRaises(NotBound, self.listener(Where("two.example.com", port)).bind)
         with socket.socket() as probe:

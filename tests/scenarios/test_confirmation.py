@@ -4,7 +4,7 @@ The confirmation: it ends nothing; confirming ends what the person was asked abo
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.scenarios.traffic import TrafficTestCase
 from tests.scenarios.world import APP, AUTHENTICATE, CHAT, OP
@@ -124,6 +124,24 @@ class ConfirmationTests(TrafficTestCase):
         self.assertEqual(self.house.registry.count, 1)
         self.alice.post(url, fields, follow=False)
         self.assertEqual(self.house.registry.count, 0)
+
+    def test_doubled_parameters(self) -> None:
+        """
+        Parameters that come twice are an attempt at something, and end nothing.
+        """
+        page = self.alice.get(APP + SIGN_OUT, site="cross-site")
+        url, fields = page.form(0, "Sign out")
+        for name, value in fields.items():
+            with self.subTest(name):
+                query = urlencode([(name, value), (name, value)])
+                answer = self.alice.post(f"{url}?{query}", {}, follow=False)
+                self.assertIn(answer.status, (200, 400))
+                self.assertEqual(self.house.registry.count, 1)
+        reference = parse_qs(urlsplit(page.url).query)["pomerium_confirm"][0]
+        for query in ([("pomerium_confirm", reference)] * 2, [("pomerium_ended", "x")] * 2):
+            answer = self.alice.get(f"{url}?{urlencode(query)}", follow=False)
+            self.assertIn(answer.status, (200, 400))
+        self.assertEqual(self.house.registry.count, 1)
 
     def test_target_comes_along(self) -> None:
         """

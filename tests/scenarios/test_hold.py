@@ -133,6 +133,41 @@ class SecondTabTests(HoldTestCase):
         self.assertEqual(self.sign_in(self.browser()).status, 200)
 
 
+class PlantedHoldTests(HoldTestCase):
+    """
+    A sibling host can plant cookies, also such as we gave to somebody else.
+    """
+
+    def asked(self, *holds: str) -> Response:
+        """
+        What A's sign_in says to alice's browser with these cookies besides its own.
+        """
+        url = self.alice.get(CHAT + "/", follow=False).get("Location") or ""
+        planted = "; ".join(f"_pomerium_hold={hold}" for hold in holds)
+        own = self.alice.cookies(url)
+        navigated = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+        # Cookies with a longer path come first.
+        return self.alice.once("GET", url, {**navigated, "Cookie": f"{planted}; {own}"})
+
+    def test_released_one(self) -> None:
+        """
+        A hold that is over, planted in front of the one in force, does not take it away; nonsense does not either.
+        """
+        mallory = self.both("bob")
+        waiting = self.sign_out(mallory, follow=True)
+        stale = mallory.cookie("authenticate.example.com", "_pomerium_hold") or ""
+        mallory.click(waiting, "Sign out")
+        over = mallory.cookie("authenticate.example.com", "_pomerium_hold") or ""
+        self.sign_out(self.alice, follow=True)
+        before = self.authentications()
+        for planted in ((over,), (stale,), ("x",), ("",), (over, stale, over, "x")):
+            with self.subTest(len(planted)):
+                answer = self.asked(*planted)
+                self.assertEqual(answer.status, 200)
+                self.assertIn("You signed out at ", answer.text)
+        self.assertEqual(self.authentications(), before)
+
+
 class ReleaseTests(HoldTestCase):
     """
     What ends the hold.
@@ -193,7 +228,8 @@ class ReleaseTests(HoldTestCase):
         """
         waiting = self.sign_out(self.alice, follow=True)
         state = parse_qs(urlsplit(waiting.url).query)["state"][0]
-        for query in ("", "?state=", "?state=x", f"?state={state}&state={state}", f"?state={state[:-1]}", f"?STATE={state}"):
+        wrong = ("", "?state=", "?state=x", f"?state={state}&state={state}", f"?state={state[:-1]}", f"?STATE={state}")
+        for query in wrong:
             with self.subTest(query):
                 self.alice.get(SIGNED_OUT + query, site="cross-site")
                 self.assert_held(self.alice.get(APP + "/"))

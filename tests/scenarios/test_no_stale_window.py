@@ -156,6 +156,44 @@ class SlowStoreTests(TrafficTestCase):
         self.assertNotIn(b"/secret", self.app.take())
 
 
+    def test_opened_while_the_end_is_recorded(self) -> None:
+        """
+        What is decided while the end waits for the store gets through, and is cut when the end is recorded.
+        """
+        alice = self.both()
+        self.slow.hold()
+        out = alice.open("GET", APP + "/.pomerium/sign_out", *METADATA)
+        download, _ = self.download(alice)
+        waiting, _ = self.begin(alice, "GET", APP + "/slow")
+        self.slow.release()
+        self.settle()
+        self.assertIn(b" 302 ", out.take()[:13])
+        self.assert_broken_off(download)
+        self.assert_answered(waiting, 302)
+        self.assertEqual(self.receipts()[0]["exchanges_cut"]["download"], 2)
+
+    def test_tab_closed(self) -> None:
+        """
+        A person who closes the tab before the answer has come is signed out nevertheless.
+        """
+        alice = self.both()
+        handle = self.handle_of(alice, APP)
+        for abort in (False, True):
+            with self.subTest(abort=abort):
+                self.slow.hold()
+                out = alice.open("GET", APP + "/.pomerium/sign_out", *METADATA)
+                if abort:
+                    out.transport.abortConnection()
+                else:
+                    out.transport.loseConnection()
+                self.settle()
+                self.slow.release()
+                self.settle()
+                self.assertEqual(self.replay(handle, APP).status, 302)
+                alice = self.both()
+                handle = self.handle_of(alice, APP)
+
+
 class EveryHandleTests(TrafficTestCase):
     """
     Every way to present a handle, on every route, on connections old and new.

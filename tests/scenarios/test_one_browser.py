@@ -98,9 +98,7 @@ class ReplacedTests(TrafficTestCase):
                         url = browser.get(url, follow=False).get("Location") or ""
                     tabs.append(browser.get(url))
                 before = self.house.registry.count
-                pages = []
-                for place in (first, 1 - first):
-                    pages.append(browser.click(tabs[place], "Sign in as Alice"))
+                pages = [browser.click(tabs[place], "Sign in as Alice") for place in (first, 1 - first)]
                 self.assertEqual({page.url for page in pages}, {APP + "/one", CHAT + "/two"})
                 self.assertEqual([page.status for page in pages], [200, 200])
                 self.assertEqual(self.house.registry.count, before + 1)
@@ -163,9 +161,7 @@ class SignOutTests(TrafficTestCase):
                 hers, planted = self.handle_of(alice, APP), self.handle_of(mallory, APP)
                 values = (planted, hers) if first else (hers, planted)
                 cookie = "; ".join(f"_pomerium={value}" for value in values)
-                answer = self.browser().once(
-                    "GET", APP + "/.pomerium/sign_out", {"Cookie": cookie, **NAVIGATED}
-                )
+                answer = self.browser().once("GET", APP + "/.pomerium/sign_out", {"Cookie": cookie, **NAVIGATED})
                 self.assertEqual(answer.status, 302)
                 self.assertEqual(self.house.registry.count, 0)
                 self.assertEqual(self.replay(hers, APP).status, 302)
@@ -189,9 +185,7 @@ class SignOutTests(TrafficTestCase):
                     hers = self.handle_of(alice, APP)
                     values = [*planted, hers] if first else [hers, *planted]
                     cookie = "; ".join(f"_pomerium={value}" for value in values)
-                    answer = self.browser().once(
-                        "GET", APP + "/.pomerium/sign_out", {"Cookie": cookie, **NAVIGATED}
-                    )
+                    answer = self.browser().once("GET", APP + "/.pomerium/sign_out", {"Cookie": cookie, **NAVIGATED})
                     self.assertEqual(answer.status, 302)
                     self.assertIn("pomerium_ended=", answer.get("Location") or "")
                     self.assertEqual(self.replay(hers, APP).status, 302)
@@ -305,9 +299,9 @@ class SignOutTests(TrafficTestCase):
         """
         alice = self.both()
         self.app.take()
-        for path in ("/.pomerium/sign_out", "/.pomerium//sign_out", "/x/../.pomerium/sign_out", "/.pomerium/%73ign_out"):
+        for path in ("/sign_out", "//sign_out", "/x/../sign_out", "/%73ign_out", "/sign_out/"):
             with self.subTest(path):
-                agent = alice.open("HEAD", APP + path)
+                agent = alice.open("HEAD", APP + "/.pomerium" + path)
                 self.assertGreaterEqual(read(agent.take(), "HEAD").status, 300)
         self.assertEqual(self.app.take(), b"")
         self.assertEqual(self.house.registry.count, 1)

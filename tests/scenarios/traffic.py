@@ -71,9 +71,7 @@ class TrafficTestCase(WorldTestCase):
         An event stream.
         """
         agent, upstream = self.begin(browser, "GET", url, "Accept: text/event-stream", *fields)
-        self.answer(
-            upstream, "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked", b"9\r\ndata: 1\n\n\r\n"
-        )
+        self.answer(upstream, "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked", b"9\r\ndata: 1\n\n\r\n")
         assert b"data: 1" in agent.take()
         return agent, upstream
 

@@ -1,0 +1,135 @@
+"""
+Tests of `pomerium_tx.operations.access_log`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.logger import LogLevel, capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx import logs
+from pomerium_tx.http11.heads import HeadLimits, RequestHead
+from pomerium_tx.http11.reader import RequestReader
+from pomerium_tx.operations.access_log import log_request
+from tests.doubles.peers import request
+
+SECRET = "planted-7a1f"
+ASKED = request(
+    "POST",
+    f"/path?token={SECRET}",
+    "app.example.com:8443",
+    "User-Agent: Test/1.0",
+    f"Referer: https://other.example.com/page?code={SECRET}",
+    "X-Forwarded-For: 198.51.100.7",
+    f"Cookie: _pomerium={SECRET}",
+    f"Authorization: Bearer {SECRET}",
+)
+FIELDS = {
+    "level",
+    "time",
+    "message",
+    "service",
+    "upstream-cluster",
+    "method",
+    "authority",
+    "path",
+    "user-agent",
+    "referer",
+    "forwarded-for",
+    "ip",
+    "request-id",
+    "duration",
+    "size",
+    "response-code",
+    "response-code-details",
+}
+
+
+def logged(path: str = "/path", head: bytes | None = ASKED, **changes: Any) -> tuple[LogLevel, dict[str, Any]]:
+    """
+    The level and the line of one request.
+    """
+    read = None if head is None else RequestReader(HeadLimits()).feed(head)[0]
+    assert read is None or isinstance(read, RequestHead)
+    values: dict[str, Any] = {
+        "authority": "app.example.com:8443",
+        "peer": "192.0.2.1",
+        "request_id": "request-1",
+        "upstream": "app",
+        "status": 201,
+        "size": 42,
+        "seconds": 0.0123456,
+        "details": "via_upstream",
+    }
+    with capturedLogs() as events:
+        log_request(head=read, path=path, **(values | changes))
+    (event,) = events
+    return event["log_level"], json.loads(logs.json_line(event))
+
+
+class AccessLogTests(SynchronousTestCase):
+    """
+    One line for every request.
+    """
+
+    def test_fields(self) -> None:
+        """
+        A line has Pomerium's fields, with what was asked and what was answered.
+        """
+        _, line = logged()
+        self.assertEqual(set(line), FIELDS)
+        del line["time"]
+        self.assertEqual(
+            line,
+            {
+                "level": "info",
+                "message": "http-request",
+                "service": "proxy",
+                "upstream-cluster": "app",
+                "method": "POST",
+                "authority": "app.example.com:8443",
+                "path": "/path",
+                "user-agent": "Test/1.0",
+                "referer": "https://other.example.com/page",
+                "forwarded-for": "198.51.100.7",
+                "ip": "192.0.2.1",
+                "request-id": "request-1",
+                "duration": 12.346,
+                "size": 42,
+                "response-code": 201,
+                "response-code-details": "via_upstream",
+            },
+        )
+
+    def test_no_secret(self) -> None:
+        """
+        Neither the queries nor cookies nor credentials are in it; planted where a field is shown, they are found.
+        """
+        self.assertIn(SECRET, json.dumps(logged(path=f"/{SECRET}")[1]))
+        self.assertNotIn(SECRET, json.dumps(logged()[1]))
+
+    def test_probes(self) -> None:
+        """
+        Requests that only ask whether we live are for whoever wants every detail.
+        """
+        for path, level in (("/ping", LogLevel.debug), ("/healthz", LogLevel.debug), ("/pings", LogLevel.info)):
+            with self.subTest(path):
+                self.assertEqual(logged(path)[0], level)
+
+    def test_unreadable(self) -> None:
+        """
+        A request that could not be read has a line with the same fields.
+        """
+        _, line = logged("", None, authority="", upstream="", status=400, details="The request line is too long.")
+        self.assertEqual(set(line), FIELDS)
+        self.assertEqual((line["method"], line["path"], line["response-code"]), ("", "", 400))
+
+    def test_odd_bytes(self) -> None:
+        """
+        Bytes of a user agent's own are shown, and never end the line.
+        """
+        _, line = logged(head=request("GET", "/", "app.example.com", 'User-Agent: a\xff\x85\u00e9"{x}'))
+        self.assertEqual(line["user-agent"], 'a\xff\x85\u00e9"{x}')

@@ -1,0 +1,94 @@
+"""
+Tests for `pomerium_tx.sessions.tombstones`.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.sessions.limits import Limits
+from pomerium_tx.sessions.store import Cause, SessionsEnded, Tombstone
+from pomerium_tx.sessions.tombstones import Tombstones, is_from_outside
+from tests.sessions.records import ISS, NOW, ending, session, tombstone
+
+
+def an_end(*tombstones: Tombstone, cause: Cause = Cause.USER_ROUTE) -> SessionsEnded:
+    """
+    An end that found no session and sets these tombstones.
+    """
+    return ending(tombstones=tombstones, cause=cause).change([], 0)
+
+
+class TombstonesTests(SynchronousTestCase):
+    """
+    Who was signed out lately.
+    """
+
+    def setUp(self) -> None:
+        self.tombstones = Tombstones(Limits(tombstones=3, outside_tombstones=2))
+
+    def test_sign_in_begun_before(self) -> None:
+        """
+        A sign-in that began before the end loses, by browser, sid or sub; one that began then or later does not.
+        """
+        alice = session(browser="b", sids=("s",), sub="u")
+        for name in (tombstone("browser", "b"), tombstone("sid", "s"), tombstone("sub", "u")):
+            with self.subTest(name.kind):
+                tombstones = Tombstones(Limits())
+                tombstones.set(an_end(name))
+                self.assertTrue(tombstones.forbid(alice, NOW - 0.001))
+                self.assertFalse(tombstones.forbid(alice, NOW))
+                self.assertFalse(tombstones.forbid(session("bob-1"), NOW - 60))
+
+    def test_browser_alone(self) -> None:
+        """
+        A browser's sign-in is known to have lost before anybody knows who signs in.
+        """
+        self.tombstones.set(an_end(tombstone("browser", "b")))
+        self.assertTrue(self.tombstones.forbid_browser("b", since=NOW - 1, at=NOW + 1))
+        self.assertFalse(self.tombstones.forbid_browser("b", since=NOW, at=NOW + 1))
+        self.assertFalse(self.tombstones.forbid_browser("b", since=NOW - 1, at=NOW + 901))
+        self.assertFalse(self.tombstones.forbid_browser("other", since=NOW - 1, at=NOW + 1))
+
+    def test_refresh(self) -> None:
+        """
+        A refresh that was asked for before the end of an OP's session does not make a session part of it.
+        """
+        self.tombstones.set(an_end(tombstone("sid", "s")))
+        self.assertTrue(self.tombstones.forbid_sid(ISS, "s", NOW - 1))
+        self.assertFalse(self.tombstones.forbid_sid(ISS, "s", NOW + 1))
+        self.assertFalse(self.tombstones.forbid_sid("https://other.example", "s", NOW - 1))
+
+    def test_the_later_one_counts(self) -> None:
+        """
+        Of two ends of the same name the later one counts, in whatever order they come.
+        """
+        first, second = tombstone("browser", "b"), tombstone("browser", "b", at=NOW + 50, expires=NOW + 950)
+        for order in ((first, second), (second, first)):
+            tombstones = Tombstones(Limits())
+            for one in order:
+                tombstones.set(an_end(one))
+            self.assertEqual(len(tombstones), 1)
+            self.assertTrue(tombstones.forbid_browser("b", since=NOW + 49, at=NOW + 940))
+
+    def test_from_outside(self) -> None:
+        """
+        However many anybody can have set, those with a proof stay.
+        """
+        self.tombstones.set(an_end(tombstone("browser", "b")))
+        for number in range(10):
+            end = an_end(tombstone("sid", f"s{number}"), cause=Cause.FRONT_CHANNEL)
+            self.assertTrue(is_from_outside(end))
+            self.tombstones.set(end)
+        self.assertEqual(len(self.tombstones), 3)
+        self.assertTrue(self.tombstones.forbid_browser("b", since=NOW - 1, at=NOW))
+
+    def test_forgotten(self) -> None:
+        """
+        One whose time is over is dropped.
+        """
+        self.tombstones.set(an_end(tombstone("browser", "b")))
+        self.tombstones.forget(NOW + 899)
+        self.assertEqual(len(self.tombstones), 1)
+        self.tombstones.forget(NOW + 901)
+        self.assertEqual(len(self.tombstones), 0)
