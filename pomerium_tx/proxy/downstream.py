@@ -45,6 +45,10 @@ MOST_HELD = 65_536
 """
 Bytes of pipelined requests that wait unread by us before the connection is paused.
 """
+_MAPPED = "::ffff:"
+"""
+How a socket for both families shows an IPv4 address (RFC 4291 section 2.5.5.2).
+"""
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1 << 20
 """
@@ -346,7 +350,11 @@ class Downstream(TwistedProtocol):
 
     def _end_lingering(self, now: float) -> None:
         if not holds_unsent_bytes(self._transport):
-            self._transport.loseConnection()
+            if can_half_close(self._transport):
+                self._transport.loseConnection()
+            else:
+                # TLS waits for the peer's close_notify, which may never come.
+                self.abort()
         elif now < self._closing_since + self.proxy.times.idle:
             self._deadline = now + LINGER_SECONDS
         else:
@@ -376,7 +384,8 @@ class DownstreamFactory(Factory):
         self._open: set[Downstream] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Downstream:
-        return Downstream(self._proxy, peer=getattr(addr, "host", "unknown"), open_connections=self._open)
+        peer = str(getattr(addr, "host", "unknown")).removeprefix(_MAPPED)
+        return Downstream(self._proxy, peer=peer, open_connections=self._open)
 
     @property
     def open_connections(self) -> int:

@@ -24,6 +24,10 @@ IDLE_SECONDS = 55.0
 An idle upstream connection is closed by us before most servers close it at 60 s.
 """
 MOST_IDLE = 128
+CLOSE_SECONDS = 2.0
+"""
+How long an upstream may take to let a connection close: over TLS its own close_notify is waited for.
+"""
 HANDSHAKE_SECONDS = 10.0
 
 
@@ -71,6 +75,7 @@ class Pool:
         self._deadlines = deadlines
         self._idle: deque[UpstreamConnection] = deque()
         self._in_use: set[UpstreamConnection] = set()
+        self._closing: dict[UpstreamConnection, float] = {}
         self._in_handshake: set[UpstreamConnection] = set()
         self._factory = _ConnectionFactory(lambda: UpstreamConnection(self, limits))
         deadlines.watch(self)
@@ -124,17 +129,27 @@ class Pool:
         """
         self._in_use.discard(connection)
         self._in_handshake.discard(connection)
+        self._closing.pop(connection, None)
         try:
             self._idle.remove(connection)
         except ValueError:
             pass
 
+    def closing(self, connection: UpstreamConnection) -> None:
+        """
+        *connection* closes in order, or, if the upstream does not play its part in that, not.
+        """
+        self._in_use.discard(connection)
+        self._closing[connection] = self._deadlines.now() + CLOSE_SECONDS
+
     def check_deadlines(self, now: float) -> None:
         """
-        Close what has been idle for too long.
+        Close what has been idle for too long, and abort what does not close.
         """
         while self._idle and self._idle[0].idle_until < now:
             self._idle.popleft().close()
+        for connection in [closing for closing, until in self._closing.items() if until < now]:
+            connection.abort()
         for connection in [each for each in self._in_handshake if each.idle_until < now]:
             connection.give_up(_NoHandshake("it took too long"))
 
@@ -143,9 +158,7 @@ class Pool:
         Close every connection, also those in use.
         """
         self._deadlines.forget(self)
-        while self._idle:
-            self._idle.pop().close()
-        for connection in (*self._in_use, *self._in_handshake):
+        for connection in (*self._idle, *self._in_use, *self._in_handshake, *self._closing):
             connection.abort()
 
     def _give(self, connection: UpstreamConnection, dialler: Dialler, method: bytes, *, reused: bool) -> None:

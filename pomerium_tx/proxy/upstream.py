@@ -170,6 +170,7 @@ class UpstreamConnection(TwistedProtocol):
         Close once what was written has been sent; the exchange hears nothing more.
         """
         self.requester = None
+        self._pool.closing(self)
         self._transport.unregisterProducer()
         self._transport.loseConnection()
 

@@ -57,7 +57,7 @@ class Response:
         """
         Where a form on the page goes, and what it sends when the button with that text is pressed.
         """
-        forms = re.findall(r"<form\b([^>]*)>(.*?)</form>", self.text, re.S)
+        forms = re.findall(r"<form\b([^>]*)>(.*?)</form>", self.text, re.DOTALL)
         attributes, inside = forms[index]
         action = re.search(r'action="([^"]*)"', attributes)
         fields = {}
@@ -65,7 +65,7 @@ class Response:
             name, value = re.search(r'name="([^"]*)"', attribute), re.search(r'value="([^"]*)"', attribute)
             if name and value:
                 fields[html.unescape(name[1])] = html.unescape(value[1])
-        pressed = re.search(rf"<button\b([^>]*)>(?:(?!</button>).)*{re.escape(button)}", inside, re.S)
+        pressed = re.search(rf"<button\b([^>]*)>(?:(?!</button>).)*{re.escape(button)}", inside, re.DOTALL)
         if button and pressed:
             name, value = re.search(r'name="([^"]*)"', pressed[1]), re.search(r'value="([^"]*)"', pressed[1])
             if name and value:
@@ -106,7 +106,7 @@ class Browser:
         self._address = address
         self.jar: dict[tuple[str, str, str], _Cookie] = {}
 
-    # -- cookies --------------------------------------------------------------------------------------------------------
+    # -- cookies -----------------------------------------------------------------------------------------------------
 
     def cookies(self, url: str) -> str:
         """
@@ -146,7 +146,7 @@ class Browser:
             expires = self._now() + float(morsel["max-age"]) if morsel["max-age"] else None
             self.jar[key] = _Cookie(morsel.value, path, domain or host, not domain, expires)
 
-    # -- requests -------------------------------------------------------------------------------------------------------
+    # -- requests ----------------------------------------------------------------------------------------------------
 
     def get(self, url: str, *, site: str = "none", follow: bool = True, **fields: str) -> Response:
         """
@@ -248,7 +248,8 @@ class Browser:
 
     def _connection(self, url: str) -> UserAgent:
         parts = urlsplit(url)
-        return self._connect(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80), self._address)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return self._connect(parts.hostname or "", port, self._address)
 
 
 def read(received: bytes, method: str = "GET") -> Response:

@@ -4,8 +4,8 @@ One person's whole life, with everything that goes wrong on the way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
@@ -133,14 +133,13 @@ class LifeTestCase(TrafficTestCase):
 
     # -- the life ------------------------------------------------------------------------------------------------------
 
-    def failing(
-        self, endpoint: str, fault: Fault | Callable[[Received], Fault | None], life: Callable[[], object]
-    ) -> None:
+    @contextmanager
+    def failing(self, endpoint: str, fault: Fault | Callable[[Received], Fault | None]) -> Iterator[None]:
         """
-        Something is done while an endpoint of the OP misbehaves.
+        An endpoint of the OP misbehaves.
         """
         self.provider.faults[endpoint] = fault
-        life()
+        yield
         del self.provider.faults[endpoint]
 
     def to_the_op(self, browser: Browser, url: str = APP + "/") -> Response:
@@ -170,7 +169,8 @@ class LifeTestCase(TrafficTestCase):
         def statuses(*urls: str, browser: Browser | None = None) -> list[int]:
             return [(browser or self.browser()).get(url).status for url in urls]
 
-        self.failing("discovery", Fault(), lambda: self.assertEqual(statuses(APP + "/"), [502]))
+        with self.failing("discovery", Fault()):
+            self.assertEqual(statuses(APP + "/"), [502])
         self.advance(10)
         browser = self.browser()
         good = self.answer_of_the_op(browser)
@@ -207,9 +207,8 @@ class LifeTestCase(TrafficTestCase):
         ):
             with self.subTest(endpoint, status=status):
                 location = self.answer_of_the_op(self.fresh())
-                asked: list[int] = []
-                self.failing(endpoint, fault, lambda: asked.extend(statuses(location, browser=self.latest_browser)))
-                self.assertEqual(asked, [status])
+                with self.failing(endpoint, fault):
+                    self.assertEqual(statuses(location, browser=self.latest_browser), [status])
         for alteration in ({"nonce": "another-nonce-than-ours"}, {"aud": "somebody else"}, {"exp": 1}):
             self.provider.alterations["id_token"] = lambda claims, altered=alteration: claims | altered
             location = self.answer_of_the_op(self.fresh())
@@ -296,10 +295,12 @@ class LifeTestCase(TrafficTestCase):
         The OP renews the session, badly at first.
         """
         before = len(self.provider.refreshes)
-        self.failing("token", Fault(status=500, body=b"{}"), lambda: self.advance(560, step=20))
+        with self.failing("token", Fault(status=500, body=b"{}")):
+            self.advance(560, step=20)
         self.advance(200, step=10)
         self.assertGreater(len(self.provider.refreshes), before)
-        self.failing("userinfo", Fault(status=500), lambda: self.advance(600, step=20))
+        with self.failing("userinfo", Fault(status=500)):
+            self.advance(600, step=20)
         self.advance(60, step=10)
         self.assertEqual(alice.get(APP + "/").status, 200)
 
@@ -358,7 +359,9 @@ class LifeTestCase(TrafficTestCase):
         alice = self.both()
         for field, value in (("Sec-Purpose", "prefetch"), ("Sec-Fetch-Site", "cross-site")):
             alice.once("GET", APP + SIGN_OUT, {field: value})
-        self.failing("revocation", Fault(status=503), lambda: (self.sign_out(alice), self.advance(100, step=10)))
+        with self.failing("revocation", Fault(status=503)):
+            self.sign_out(alice)
+            self.advance(100, step=10)
         self.advance(200, step=10)
 
         alice = self.both()
@@ -367,16 +370,15 @@ class LifeTestCase(TrafficTestCase):
         self.sign_in(alice)
 
         refused = self.both()
-        self.failing(
-            "token",
-            Fault(status=400, body=b'{"error": "invalid_grant"}', content_type="application/json"),
-            lambda: self.advance(700, step=20),
-        )
+        no_more = Fault(status=400, body=b'{"error": "invalid_grant"}', content_type="application/json")
+        with self.failing("token", no_more):
+            self.advance(700, step=20)
         self.assertNotEqual(refused.get(APP + "/", follow=False).status, 200)
 
         for endpoint in ("discovery", "end_session"):
             alice = self.both()
-            self.failing(endpoint, Fault(), partial(self.sign_out, alice, follow=True))
+            with self.failing(endpoint, Fault()):
+                self.sign_out(alice, follow=True)
         self.both()
         self.advance(15 * 3600, step=600)
         self.assertEqual(self.house.registry.count, 0)

@@ -4,7 +4,6 @@ The whole service in one process, in memory: two applications, an OP that really
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -293,4 +292,3 @@ class WorldTestCase(SynchronousTestCase):
         What a stolen cookie gets.
         """
         return self.browser().once("GET", origin + "/", {"Cookie": f"_pomerium={handle}", **fields})
-
