@@ -267,6 +267,7 @@ class PomeriumServiceTests(SynchronousTestCase):
         service = self.make(starting=lambda: joining)
         service.startService()
         self.successResultOf(service.stopService())
+        joining.callback(None)
         self.assertFalse([done for done in self.take() if done.startswith("accept")])
         self.assertFalse(service.has_failed)
 

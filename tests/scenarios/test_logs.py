@@ -10,6 +10,7 @@ from typing import Any
 
 from pomerium_tx import logs
 from tests.doubles.peers import UserAgent, request
+from tests.scenarios.browser import read
 from tests.scenarios.traffic import HANDSHAKE, TrafficTestCase
 from tests.scenarios.world import APP, CHAT, DENIED, OPEN
 
@@ -174,13 +175,17 @@ class AccessTests(LogTestCase):
         alice = self.both()
         self.download(alice)
         self.websocket(alice)
-        self.begin(alice, "GET", APP + "/waiting")
+        waiting, _ = self.begin(alice, "GET", APP + "/waiting")
         self.lines("")
         self.sign_out(alice)
+        answered = read(waiting.take())
         cut = [line for line in self.lines(logs.ACCESS) if line["response-code-details"] == "cut: user_route"]
         self.assertEqual(
             sorted((line["path"], line["response-code"]) for line in cut),
             [("/file", 200), ("/socket", 101), ("/waiting", 302)],
+        )
+        self.assertEqual(
+            [line["size"] for line in cut if line["path"] == "/waiting"], [len(answered.content)], "what was answered"
         )
 
 

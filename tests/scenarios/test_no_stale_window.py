@@ -155,7 +155,6 @@ class SlowStoreTests(TrafficTestCase):
         self.assertEqual(re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", agent.take()), [b"302", b"302"])
         self.assertNotIn(b"/secret", self.app.take())
 
-
     def test_opened_while_the_end_is_recorded(self) -> None:
         """
         What is decided while the end waits for the store gets through, and is cut when the end is recorded.

@@ -79,6 +79,40 @@ class EveryKindTests(TrafficTestCase):
         self.assertEqual(agent.take(), b"")
         self.assert_broken_off(agent)
 
+    def test_upload_that_nobody_takes(self) -> None:
+        """
+        An upload that the application does not read is answered, and what comes after it is discarded, then refused.
+        """
+        alice = self.both()
+        agent, upstream = self.begin(alice, "POST", APP + "/upload", "Content-Length: 9000000", content=b"x")
+        upstream.transport.pauseProducing()
+        agent.say(b"x" * 3_000_000)
+        self.settle()
+        heard = len(upstream.received)
+        self.sign_out(alice)
+        self.assert_answered(agent, 302)
+        agent.say(b"x" * 3_000_000)
+        self.settle()
+        upstream.transport.resumeProducing()
+        self.settle()
+        self.assertLessEqual(len(upstream.received) - heard, upstream.transport.window)
+        self.assertTrue(agent.transport.peer.lost)
+
+    def test_chunked_upload(self) -> None:
+        """
+        A chunked upload is cut between its chunks: the application does not see the last one.
+        """
+        alice = self.both()
+        agent, upstream = self.begin(
+            alice, "POST", APP + "/upload", "Transfer-Encoding: chunked", content=b"4\r\nhalf\r\n"
+        )
+        self.sign_out(alice)
+        self.assert_answered(agent, 302)
+        agent.say(b"0\r\n\r\n")
+        self.settle()
+        self.assertTrue(upstream.received.endswith(b"half\r\n"))
+        self.assertEqual(self.receipts()[0]["exchanges_cut"], {**NOTHING, "upload": 1})
+
     def test_waiting(self) -> None:
         """
         A request whose answer has not begun gets that of nobody; the late one of the application reaches nobody.
@@ -184,6 +218,18 @@ class PausedReaderTests(TrafficTestCase):
         self.settle()
         self.assertLess(len(agent.take()), 30_000)
         self.assert_broken_off(agent)
+
+    def test_whole_answer_sent(self) -> None:
+        """
+        An answer that the kernel has is over: its connection is neither reset nor counted.
+        """
+        alice = self.both()
+        agent, upstream = self.begin(alice, "GET", APP + "/file")
+        self.answer(upstream, "Content-Length: 2", b"ok")
+        self.sign_out(alice)
+        self.assertTrue(agent.take().endswith(b"ok"))
+        self.assertIsNone(agent.lost)
+        self.assertEqual(self.receipts()[0]["exchanges_cut"], NOTHING)
 
 
 class WholeSessionTests(TrafficTestCase):

@@ -4,6 +4,8 @@ A WebSocket is cut so that its page can know, and so that nothing more passes.
 
 from __future__ import annotations
 
+from twisted.internet.error import ConnectionDone
+
 from tests.scenarios.traffic import HANDSHAKE, SIGNED_OUT, SWITCHING, TrafficTestCase
 from tests.scenarios.world import CHAT
 
@@ -93,6 +95,22 @@ class WebSocketTests(TrafficTestCase):
                 self.assertEqual(agent.take(), b"")
                 self.assert_broken_off(agent)
 
+    def test_page_in_the_middle_of_a_frame(self) -> None:
+        """
+        A page that is in the middle of its own frame is told all the same; the application sees a reset, no half frame
+        that ends with ours.
+        """
+        alice = self.both()
+        agent, upstream = self.websocket(alice)
+        agent.say(b"\x81\x85\x00\x00\x00\x00he")
+        self.settle()
+        upstream.received = b""
+        self.sign_out(alice)
+        self.assertEqual(agent.take(), SIGNED_OUT)
+        self.assertEqual(upstream.received, b"")
+        assert upstream.lost is not None
+        self.assertFalse(upstream.lost.check(ConnectionDone))
+
     def test_websocket_with_bytes_unsent(self) -> None:
         """
         Behind bytes that the page has not taken no Close frame waits: they are dropped.
@@ -122,3 +140,21 @@ class WebSocketTests(TrafficTestCase):
         self.assertNotIn(b"secret", agent.received)
         self.assertNotIn(b" 101 ", agent.received)
         self.assert_answered(agent, 401)
+
+    def test_application_has_closed(self) -> None:
+        """
+        What the application said before it closed is dropped as well, if the page has not taken it.
+        """
+        alice = self.both()
+        agent, upstream = self.websocket(alice)
+        agent.transport.pauseProducing()
+        agent.transport.peer.window = 0
+        upstream.say(b"\x82\x06secret")
+        upstream.transport.loseConnection()
+        self.settle()
+        self.sign_out(alice)
+        agent.transport.peer.window = 1 << 20
+        agent.transport.resumeProducing()
+        self.settle()
+        self.assertEqual(agent.take(), b"")
+        self.assert_broken_off(agent)
