@@ -106,6 +106,17 @@ class Proxy:
     draining: bool = False
 
 
+class Unsent(Protocol):
+    """
+    An answer that is complete, and that the kernel does not have yet.
+    """
+
+    def answer_sent(self) -> None:
+        """
+        The kernel has it, or the connection is lost.
+        """
+
+
 class Connection(Protocol):
     """
     A connection from a user agent, as the exchanges on it see it.
@@ -144,6 +155,16 @@ class Connection(Protocol):
         The current answer is complete.
 
         :param reusable: The connection may serve another request.
+        """
+
+    def keep_until_sent(self, exchange: Unsent) -> None:
+        """
+        Tell *exchange* once the kernel has everything that was written.
+        """
+
+    def holds_answer(self) -> bool:
+        """
+        Whether a complete answer waits here for its reader, and may be dropped.
         """
 
     def become_tunnel(self, tunnel: RawExchange) -> bytes:

@@ -34,6 +34,7 @@ from pomerium_tx.proxy.connection import (
     Exchange,
     Proxy,
     RawExchange,
+    Unsent,
 )
 from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.exchange import ProxiedExchange
@@ -48,6 +49,10 @@ Bytes of pipelined requests that wait unread by us before the connection is paus
 _MAPPED = "::ffff:"
 """
 How a socket for both families shows an IPv4 address (RFC 4291 section 2.5.5.2).
+"""
+MOST_UNSENT = 256
+"""
+Complete answers of which some may not be handed to the kernel yet.
 """
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1 << 20
@@ -79,6 +84,7 @@ class Downstream(TwistedProtocol):
         self._closing_since = 0.0
         self._lost = False
         self._lingered = 0
+        self._unsent: list[Unsent] = []
         self._paused_for = 0
         self._deadline = NEVER
         self._transport: Any = None
@@ -101,6 +107,16 @@ class Downstream(TwistedProtocol):
             self._pump()
         else:
             self.close()
+
+    def keep_until_sent(self, exchange: Unsent) -> None:
+        self._unsent.append(exchange)
+        if len(self._unsent) > MOST_UNSENT:
+            # More small answers than the transport's buffer holds: the oldest is long gone.
+            self._unsent.pop(0).answer_sent()
+
+    def holds_answer(self) -> bool:
+        # A page of ours that is being answered behind it, such as the sign-out itself, is let finish.
+        return not isinstance(self._exchange, LocalExchange) and not self._lost and holds_unsent_bytes(self._transport)
 
     def pause(self, why: int) -> None:
         if not self._paused_for and not self._lost:
@@ -181,6 +197,7 @@ class Downstream(TwistedProtocol):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.downstream_lost()
+        self._let_go()
 
     def pauseProducing(self) -> None:
         """
@@ -205,6 +222,8 @@ class Downstream(TwistedProtocol):
         """
         End what takes too long.
         """
+        if self._unsent and not holds_unsent_bytes(self._transport):
+            self._let_go()
         exchange = self._exchange
         if exchange is not None and exchange.deadline < now:
             exchange.deadline = NEVER
@@ -282,6 +301,8 @@ class Downstream(TwistedProtocol):
 
     def _begin(self, head: RequestHead) -> None:
         proxy = self.proxy
+        if self._unsent and not holds_unsent_bytes(self._transport):
+            self._let_go()
         self.keep_alive = head.keep_alive
         self._request_done = False
         self._deadline = proxy.deadlines.now() + proxy.times.body if head.has_content else NEVER
@@ -359,6 +380,11 @@ class Downstream(TwistedProtocol):
             self._deadline = now + LINGER_SECONDS
         else:
             self.abort()
+
+    def _let_go(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        for exchange in unsent:
+            exchange.answer_sent()
 
     def _hold(self, data: bytes) -> None:
         self._held.append(data)

@@ -20,6 +20,7 @@ from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.forwarding import ForwardedRequest
 from pomerium_tx.proxy.refusals import content_size
 from pomerium_tx.proxy.resource import ReverseProxyResource
+from pomerium_tx.proxy.transports import holds_unsent_bytes
 from pomerium_tx.proxy.tunnel import WebSocketTunnel
 from pomerium_tx.proxy.upstream import UpstreamConnection
 from pomerium_tx.proxy.websocket import accept_value, handshake_problem
@@ -56,6 +57,7 @@ class ProxiedExchange:
         "_session_ids",
         "_status",
         "_tunnel",
+        "_unsent",
         "_upstream",
         "_upstream_head",
         "_verdict",
@@ -88,7 +90,7 @@ class ProxiedExchange:
         self._upstream_head = b""
         self._content_waiting: list[bytes] = []
         self._tunnel: WebSocketTunnel | None = None
-        self._request_done = self._sent = self._retried = False
+        self._request_done = self._sent = self._retried = self._unsent = False
         self._answer_began = self._answer_chunked = self._event_stream = self._over = False
         self._status = 0
         self.deadline = NEVER
@@ -112,6 +114,12 @@ class ProxiedExchange:
     def in_doubt(self) -> bool:
         return self._sent and self._tunnel is None and not self._over
 
+    @property
+    def is_open(self) -> bool:
+        if self._unsent:
+            return self._connection.holds_answer()
+        return not self._over
+
     def cut(self, cause: Cause | None) -> None:
         if self._over:
             return
@@ -125,6 +133,10 @@ class ProxiedExchange:
     def _cut(self, cause: Cause | None) -> None:
         connection = self._connection
         details = "cut: no longer admitted" if cause is None else f"cut: {cause.value}"
+        if self._unsent:
+            self.answer_sent()
+            connection.abort()
+            return
         if self._tunnel is not None:
             self._tunnel_bytes()
             self._end(details)
@@ -288,7 +300,7 @@ class ProxiedExchange:
         self._upstream = None
         if self._answer_chunked:
             self._connection.write(LAST_CHUNK)
-        self._end("via_upstream")
+        self._complete("via_upstream")
         self._connection.exchange_ended(reusable=True)
 
     def response_failed(self, reason: str, *, untouched: bool) -> None:
@@ -385,7 +397,7 @@ class ProxiedExchange:
     def _tunnel_ended(self) -> None:
         self._tunnel_bytes()
         self._upstream = None
-        self._end("tunnel")
+        self._complete("tunnel")
 
     def _tunnel_bytes(self) -> None:
         if self._tunnel is not None:
@@ -427,10 +439,32 @@ class ProxiedExchange:
         if upstream is not None:
             upstream.abort()
 
+    def answer_sent(self) -> None:
+        """
+        The kernel has the last byte of the answer, or nobody will ever have it.
+        """
+        self._unsent = False
+        self._end("")
+
+    def _complete(self, details: str) -> None:
+        """
+        Nothing more comes; but what the kernel has not taken yet can still be cut.
+        """
+        if self._over:
+            return
+        if self._session_ids and holds_unsent_bytes(self._connection.transport_in_use):
+            self._log_access(details)
+            self.deadline = NEVER
+            self._unsent = True
+            self._connection.keep_until_sent(self)
+        else:
+            self._end(details)
+
     def _end(self, details: str) -> None:
         if self._over:
             return
-        self._log_access(details)
+        if details:
+            self._log_access(details)
         self._over = True
         self.deadline = NEVER
         for session_id in self._session_ids:

@@ -52,7 +52,7 @@ class Attachments:
         """
         What is open for a session.
         """
-        return tuple(self._exchanges.get(session_id, {}).values())
+        return tuple(one for one in self._exchanges.get(session_id, {}).values() if one.is_open)
 
     def clear(self) -> None:
         """
@@ -67,7 +67,8 @@ class Attachments:
         None if nothing was open.
         """
         # Taken out first: what a cut sets off finds nothing to cut a second time.
-        exchanges = [exchange for name in session_ids for exchange in self._exchanges.pop(name, {}).values()]
+        attached = [exchange for name in session_ids for exchange in self._exchanges.pop(name, {}).values()]
+        exchanges = [exchange for exchange in attached if exchange.is_open]
         if not exchanges:
             return None
         cut = dict.fromkeys(EXCHANGE_KINDS, 0)

@@ -64,6 +64,12 @@ class OpenExchange(Protocol):
         Whether the application may have acted on it without the user agent learning the answer, if it is cut now.
         """
 
+    @property
+    def is_open(self) -> bool:
+        """
+        Whether anything of it can still pass: an answer that is complete is open until the kernel has its last byte.
+        """
+
     def cut(self, cause: Cause | None) -> None:
         """
         Let nothing more pass in either direction.

@@ -38,6 +38,13 @@ class MemoryExchange:
     _session_id: str = ""
     _registry: SessionRegistry | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """
+        Whether anything can still pass.
+        """
+        return not self.causes
+
     def open(self, registry: SessionRegistry, session_id: str) -> bool:
         """
         Attach itself; whether it may go on.
