@@ -40,9 +40,9 @@ from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.provider import Provider, ProviderSettings
 from pomerium_tx.operations import audit_log
 from pomerium_tx.operations.access_log import log_request
-from pomerium_tx.proxy.connection import AccessRecord, Proxy, Times
+from pomerium_tx.proxy.connection import Answered, Proxy, Times
 from pomerium_tx.proxy.deadlines import NEVER, Deadlines
-from pomerium_tx.proxy.downstream import DownstreamFactory
+from pomerium_tx.proxy.factory import DownstreamFactory
 from pomerium_tx.proxy.forwarding import Forwarding
 from pomerium_tx.proxy.pool import Pool
 from pomerium_tx.proxy.refusals import Refusals
@@ -330,17 +330,18 @@ def _provider_settings(config: Config) -> ProviderSettings:
     )
 
 
-def _log_access(record: AccessRecord) -> None:
-    canonical, route = record.canonical, record.route
+def _log_access(answered: Answered) -> None:
+    asked = answered.asked
+    route = None if asked is None else asked.verdict.route
     log_request(
-        head=record.head,
-        authority="" if canonical is None else canonical.authority.decode("ascii"),
-        path="" if canonical is None else canonical.path.decode("ascii"),
-        peer=record.peer,
-        request_id=record.request_id,
+        head=answered.head,
+        authority="" if asked is None else asked.canonical.authority.decode("ascii"),
+        path="" if asked is None else asked.canonical.path.decode("ascii"),
+        peer=answered.peer,
+        request_id=answered.request_id,
         upstream="" if route is None else route.name or route.id,
-        status=record.status,
-        size=record.size,
-        seconds=record.seconds,
-        details=record.details,
+        status=answered.status,
+        size=answered.size,
+        seconds=answered.seconds,
+        details=answered.details,
     )

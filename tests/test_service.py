@@ -22,7 +22,7 @@ from zope.interface.verify import verifyObject
 from pomerium_tx import logs
 from pomerium_tx.config.loader import Loaded, load
 from pomerium_tx.house import House
-from pomerium_tx.proxy.downstream import DownstreamFactory
+from pomerium_tx.proxy.factory import DownstreamFactory
 from pomerium_tx.proxy.listener import Listener, NotBound
 from pomerium_tx.resolver import LocalhostResolver
 from pomerium_tx.service import PomeriumService, build_service

@@ -14,6 +14,7 @@ from twisted.web.server import Site
 from pomerium_tx.authorize.verdict import Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
+from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.refusals import Refusals
 from pomerium_tx.proxy.resource import ReverseProxyResource
@@ -48,22 +49,30 @@ class Times:
 
 
 @dataclass(slots=True, kw_only=True)
-class AccessRecord:
+class Answered:
     """
     What the access log is told about one request.
     """
 
-    head: RequestHead | None
-    canonical: Canonical | None
-    peer: str
     request_id: str
-    route: Route | None
+    peer: str
+    head: RequestHead | None
+    """
+    None when it could not be read.
+    """
+    asked: Asked | None
+    """
+    None when it could not be understood.
+    """
     status: int
     size: int
+    """
+    Bytes of content that were sent.
+    """
     seconds: float
     details: str
     """
-    Why the answer is what it is: ``via_upstream``, ``signed_out``, a refusal's reason.
+    Why the answer is what it is: ``via_upstream``, ``cut: user_route``, a refusal's reason.
     """
 
 
@@ -91,12 +100,12 @@ class Proxy:
     The fields that tell the application who asks; none where the route passes no identity.
     """
     resources: Callable[[Route], ReverseProxyResource]
-    site_of: Callable[[Canonical], Site | None]
+    site_of: Callable[[Canonical], Site]
     """
     The tree of our own pages on the host that was asked.
     """
     refusals: Refusals
-    access_log: Callable[[AccessRecord], None]
+    access_log: Callable[[Answered], None]
     clock: IReactorTime
     deadlines: Deadlines
     limits: HeadLimits
@@ -104,6 +113,23 @@ class Proxy:
     normalize_path: bool = True
     merge_slashes: bool = True
     draining: bool = False
+
+    def log_answer(self, asked: Asked, *, status: int, size: int, details: str) -> None:
+        """
+        Write the line of *asked* into the access log.
+        """
+        self.access_log(
+            Answered(
+                request_id=asked.request_id,
+                peer=asked.peer,
+                head=asked.head,
+                asked=asked,
+                status=status,
+                size=size,
+                seconds=self.deadlines.now() - asked.started,
+                details=details,
+            )
+        )
 
 
 class Unsent(Protocol):

@@ -16,21 +16,22 @@ import uuid
 from collections import deque
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IPushProducer
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pomerium_tx.authorize.verdict import Action, Verdict
-from pomerium_tx.http11.canonical import Canonical, canonicalise
+from pomerium_tx.authorize.verdict import Action
+from pomerium_tx.http11.canonical import canonicalise
 from pomerium_tx.http11.heads import BadRequest, RequestHead
 from pomerium_tx.http11.reader import EndOfMessage, RequestEvent, RequestReader, Trailing
+from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import (
     HELD,
     UPSTREAM_AWAITED,
     UPSTREAM_FULL,
-    AccessRecord,
+    Answered,
     Exchange,
     Proxy,
     RawExchange,
@@ -45,10 +46,6 @@ from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes
 MOST_HELD = 65_536
 """
 Bytes of pipelined requests that wait unread by us before the connection is paused.
-"""
-_MAPPED = "::ffff:"
-"""
-How a socket for both families shows an IPv4 address (RFC 4291 section 2.5.5.2).
 """
 MOST_UNSENT = 256
 """
@@ -313,54 +310,43 @@ class Downstream(TwistedProtocol):
             return
         request_id = str(uuid.uuid4())
         verdict = proxy.check(head, canonical, self.peer, request_id)
+        asked = Asked(head, canonical, verdict, request_id, self.peer, proxy.deadlines.now())
         if verdict.action is Action.PROCEED:
             assert verdict.route is not None
-            proxied = ProxiedExchange(self, head, canonical, verdict, proxy.resources(verdict.route), request_id)
-            self._exchange = proxied
+            self._exchange = proxied = ProxiedExchange(self, asked, proxy.resources(verdict.route))
             proxied.start()
-        elif verdict.action is Action.OWN_PATH and (site := proxy.site_of(canonical)) is not None:
-            self._exchange = LocalExchange(self, head, canonical, verdict, site, request_id)
+        elif verdict.action is Action.OWN_PATH:
+            self._exchange = LocalExchange(self, asked, proxy.site_of(canonical))
         else:
-            self.answer(head, canonical, verdict, request_id)
+            self._answer(asked)
 
-    def answer(self, head: RequestHead, canonical: Canonical, verdict: Verdict, request_id: str) -> None:
+    def _answer(self, asked: Asked) -> None:
         """
-        Answer at once by what *verdict* says; a request with content closes the connection, since its content is not
-        read.
+        Answer at once; a request with content closes the connection, since its content is not read.
         """
         proxy = self.proxy
-        self.keep_alive = self.keep_alive and not head.has_content and not proxy.draining
-        status, refusal = proxy.refusals.for_verdict(head, canonical, verdict, request_id, close=not self.keep_alive)
+        self.keep_alive = self.keep_alive and not asked.head.has_content and not proxy.draining
+        status, refusal = proxy.refusals.for_verdict(asked, asked.verdict, close=not self.keep_alive)
         self.write(refusal)
-        proxy.access_log(
-            AccessRecord(
-                head=head,
-                canonical=canonical,
-                peer=self.peer,
-                request_id=request_id,
-                route=verdict.route,
-                status=status,
-                size=content_size(refusal),
-                seconds=0.0,
-                details=verdict.reason,
-            )
-        )
+        proxy.log_answer(asked, status=status, size=content_size(refusal), details=asked.verdict.reason)
         if self.keep_alive:
             self._deadline = proxy.deadlines.now() + proxy.times.idle
         else:
             self.close()
 
     def _refuse(self, problem: BadRequest, head: RequestHead | None = None) -> None:
+        """
+        Answer what cannot be understood, and close.
+        """
         request_id = str(uuid.uuid4())
         refusal = self.proxy.refusals.bad_request(problem, head, request_id)
         self.write(refusal)
         self.proxy.access_log(
-            AccessRecord(
-                head=head,
-                canonical=None,
-                peer=self.peer,
+            Answered(
                 request_id=request_id,
-                route=None,
+                peer=self.peer,
+                head=head,
+                asked=None,
                 status=problem.status,
                 size=content_size(refusal),
                 seconds=0.0,
@@ -396,40 +382,3 @@ class Downstream(TwistedProtocol):
         was, self._paused_for = self._paused_for, self._paused_for & ~why
         if was and not self._paused_for and not self._lost:
             self._transport.resumeProducing()
-
-
-class DownstreamFactory(Factory):
-    """
-    Makes a `Downstream` of every accepted connection, and ends them all in the end.
-    """
-
-    noisy = False
-
-    def __init__(self, proxy: Proxy) -> None:
-        self._proxy = proxy
-        self._open: set[Downstream] = set()
-
-    def buildProtocol(self, addr: IAddress | None) -> Downstream:
-        peer = str(getattr(addr, "host", "unknown")).removeprefix(_MAPPED)
-        return Downstream(self._proxy, peer=peer, open_connections=self._open)
-
-    @property
-    def open_connections(self) -> int:
-        """
-        How many connections there are.
-        """
-        return len(self._open)
-
-    def close_idle(self) -> None:
-        """
-        Close the connections on which nothing is being answered; the others close after their answer while draining.
-        """
-        for downstream in list(self._open):
-            downstream.close_if_idle()
-
-    def abort_all(self) -> None:
-        """
-        End every connection at once.
-        """
-        for downstream in list(self._open):
-            downstream.abort()

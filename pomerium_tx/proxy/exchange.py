@@ -11,19 +11,18 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from pomerium_tx.authorize.verdict import Verdict
-from pomerium_tx.http11.canonical import Canonical
-from pomerium_tx.http11.heads import BadRequest, RequestHead, ResponseHead
+from pomerium_tx.http11.heads import BadRequest, ResponseHead
 from pomerium_tx.http11.writer import LAST_CHUNK, chunk
-from pomerium_tx.proxy.connection import UPSTREAM_AWAITED, UPSTREAM_FULL, AccessRecord, Connection
+from pomerium_tx.proxy.asked import Asked
+from pomerium_tx.proxy.connection import UPSTREAM_AWAITED, UPSTREAM_FULL, Connection
 from pomerium_tx.proxy.deadlines import NEVER
-from pomerium_tx.proxy.forwarding import ForwardedRequest
+from pomerium_tx.proxy.forwarding import ForwardedRequest, Framing
 from pomerium_tx.proxy.refusals import content_size
 from pomerium_tx.proxy.resource import ReverseProxyResource
 from pomerium_tx.proxy.transports import holds_unsent_bytes
 from pomerium_tx.proxy.tunnel import WebSocketTunnel
 from pomerium_tx.proxy.upstream import UpstreamConnection
-from pomerium_tx.proxy.websocket import accept_value, handshake_problem
+from pomerium_tx.proxy.websocket import granted_protocol, handshake_problem
 from pomerium_tx.sessions.store import Cause
 
 log = Logger()
@@ -39,52 +38,18 @@ class ProxiedExchange:
     A request on its way to an upstream, and the response on its way back.
     """
 
-    __slots__ = (
-        "_answer_began",
-        "_answer_chunked",
-        "_canonical",
-        "_connecting",
-        "_connection",
-        "_content_waiting",
-        "_event_stream",
-        "_head",
-        "_over",
-        "_request_done",
-        "_request_id",
-        "_resource",
-        "_retried",
-        "_sent",
-        "_session_ids",
-        "_status",
-        "_tunnel",
-        "_unsent",
-        "_upstream",
-        "_upstream_head",
-        "_verdict",
-        "bytes_in",
-        "bytes_out",
-        "deadline",
-        "method",
-        "route_id",
-        "started",
+    __slots__ = tuple(
+        "method route_id started deadline bytes_in bytes_out _connection _asked _resource _session_ids _request_id "
+        "_connecting _upstream _upstream_head _content_waiting _tunnel _status "
+        "_request_done _sent _retried _answer_began _answer_chunked _event_stream _unsent _over".split()
     )
 
-    def __init__(
-        self,
-        connection: Connection,
-        head: RequestHead,
-        canonical: Canonical,
-        verdict: Verdict,
-        resource: ReverseProxyResource,
-        request_id: str,
-    ) -> None:
+    def __init__(self, connection: Connection, asked: Asked, resource: ReverseProxyResource) -> None:
         self._connection = connection
-        self._head = head
-        self._canonical = canonical
-        self._verdict = verdict
+        self._asked = asked
         self._resource = resource
-        self._request_id = request_id
-        self._session_ids = tuple(session.id for session in verdict.live)
+        self._session_ids = tuple(session.id for session in asked.verdict.live)
+        self._request_id = asked.request_id.encode("ascii")
         self._connecting: Deferred[None] | None = None
         self._upstream: UpstreamConnection | None = None
         self._upstream_head = b""
@@ -96,9 +61,9 @@ class ProxiedExchange:
         self.deadline = NEVER
         self.bytes_in = 0
         self.bytes_out = 0
-        self.method = head.method.decode("ascii")
+        self.method = asked.head.method.decode("ascii")
         self.route_id = resource.route.id
-        self.started = connection.proxy.deadlines.now()
+        self.started = asked.started
 
     # -- OpenExchange ------------------------------------------------------------------------------------------------
 
@@ -108,7 +73,7 @@ class ProxiedExchange:
             return "websocket"
         if self._event_stream:
             return "sse"
-        return "download" if self._request_done else "upload"
+        return "download" if self._request_complete else "upload"
 
     @property
     def in_doubt(self) -> bool:
@@ -147,11 +112,9 @@ class ProxiedExchange:
             self._end(details)
             connection.abort()
             return
-        verdict = connection.proxy.unauthenticated(self._head, self._verdict)
+        verdict = connection.proxy.unauthenticated(self._asked.head, self._asked.verdict)
         connection.keep_alive = False
-        self._status, refusal = connection.proxy.refusals.for_verdict(
-            self._head, self._canonical, verdict, self._request_id, close=True
-        )
+        self._status, refusal = connection.proxy.refusals.for_verdict(self._asked, verdict, close=True)
         self.bytes_out = content_size(refusal)
         self._end(details)
         connection.write(refusal)
@@ -163,31 +126,31 @@ class ProxiedExchange:
         """
         Attach to the session and ask for an upstream, in the turn of the decision.
         """
-        proxy = self._connection.proxy
+        proxy, asked, resource = self._connection.proxy, self._asked, self._resource
         for session_id in self._session_ids:
             # The decision found it in this very turn.
             attached = proxy.registry.attach(session_id, self)
             assert attached
-        if self._verdict.session is not None:
-            proxy.used(self._verdict.session, self._resource.route, self._verdict.origin or "")
-        if self._head.upgrade is not None:
-            problem = handshake_problem(self._head)
+        verdict, origin = asked.verdict, asked.verdict.origin or ""
+        if verdict.session is not None:
+            proxy.used(verdict.session, resource.route, origin)
+        if asked.head.upgrade is not None:
+            problem = handshake_problem(asked.head)
             if problem is not None:
                 self._refuse(*problem)
                 return
         facts = ForwardedRequest(
-            peer=self._connection.peer.encode("ascii", "replace"),
-            scheme=(self._verdict.origin or "").partition(":")[0].encode("ascii"),
-            request_id=self._request_id.encode("ascii"),
-            identity=proxy.identity(self._verdict, self._canonical),
+            peer=asked.peer.encode("ascii", "replace"),
+            scheme=origin.partition(":")[0].encode("ascii"),
+            request_id=self._request_id,
+            identity=proxy.identity(verdict, asked.canonical),
         )
-        resource = self._resource
-        self._upstream_head = resource.forwarding.request_head(self._head, self._canonical, resource.upstream, facts)
+        self._upstream_head = resource.forwarding.request_head(asked.head, asked.canonical, resource.upstream, facts)
         self._acquire(fresh=False)
 
     def request_content(self, content: bytes) -> None:
         self.bytes_in += len(content)
-        if self._head.chunked:
+        if self._asked.head.chunked:
             content = chunk(content)
         if self._upstream is None:
             self._content_waiting.append(content)
@@ -196,14 +159,15 @@ class ProxiedExchange:
 
     def request_ended(self) -> None:
         self._request_done = True
-        if self._head.chunked:
+        if self._asked.head.chunked:
             if self._upstream is None:
                 self._content_waiting.append(LAST_CHUNK)
             else:
                 self._upstream.write(LAST_CHUNK)
         if self._upstream is not None:
             self._upstream.request_sent()
-            self._await_answer()
+            if not self._answer_began:
+                self._wait(self._resource.route.timeout)
 
     def request_failed(self, problem: BadRequest) -> None:
         if self._answer_began:
@@ -247,16 +211,12 @@ class ProxiedExchange:
         self._connection.resume(UPSTREAM_AWAITED)
         if self._request_done:
             connection.request_sent()
-            self._await_answer()
+            if not self._answer_began:
+                self._wait(self._resource.route.timeout)
 
     def upstream_unreachable(self, reason: str) -> None:
         self._connecting = None
-        log.warn(
-            "The upstream of route {route} {reason}",
-            route=self._resource.route.name or self._resource.route.id,
-            reason=reason,
-            request_id=self._request_id,
-        )
+        self._log_upstream(reason)
         self._refuse(503, "The application cannot be reached.")
 
     # -- the upstream connection calls ---------------------------------------------------------------------------------
@@ -266,35 +226,24 @@ class ProxiedExchange:
         if head.status < 200:
             if head.status == 101:
                 self._switch_protocols(head)
-            elif self._head.minor >= 1:
-                connection.write(self._resource.forwarding.response_head(head, (), self._request_id.encode("ascii")))
+            elif self._asked.head.minor >= 1:
+                connection.write(self._resource.forwarding.response_head(head, (), self._request_id))
             return
         self._status = head.status
-        framing: list[tuple[bytes, bytes]] = []
-        if head.content_length is not None and not head.chunked:
-            framing.append((b"Content-Length", b"%d" % head.content_length))
-        elif head.has_content:
-            if self._head.minor >= 1:
-                self._answer_chunked = True
-                framing.append((b"Transfer-Encoding", b"chunked"))
-            else:
-                connection.keep_alive = False
         if not self._request_done or connection.proxy.draining:
             connection.keep_alive = False
-        if not connection.keep_alive:
-            framing.append((b"Connection", b"close"))
-        elif self._head.minor == 0:
-            framing.append((b"Connection", b"keep-alive"))
+        framing = Framing.of(head, minor=self._asked.head.minor, keep_alive=connection.keep_alive)
+        self._answer_chunked, connection.keep_alive = framing.chunked, framing.keep_alive
         content_type = head.get(b"content-type")
         self._event_stream = content_type is not None and content_type.lower().startswith(b"text/event-stream")
         self._answer_began = True
-        connection.write(self._resource.forwarding.response_head(head, framing, self._request_id.encode("ascii")))
-        self._await_more()
+        connection.write(self._resource.forwarding.response_head(head, framing.fields, self._request_id))
+        self._wait(self._resource.route.idle_timeout)
 
     def response_content(self, content: bytes) -> None:
         self.bytes_out += len(content)
         self._connection.write(chunk(content) if self._answer_chunked else content)
-        self._await_more()
+        self._wait(self._resource.route.idle_timeout)
 
     def response_ended(self) -> None:
         self._upstream = None
@@ -309,18 +258,13 @@ class ProxiedExchange:
             untouched
             and not self._retried
             and self._request_done
-            and not self._head.has_content
-            and self._head.method in _REPEATABLE
+            and not self._asked.head.has_content
+            and self._asked.head.method in _REPEATABLE
         ):
             self._retried = True
             self._acquire(fresh=True)
             return
-        log.warn(
-            "The upstream of route {route} {reason}",
-            route=self._resource.route.name or self._resource.route.id,
-            reason=reason,
-            request_id=self._request_id,
-        )
+        self._log_upstream(reason)
         if self._answer_began:
             self._break_off(f"upstream: {reason}")
         else:
@@ -349,7 +293,7 @@ class ProxiedExchange:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _acquire(self, *, fresh: bool) -> None:
-        connecting = self._resource.pool.acquire(self, self._head.method, fresh=fresh)
+        connecting = self._resource.pool.acquire(self, self._asked.head.method, fresh=fresh)
         if self._upstream is None and not self._over:
             self._connecting = connecting
             if not self._request_complete:
@@ -357,27 +301,16 @@ class ProxiedExchange:
 
     @property
     def _request_complete(self) -> bool:
-        return self._request_done or not self._head.has_content
+        return self._request_done or not self._asked.head.has_content
 
-    def _await_answer(self) -> None:
-        if not self._answer_began:
-            timeout = self._resource.route.timeout
-            self.deadline = NEVER if timeout is None else self._connection.proxy.deadlines.now() + timeout
-
-    def _await_more(self) -> None:
-        timeout = self._resource.route.idle_timeout
+    def _wait(self, timeout: float | None) -> None:
         self.deadline = NEVER if timeout is None else self._connection.proxy.deadlines.now() + timeout
 
     def _switch_protocols(self, head: ResponseHead) -> None:
         upstream = self._upstream
         assert upstream is not None
-        key = self._head.get(b"sec-websocket-key")
-        if (
-            self._head.upgrade is None
-            or head.upgrade != self._head.upgrade
-            or key is None
-            or head.get_all(b"sec-websocket-accept") != [accept_value(key)]
-        ):
+        protocol = granted_protocol(self._asked.head, head)
+        if protocol is None:
             upstream.abort()
             self.response_failed("switched protocols without being asked to", untouched=False)
             return
@@ -385,8 +318,8 @@ class ProxiedExchange:
         self._answer_began = True
         self.deadline = NEVER
         connection = self._connection
-        framing = ((b"Connection", b"Upgrade"), (b"Upgrade", self._head.upgrade))
-        connection.write(self._resource.forwarding.response_head(head, framing, self._request_id.encode("ascii")))
+        framing = ((b"Connection", b"Upgrade"), (b"Upgrade", protocol))
+        connection.write(self._resource.forwarding.response_head(head, framing, self._request_id))
         self._tunnel = tunnel = WebSocketTunnel(
             connection, upstream, clock=connection.proxy.clock, ended=self._tunnel_ended
         )
@@ -410,14 +343,7 @@ class ProxiedExchange:
         connection = self._connection
         self._drop_upstream()
         connection.keep_alive = connection.keep_alive and self._request_complete and not connection.proxy.draining
-        refusal = connection.proxy.refusals.for_status(
-            self._head,
-            status,
-            message,
-            self._request_id,
-            close=not connection.keep_alive,
-            route=self._resource.route,
-        )
+        refusal = connection.proxy.refusals.for_status(self._asked, status, message, close=not connection.keep_alive)
         self._status, self.bytes_out = status, content_size(refusal)
         self._end(message)
         connection.write(refusal)
@@ -471,17 +397,13 @@ class ProxiedExchange:
             self._connection.proxy.registry.detach(session_id, self)
 
     def _log_access(self, details: str) -> None:
-        proxy = self._connection.proxy
-        proxy.access_log(
-            AccessRecord(
-                head=self._head,
-                canonical=self._canonical,
-                peer=self._connection.peer,
-                request_id=self._request_id,
-                route=self._resource.route,
-                status=self._status,
-                size=self.bytes_out,
-                seconds=proxy.deadlines.now() - self.started,
-                details=details,
-            )
+        self._connection.proxy.log_answer(self._asked, status=self._status, size=self.bytes_out, details=details)
+
+    def _log_upstream(self, reason: str) -> None:
+        route = self._resource.route
+        log.warn(
+            "The upstream of route {route} {reason}",
+            route=route.name or route.id,
+            reason=reason,
+            request_id=self._asked.request_id,
         )

@@ -45,6 +45,40 @@ class ForwardedRequest:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """
+    How the end of an answer's content is shown to the user agent (RFC 9112 section 6).
+    """
+
+    fields: tuple[tuple[bytes, bytes], ...]
+    chunked: bool
+    keep_alive: bool
+
+    @classmethod
+    def of(cls, head: ResponseHead, *, minor: int, keep_alive: bool) -> Framing:
+        """
+        The framing of the upstream's final answer *head*.
+
+        :param minor: The user agent speaks HTTP/1.*minor*.
+        :param keep_alive: The connection may serve another request, as far as the request is concerned.
+        """
+        fields: list[tuple[bytes, bytes]] = []
+        chunked = False
+        if head.content_length is not None and not head.chunked:
+            fields.append((b"Content-Length", b"%d" % head.content_length))
+        elif head.has_content and minor >= 1:
+            chunked = True
+            fields.append((b"Transfer-Encoding", b"chunked"))
+        elif head.has_content:
+            keep_alive = False
+        if not keep_alive:
+            fields.append((b"Connection", b"close"))
+        elif minor == 0:
+            fields.append((b"Connection", b"keep-alive"))
+        return cls(tuple(fields), chunked, keep_alive)
+
+
 class Forwarding:
     """
     The rules of one route for both heads.

@@ -16,12 +16,11 @@ from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.server import Site
 
-from pomerium_tx.authorize.verdict import Verdict
 from pomerium_tx.http11 import writer
-from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.fields import HOP_BY_HOP
-from pomerium_tx.http11.heads import BadRequest, RequestHead
-from pomerium_tx.proxy.connection import AccessRecord, Connection
+from pomerium_tx.http11.heads import BadRequest
+from pomerium_tx.proxy.asked import Asked
+from pomerium_tx.proxy.connection import Connection
 from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.refusals import content_size
 from pomerium_tx.web.resource import LocalRequest
@@ -44,31 +43,19 @@ class LocalExchange:
     `Request.finish` would write to its log; ours is the access log.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        head: RequestHead,
-        canonical: Canonical,
-        verdict: Verdict,
-        site: Site,
-        request_id: str,
-    ) -> None:
+    def __init__(self, connection: Connection, asked: Asked, site: Site) -> None:
         self.site = site
         self.transport = connection.transport_in_use
         self.deadline = NEVER
         self._connection = connection
-        self._head = head
-        self._canonical = canonical
-        self._verdict = verdict
-        self._request_id = request_id
-        self._started = connection.proxy.deadlines.now()
+        self._asked = asked
         self._request: LocalRequest | None = None
         self._content: list[bytes] = []
         self._size = 0
         self._producer: Any = None
         self._status = 0
         self._written = 0
-        self._request_done = False
+        head = asked.head
         if head.expect_continue and head.has_content:
             connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -82,12 +69,11 @@ class LocalExchange:
             self._content.append(content)
 
     def request_ended(self) -> None:
-        self._request_done = True
-        head, canonical = self._head, self._canonical
+        head, canonical = self._asked.head, self._asked.canonical
         self._request = request = LocalRequest(self)  # type: ignore[no-untyped-call] # Twisted's own
-        request.origin = self._verdict.origin or ""
+        request.origin = self._asked.verdict.origin or ""
         request.client_address = self._connection.peer
-        request.request_id = self._request_id
+        request.request_id = self._asked.request_id
         fields = request.requestHeaders
         fields.addRawHeader(b"Host", canonical.authority)
         for lower, name, value in head.fields:
@@ -114,7 +100,9 @@ class LocalExchange:
         request, self._request = self._request, None
         if request is not None:
             request.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call] # Twisted's own
-            self._log_access("downstream_closed")
+            self._connection.proxy.log_answer(
+                self._asked, status=self._status, size=self._written, details="downstream_closed"
+            )
 
     def deadline_passed(self) -> None:
         """
@@ -131,7 +119,7 @@ class LocalExchange:
         return self.transport.getHost()  # type: ignore[no-any-return]
 
     def isSecure(self) -> bool:
-        return (self._verdict.origin or "").startswith("https:")
+        return (self._asked.verdict.origin or "").startswith("https:")
 
     def writeHeaders(
         self, version: bytes, code: bytes, reason: bytes, headers: Headers | Sequence[tuple[bytes, bytes]]
@@ -147,14 +135,14 @@ class LocalExchange:
             given |= _FRAME_RULES
         pairs += (
             (name.encode("latin-1"), value.encode("latin-1"))
-            for name, value in connection.proxy.refusals.own_response_fields(self._verdict.route)
+            for name, value in connection.proxy.refusals.own_response_fields(self._asked.verdict.route)
             if name.lower().encode("latin-1") not in given
         )
         if connection.proxy.draining:
             connection.keep_alive = False
         if not connection.keep_alive:
             pairs.append((b"Connection", b"close"))
-        elif self._head.minor == 0:
+        elif self._asked.head.minor == 0:
             pairs.append((b"Connection", b"keep-alive"))
         self._status = int(code)
         connection.write(writer.response_head(self._status, reason, pairs))
@@ -187,26 +175,11 @@ class LocalExchange:
     def _refuse(self, status: int, message: str) -> None:
         connection = self._connection
         connection.keep_alive = False
-        refusal = connection.proxy.refusals.for_status(
-            self._head, status, message, self._request_id, close=True, route=self._verdict.route
-        )
+        refusal = connection.proxy.refusals.for_status(self._asked, status, message, close=True)
         self._status, self._written = status, content_size(refusal)
         self._log_access(message)
         connection.write(refusal)
         connection.exchange_ended(reusable=False)
 
     def _log_access(self, details: str) -> None:
-        proxy = self._connection.proxy
-        proxy.access_log(
-            AccessRecord(
-                head=self._head,
-                canonical=self._canonical,
-                peer=self._connection.peer,
-                request_id=self._request_id,
-                route=self._verdict.route,
-                status=self._status,
-                size=self._written,
-                seconds=proxy.deadlines.now() - self._started,
-                details=details,
-            )
-        )
+        self._connection.proxy.log_answer(self._asked, status=self._status, size=self._written, details=details)

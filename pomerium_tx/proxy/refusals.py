@@ -10,8 +10,8 @@ from email.utils import formatdate
 from pomerium_tx import paths
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11 import writer
-from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import BadRequest, RequestHead
+from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.routing.route import Route
 from pomerium_tx.web import html
 from pomerium_tx.web.answers import Answer, answer_fields, html_answer, json_answer, redirect, text_answer
@@ -44,42 +44,35 @@ class Refusals:
         self._begin_sign_in = begin_sign_in
         self._response_fields = response_fields
 
-    def for_verdict(
-        self, head: RequestHead, canonical: Canonical, verdict: Verdict, request_id: str, *, close: bool
-    ) -> tuple[int, bytes]:
+    def for_verdict(self, asked: Asked, verdict: Verdict, *, close: bool) -> tuple[int, bytes]:
         """
-        The status and the response to a request that does not proceed.
+        The status and the response to a request that does not proceed, or no longer.
+
+        :param verdict: That of the request, or what it would be now.
         """
         match verdict.action:
             case Action.SIGN_IN:
-                answer = self._sign_in(head, canonical, verdict)
+                answer = self._sign_in(asked, verdict)
             case Action.ROBOTS:
                 answer = text_answer(_ROBOTS)
             case _:
                 answer = self._error(
-                    head,
+                    asked.head,
                     verdict.status,
                     verdict.reason,
                     _MESSAGES.get(verdict.status, verdict.reason),
-                    request_id,
+                    asked.request_id,
                     sign_out=verdict.session is not None,
                 )
-        return answer.status, self._write(answer, head, request_id, close=close, route=verdict.route)
+        return answer.status, self._write(answer, asked.head, asked.request_id, close=close, route=verdict.route)
 
-    def for_status(
-        self, head: RequestHead, status: int, message: str, request_id: str, *, close: bool, route: Route | None
-    ) -> bytes:
+    def for_status(self, asked: Asked, status: int, message: str, *, close: bool) -> bytes:
         """
         The response that says why there is none of an upstream.
         """
         reason = writer.REASONS.get(status, b"").decode("ascii")
-        return self._write(
-            self._error(head, status, reason, message, request_id, sign_out=False),
-            head,
-            request_id,
-            close=close,
-            route=route,
-        )
+        answer = self._error(asked.head, status, reason, message, asked.request_id, sign_out=False)
+        return self._write(answer, asked.head, asked.request_id, close=close, route=asked.verdict.route)
 
     def own_response_fields(self, route: Route | None) -> Sequence[tuple[str, str]]:
         """
@@ -94,10 +87,11 @@ class Refusals:
         answer = self._error(head, problem.status, problem.reason, problem.reason, request_id, sign_out=False)
         return self._write(answer, head, request_id, close=True, route=None)
 
-    def _sign_in(self, head: RequestHead, canonical: Canonical, verdict: Verdict) -> Answer:
+    def _sign_in(self, asked: Asked, verdict: Verdict) -> Answer:
+        head = asked.head
         assert verdict.route is not None and verdict.origin is not None
         # The person's own spelling comes back after the sign-in, byte for byte.
-        target = head.target if head.target.startswith(b"/") else canonical.target
+        target = head.target if head.target.startswith(b"/") else asked.canonical.target
         location, set_cookie = self._begin_sign_in(
             verdict.origin + target.decode("ascii"), head.get_all(b"cookie"), verdict.route
         )

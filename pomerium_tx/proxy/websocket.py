@@ -9,7 +9,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from hashlib import sha1
 
-from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.http11.heads import RequestHead, ResponseHead
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CLOSE = 0x8
@@ -43,6 +43,17 @@ def accept_value(key: bytes) -> bytes:
     The ``Sec-WebSocket-Accept`` that answers *key* (section 4.2.2).
     """
     return b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
+
+
+def granted_protocol(asked: RequestHead, granted: ResponseHead) -> bytes | None:
+    """
+    The protocol that a 101 switches to, if that is what was asked for and the upstream proves it (section 4.1).
+    """
+    key = asked.get(b"sec-websocket-key")
+    if asked.upgrade is None or granted.upgrade != asked.upgrade or key is None:
+        return None
+    proofs = granted.get_all(b"sec-websocket-accept")
+    return asked.upgrade if proofs == [accept_value(key)] else None
 
 
 def close_frame(code: int, reason: bytes = b"", *, masked: bool) -> bytes:

@@ -23,7 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TWISTD = Path(sys.executable).with_name("twistd")
-PATIENCE = 10.0
+PATIENCE = 30.0
 """
 Seconds after which something is held not to happen any more.
 """

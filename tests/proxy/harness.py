@@ -9,15 +9,16 @@ from dataclasses import replace
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
 from pomerium_tx.policy.criteria import from_legacy
-from pomerium_tx.proxy.connection import AccessRecord, Proxy, Times
+from pomerium_tx.proxy.connection import Answered, Proxy, Times
 from pomerium_tx.proxy.deadlines import Deadlines
-from pomerium_tx.proxy.downstream import DownstreamFactory
+from pomerium_tx.proxy.factory import DownstreamFactory
 from pomerium_tx.proxy.forwarding import Forwarding
 from pomerium_tx.proxy.pool import Pool
 from pomerium_tx.proxy.refusals import Refusals
@@ -59,7 +60,7 @@ class ProxyTestCase(SynchronousTestCase):
     """
 
     route = a_route()
-    site: Site | None = None
+    site = Site(Resource())
 
     def setUp(self) -> None:
         self.network = Network(Clock())
@@ -68,7 +69,7 @@ class ProxyTestCase(SynchronousTestCase):
         self.successResultOf(self.registry.join())
         self.session = a_session(began=clock.seconds(), expires=clock.seconds() + 50_000)
         self.successResultOf(self.registry.begin(self.session, state_issued=clock.seconds()))
-        self.access: list[AccessRecord] = []
+        self.access: list[Answered] = []
         self.dropped: list[bytes] = []
         self.upstreams = PeerFactory()
         self.network.listen(*UPSTREAM, self.upstreams)

@@ -13,6 +13,7 @@ from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import canonicalise
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
 from pomerium_tx.http11.reader import RequestReader
+from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.refusals import Refusals, content_size
 from pomerium_tx.routing.route import Route
 from tests.doubles.peers import request
@@ -44,6 +45,13 @@ def verdict_of(action: Action, status: int, reason: str = "", **more: object) ->
     return verdict
 
 
+def asked(head: RequestHead, verdict: Verdict, request_id: str = "request-1") -> Asked:
+    """
+    A request with its decision.
+    """
+    return Asked(head, canonicalise(head), verdict, request_id, "192.0.2.1", 0.0)
+
+
 class RefusalsTestCase(SynchronousTestCase):
     """
     Refusals whose sign-in goes to one place.
@@ -67,7 +75,7 @@ class RefusalsTestCase(SynchronousTestCase):
         """
         What is answered by a verdict.
         """
-        status, written = self.refusals.for_verdict(head, canonicalise(head), verdict, "request-1", close=close)
+        status, written = self.refusals.for_verdict(asked(head, verdict), verdict, close=close)
         answered = read(written, head.method.decode())
         self.assertEqual(answered.status, status)
         if head.method != b"HEAD":
@@ -154,7 +162,7 @@ class VerdictTests(RefusalsTestCase):
         """
         verdict = verdict_of(Action.DENY, 403)
         head = head_of("HEAD")
-        _, written = self.refusals.for_verdict(head, canonicalise(head), verdict, "request-1", close=False)
+        _, written = self.refusals.for_verdict(asked(head, verdict), verdict, close=False)
         self.assertTrue(written.endswith(b"\r\n\r\n"))
         self.assertEqual(content_size(written), 0)
         self.assertNotEqual(read(written, "HEAD").get("Content-Length"), "0")
@@ -193,7 +201,7 @@ class StatusTests(RefusalsTestCase):
         ):
             with self.subTest(status):
                 written = self.refusals.for_status(
-                    head_of(), status, "What it is.", "request-1", close=False, route=ROUTE
+                    asked(head_of(), verdict_of(Action.PROCEED, 200)), status, "What it is.", close=False
                 )
                 answer = read(written)
                 self.assertEqual((answer.status, answer.get(field)), (status, value))
@@ -223,7 +231,9 @@ class StatusTests(RefusalsTestCase):
         """
         What comes from the request is not markup on the page.
         """
-        written = self.refusals.for_status(head_of(), 502, "<script>", "<b>", close=False, route=None)
+        written = self.refusals.for_status(
+            asked(head_of(), verdict_of(Action.PROCEED, 200), "<b>"), 502, "<script>", close=False
+        )
         page = read(written).text
         self.assertNotIn("<script>", page)
         self.assertNotIn("<b>", page)
