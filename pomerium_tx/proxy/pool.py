@@ -113,9 +113,6 @@ class Pool:
         return self._endpoint.connect(self._factory).addCallback(connected).addCallbacks(established, failed)
 
     def release(self, connection: UpstreamConnection) -> None:
-        """
-        *connection* is in no doubt and may serve the next exchange.
-        """
         self._in_use.discard(connection)
         if len(self._idle) < MOST_IDLE:
             connection.idle_until = self._deadlines.now() + IDLE_SECONDS
@@ -124,9 +121,6 @@ class Pool:
             connection.close()
 
     def lost(self, connection: UpstreamConnection) -> None:
-        """
-        *connection* is closed.
-        """
         self._in_use.discard(connection)
         self._in_handshake.discard(connection)
         self._closing.pop(connection, None)
@@ -136,9 +130,6 @@ class Pool:
             pass
 
     def closing(self, connection: UpstreamConnection) -> None:
-        """
-        *connection* closes in order, or, if the upstream does not play its part in that, not.
-        """
         self._in_use.discard(connection)
         self._closing[connection] = self._deadlines.now() + CLOSE_SECONDS
 

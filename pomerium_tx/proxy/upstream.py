@@ -7,7 +7,7 @@ response completely and exactly framed, not a byte beyond it, no upgrade, kept a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -21,8 +21,26 @@ from pomerium_tx.http11.heads import BadResponse, HeadLimits, ResponseHead
 from pomerium_tx.http11.reader import EndOfMessage, ResponseReader, Trailing
 from pomerium_tx.proxy.transports import holds_unsent_bytes, is_encrypted
 
-if TYPE_CHECKING:
-    from pomerium_tx.proxy.pool import Pool
+
+class Owner(Protocol):
+    """
+    Who keeps an upstream connection between exchanges.
+    """
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """
+        *connection* is in no doubt and may serve the next exchange.
+        """
+
+    def closing(self, connection: UpstreamConnection) -> None:
+        """
+        *connection* closes in order, or, if the upstream does not play its part in that, not.
+        """
+
+    def lost(self, connection: UpstreamConnection) -> None:
+        """
+        *connection* is closed.
+        """
 
 
 class Requester(Protocol):
@@ -79,8 +97,8 @@ class UpstreamConnection(TwistedProtocol):
     A connection to one upstream, in use by one exchange or idle in the pool.
     """
 
-    def __init__(self, pool: Pool, limits: HeadLimits) -> None:
-        self._pool = pool
+    def __init__(self, owner: Owner, limits: HeadLimits) -> None:
+        self._owner = owner
         self._reader = ResponseReader(limits)
         self.requester: Requester | None = None
         self._tunnel = False
@@ -170,7 +188,7 @@ class UpstreamConnection(TwistedProtocol):
         Close once what was written has been sent; the exchange hears nothing more.
         """
         self.requester = None
-        self._pool.closing(self)
+        self._owner.closing(self)
         self._transport.unregisterProducer()
         self._transport.loseConnection()
 
@@ -207,7 +225,7 @@ class UpstreamConnection(TwistedProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
-        self._pool.lost(self)
+        self._owner.lost(self)
         handshake, self._handshake = self._handshake, None
         if handshake is not None and not handshake.called:
             handshake.errback(reason)
@@ -256,7 +274,7 @@ class UpstreamConnection(TwistedProtocol):
             self._transport.unregisterProducer()
             if self._is_clean():
                 self.resume()
-                self._pool.release(self)
+                self._owner.release(self)
             else:
                 self._transport.abortConnection()
         requester.response_ended()
