@@ -26,6 +26,7 @@ from pomerium_tx.sessions.session import Session
 HELD = 1
 UPSTREAM_FULL = 2
 UPSTREAM_AWAITED = 4
+DOWNSTREAM_FULL = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +154,10 @@ class Connection(Protocol):
     keep_alive: bool
     """
     Whether the answer may promise another one on this connection.
+    """
+    is_full: bool
+    """
+    Whether the user agent takes no more for now.
     """
 
     @property

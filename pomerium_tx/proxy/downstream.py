@@ -16,7 +16,7 @@ import uuid
 from collections import deque
 from typing import Any
 
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -28,6 +28,7 @@ from pomerium_tx.http11.heads import BadRequest, RequestHead
 from pomerium_tx.http11.reader import EndOfMessage, RequestEvent, RequestReader, Trailing
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import (
+    DOWNSTREAM_FULL,
     HELD,
     UPSTREAM_AWAITED,
     UPSTREAM_FULL,
@@ -39,13 +40,22 @@ from pomerium_tx.proxy.connection import (
 )
 from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.exchange import ProxiedExchange
+from pomerium_tx.proxy.held import Held
 from pomerium_tx.proxy.local import LocalExchange
 from pomerium_tx.proxy.refusals import content_size
-from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes
+from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes, owes_bytes
 
 MOST_HELD = 65_536
 """
-Bytes of pipelined requests that wait unread by us before the connection is paused.
+Bytes that wait unread before the connection is paused.
+"""
+PIECE = 16_384
+"""
+Bytes that are read at once: what a small request costs in memory is much more than its bytes.
+"""
+TURN = 16
+"""
+Requests of one connection that are begun in one turn of the reactor.
 """
 MOST_UNSENT = 256
 """
@@ -69,14 +79,16 @@ class Downstream(TwistedProtocol):
         self.peer = peer
         self._open_connections = open_connections
         self.keep_alive = True
+        self.is_full = False
         self._reader = RequestReader(proxy.limits)
         self._events: deque[RequestEvent] = deque()
-        self._held: list[bytes] = []
-        self._held_size = 0
+        self._held = Held()
         self._exchange: Exchange | None = None
         self._request_done = False
         self._tunnel: RawExchange | None = None
         self._pumping = False
+        self._begun = 0
+        self._next_turn: IDelayedCall | None = None
         self._closing = False
         self._closing_since = 0.0
         self._lost = False
@@ -113,7 +125,7 @@ class Downstream(TwistedProtocol):
 
     def holds_answer(self) -> bool:
         # A page of ours that is being answered behind it, such as the sign-out itself, is let finish.
-        return not isinstance(self._exchange, LocalExchange) and not self._lost and holds_unsent_bytes(self._transport)
+        return not isinstance(self._exchange, LocalExchange) and not self._lost and owes_bytes(self._transport)
 
     def pause(self, why: int) -> None:
         if not self._paused_for and not self._lost:
@@ -125,12 +137,12 @@ class Downstream(TwistedProtocol):
 
     def become_tunnel(self, tunnel: RawExchange) -> bytes:
         self._tunnel = tunnel
-        early = [event.content for event in self._events if isinstance(event, Trailing)] + self._held
+        early = b"".join(event.content for event in self._events if isinstance(event, Trailing))
         self._events.clear()
-        self._held, self._held_size = [], 0
         self._deadline = NEVER
+        early += self._held.take_all()
         self._resume(HELD | UPSTREAM_AWAITED)
-        return b"".join(early)
+        return early
 
     def close(self) -> None:
         if self._closing or self._lost:
@@ -177,11 +189,11 @@ class Downstream(TwistedProtocol):
                 self.abort()
         elif self._tunnel is not None:
             self._tunnel.from_user_agent(data)
-        elif self._exchange is not None and self._request_done:
-            self._hold(data)
         else:
-            self._events.extend(self._reader.feed(data))
+            self._held.add(data)
             self._pump()
+            if self._held.size > MOST_HELD:
+                self.pause(HELD)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._lost:
@@ -189,6 +201,9 @@ class Downstream(TwistedProtocol):
         self._lost = self._closing = True
         self.proxy.deadlines.forget(self)
         self._open_connections.discard(self)
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
         self._events.clear()
         self._held.clear()
         exchange, self._exchange = self._exchange, None
@@ -200,6 +215,7 @@ class Downstream(TwistedProtocol):
         """
         The transport's buffer towards the user agent is full.
         """
+        self.is_full = True
         if self._exchange is not None:
             self._exchange.downstream_full()
 
@@ -207,8 +223,11 @@ class Downstream(TwistedProtocol):
         """
         The buffer is empty again.
         """
+        self.is_full = False
         if self._exchange is not None:
             self._exchange.downstream_ready()
+        self._resume(DOWNSTREAM_FULL)
+        self._pump()
 
     def stopProducing(self) -> None:
         """
@@ -219,13 +238,13 @@ class Downstream(TwistedProtocol):
         """
         End what takes too long.
         """
-        if self._unsent and not holds_unsent_bytes(self._transport):
+        if self._unsent and not owes_bytes(self._transport):
             self._let_go()
         exchange = self._exchange
         if exchange is not None and exchange.deadline < now:
             exchange.deadline = NEVER
             exchange.deadline_passed()
-        elif self._deadline < now:
+        elif self._deadline < now and not self._paused_for & (UPSTREAM_FULL | UPSTREAM_AWAITED):
             self._deadline = NEVER
             if self._closing:
                 self._end_lingering(now)
@@ -246,14 +265,21 @@ class Downstream(TwistedProtocol):
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        if self._pumping:
+        if self._pumping or self._next_turn is not None:
             return
         self._pumping = True
+        self._begun = 0
         try:
             while not self._closing and self._tunnel is None and self._next():
-                pass
+                if self._begun >= TURN:
+                    self._next_turn = self.proxy.clock.callLater(0, self._pump_again)
+                    return
         finally:
             self._pumping = False
+
+    def _pump_again(self) -> None:
+        self._next_turn = None
+        self._pump()
 
     def _next(self) -> bool:
         """
@@ -262,12 +288,16 @@ class Downstream(TwistedProtocol):
         exchange = self._exchange
         if exchange is not None and self._request_done:
             return False
+        if exchange is None and self.is_full:
+            # Who does not read the answers is asked for no further requests.
+            self.pause(DOWNSTREAM_FULL)
+            return False
         if not self._events:
-            if exchange is None and self._held:
-                waiting = b"".join(self._held)
-                self._held, self._held_size = [], 0
-                self._resume(HELD)
-                self._events.extend(self._reader.feed(waiting))
+            piece = self._held.take(PIECE)
+            if piece:
+                if self._held.size <= MOST_HELD:
+                    self._resume(HELD)
+                self._events.extend(self._reader.feed(piece))
                 return True
             if exchange is None and self._reader.mid_head:
                 # The head's time runs from its first byte, and no later byte prolongs it.
@@ -298,7 +328,8 @@ class Downstream(TwistedProtocol):
 
     def _begin(self, head: RequestHead) -> None:
         proxy = self.proxy
-        if self._unsent and not holds_unsent_bytes(self._transport):
+        self._begun += 1
+        if self._unsent and not owes_bytes(self._transport):
             self._let_go()
         self.keep_alive = head.keep_alive
         self._request_done = False
@@ -316,7 +347,8 @@ class Downstream(TwistedProtocol):
             self._exchange = proxied = ProxiedExchange(self, asked, proxy.resources(verdict.route))
             proxied.start()
         elif verdict.action is Action.OWN_PATH:
-            self._exchange = LocalExchange(self, asked, proxy.site_of(canonical))
+            self._exchange = local = LocalExchange(self, asked, proxy.site_of(canonical))
+            local.start()
         else:
             self._answer(asked)
 
@@ -372,13 +404,10 @@ class Downstream(TwistedProtocol):
         for exchange in unsent:
             exchange.answer_sent()
 
-    def _hold(self, data: bytes) -> None:
-        self._held.append(data)
-        self._held_size += len(data)
-        if self._held_size > MOST_HELD:
-            self.pause(HELD)
-
     def _resume(self, why: int) -> None:
         was, self._paused_for = self._paused_for, self._paused_for & ~why
+        if was & (UPSTREAM_FULL | UPSTREAM_AWAITED) & why and not self._request_done and self._exchange is not None:
+            # While the application was waited for, the user agent could not go on.
+            self._deadline = self.proxy.deadlines.now() + self.proxy.times.body
         if was and not self._paused_for and not self._lost:
             self._transport.resumeProducing()

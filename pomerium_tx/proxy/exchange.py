@@ -19,7 +19,7 @@ from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.forwarding import ForwardedRequest, Framing
 from pomerium_tx.proxy.refusals import content_size
 from pomerium_tx.proxy.resource import ReverseProxyResource
-from pomerium_tx.proxy.transports import holds_unsent_bytes
+from pomerium_tx.proxy.transports import owes_bytes
 from pomerium_tx.proxy.tunnel import WebSocketTunnel
 from pomerium_tx.proxy.upstream import UpstreamConnection
 from pomerium_tx.proxy.websocket import granted_protocol, handshake_problem
@@ -145,7 +145,13 @@ class ProxiedExchange:
             request_id=self._request_id,
             identity=proxy.identity(verdict, asked.canonical),
         )
-        self._upstream_head = resource.forwarding.request_head(asked.head, asked.canonical, resource.upstream, facts)
+        try:
+            self._upstream_head = resource.forwarding.request_head(
+                asked.head, asked.canonical, resource.upstream, facts
+            )
+        except BadRequest as problem:
+            self._refuse(problem.status, problem.reason)
+            return
         self._acquire(fresh=False)
 
     def request_content(self, content: bytes) -> None:
@@ -204,10 +210,15 @@ class ProxiedExchange:
 
     def upstream_ready(self, connection: UpstreamConnection) -> None:
         self._connecting = None
+        if self._over:
+            connection.abort()
+            return
         self._upstream = connection
         self._sent = True
         connection.write(b"".join((self._upstream_head, *self._content_waiting)))
         self._content_waiting.clear()
+        if self._connection.is_full:
+            connection.pause()
         self._connection.resume(UPSTREAM_AWAITED)
         if self._request_done:
             connection.request_sent()
@@ -283,11 +294,14 @@ class ProxiedExchange:
             self._tunnel.upstream_full()
         else:
             self._connection.pause(UPSTREAM_FULL)
+            self._wait(self._resource.route.idle_timeout)
 
     def resume_request(self) -> None:
         if self._tunnel is not None:
             self._tunnel.upstream_ready()
         else:
+            if not self._answer_began:
+                self._wait(self._resource.route.timeout if self._request_done else None)
             self._connection.resume(UPSTREAM_FULL)
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -378,7 +392,7 @@ class ProxiedExchange:
         """
         if self._over:
             return
-        if self._session_ids and holds_unsent_bytes(self._connection.transport_in_use):
+        if self._session_ids and owes_bytes(self._connection.transport_in_use):
             self._log_access(details)
             self.deadline = NEVER
             self._unsent = True

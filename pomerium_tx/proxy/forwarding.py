@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
 
 from pomerium_tx.http11 import writer
-from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.http11.canonical import Canonical, canonical_path
 from pomerium_tx.http11.fields import HOP_BY_HOP, ReservedNames
-from pomerium_tx.http11.heads import RequestHead, ResponseHead
+from pomerium_tx.http11.heads import BadRequest, RequestHead, ResponseHead
 from pomerium_tx.routing.route import Route, Upstream
+from pomerium_tx.sessions.handle import QUERY_PARAMETER, handle_of_authorization
 from pomerium_tx.web.cookies import is_reserved_cookie, without
 
 VIA = b"1.1 pomerium_tx"
@@ -25,9 +27,6 @@ _SET_ELSEWHERE = frozenset(
 )
 _RESPONSE_SET_ELSEWHERE = frozenset((b"content-length", b"set-cookie", b"via"))
 _FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id")
-
-_OUR_SCHEMES = (b"pomerium ", b"bearer pomerium-")
-_HANDLE_PARAMETER = b"pomerium_session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,6 @@ class Forwarding:
     ) -> None:
         self._route = route
         self._cookie_name = cookie_name
-        self._reserved = ReservedNames((*_FORWARDED, *claim_fields))
         self._response_fields = tuple(response_fields)
         self._overwritten = frozenset(name.lower() for name, _ in response_fields)
         self._append_forwarded_for = append_forwarded_for
@@ -109,7 +107,11 @@ class Forwarding:
             for name, value in route.set_request_headers
             if name.lower().encode("ascii") not in self._removed
         )
-        self._replaced = frozenset(name.lower() for name, _ in self._set) | self._removed
+        # An application may fold these names too, and mistake another spelling for what we set, or fail to remove.
+        self._reserved = ReservedNames((*_FORWARDED, *claim_fields, *(name for name, _ in self._set), *self._removed))
+        self._takes_cookies = b"cookie" not in self._removed and b"cookie" not in {
+            name.lower() for name, _ in self._set
+        }
         self._dropped_cookie = dropped_cookie
 
     def request_head(
@@ -117,6 +119,8 @@ class Forwarding:
     ) -> bytes:
         """
         The head that is sent to *upstream*.
+
+        :raises BadRequest: If the path would leave what ``to`` names.
         """
         connection = head.connection
         fields = [(b"Host", self._host(canonical, upstream))]
@@ -135,7 +139,7 @@ class Forwarding:
             elif not self._is_left_out(lower, value, connection):
                 fields.append((name, value))
         removed = self._removed
-        if cookies and b"cookie" not in connection and b"cookie" not in self._replaced:
+        if cookies and self._takes_cookies and b"cookie" not in connection:
             fields.append((b"Cookie", b"; ".join(cookies)))
         if head.chunked:
             fields.append((b"Transfer-Encoding", b"chunked"))
@@ -181,13 +185,11 @@ class Forwarding:
         return writer.response_head(head.status, head.reason, fields)
 
     def _is_left_out(self, lower: bytes, value: bytes, connection: frozenset[bytes]) -> bool:
-        if lower in _SET_ELSEWHERE or lower in HOP_BY_HOP or lower in connection:
-            return True
-        if lower in self._replaced or lower in self._reserved:
+        if lower in _SET_ELSEWHERE or lower in HOP_BY_HOP or lower in connection or lower in self._reserved:
             return True
         if lower == b"authorization":
-            return value.lower().startswith(_OUR_SCHEMES)
-        return lower == b"referer" and _HANDLE_PARAMETER in value
+            return handle_of_authorization(value) is not None
+        return lower == b"referer" and _has_handle(value.partition(b"?")[2])
 
     def _host(self, canonical: Canonical, upstream: Upstream) -> bytes:
         route = self._route
@@ -203,9 +205,11 @@ class Forwarding:
             # The path of ``to`` stands for what the route matched, as Pomerium has it.
             matched = path if self._route.prefix is None else self._route.prefix
             path = upstream.path + path[len(matched) :]
-        if query is not None and _HANDLE_PARAMETER in query:
-            kept = b"&".join(pair for pair in query.split(b"&") if pair.partition(b"=")[0] != _HANDLE_PARAMETER)
-            query = kept or None
+            if canonical_path(path, True, False) != path:
+                # What was matched and what takes its place join to another path than the one that was decided.
+                raise BadRequest(400, "This path leads out of the application.")
+        if query is not None and _has_handle(query):
+            query = b"&".join(pair for pair in query.split(b"&") if not _is_handle(pair)) or None
         return path if query is None else path + b"?" + query
 
     def _is_our_cookie(self, name: bytes) -> bool:
@@ -223,3 +227,11 @@ def _cookie_name(set_cookie: bytes) -> bytes:
     if equals and not name:
         name = rest.partition(b"=")[0].strip(b" \t")
     return name
+
+
+def _has_handle(query: bytes) -> bool:
+    return (b"%" in query or QUERY_PARAMETER in query) and any(map(_is_handle, query.split(b"&")))
+
+
+def _is_handle(pair: bytes) -> bool:
+    return unquote_to_bytes(pair.partition(b"=")[0]) == QUERY_PARAMETER

@@ -25,11 +25,13 @@ from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.refusals import content_size
 from pomerium_tx.web.resource import LocalRequest
 
+CONTENT_SECONDS = 30.0
 MOST_CONTENT = 65_536
 """
 Bytes of content that a page of ours accepts.
 """
 
+_TOO_LARGE = "This page takes no content of that size."
 _FRAME_RULES = frozenset((b"x-frame-options", b"content-security-policy"))
 
 
@@ -55,20 +57,31 @@ class LocalExchange:
         self._producer: Any = None
         self._status = 0
         self._written = 0
-        head = asked.head
-        if head.expect_continue and head.has_content:
-            connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     # -- Exchange ------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """
+        Ask for the content, if it is not too large.
+        """
+        head = self._asked.head
+        if head.content_length is not None and head.content_length > MOST_CONTENT:
+            self._refuse(413, _TOO_LARGE)
+        elif head.has_content:
+            # No byte prolongs it: what a page takes is small.
+            self.deadline = self._connection.proxy.deadlines.now() + CONTENT_SECONDS
+            if head.expect_continue:
+                self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def request_content(self, content: bytes) -> None:
         self._size += len(content)
         if self._size > MOST_CONTENT:
-            self._refuse(413, "This page takes no content of that size.")
+            self._refuse(413, _TOO_LARGE)
         else:
             self._content.append(content)
 
     def request_ended(self) -> None:
+        self.deadline = NEVER
         head, canonical = self._asked.head, self._asked.canonical
         self._request = request = LocalRequest(self)  # type: ignore[no-untyped-call] # Twisted's own
         request.origin = self._asked.verdict.origin or ""
@@ -105,9 +118,7 @@ class LocalExchange:
             )
 
     def deadline_passed(self) -> None:
-        """
-        Pages bound their own waits.
-        """
+        self._refuse(408, "The request was not sent in time.")
 
     # -- the request calls
     # -----------------------------------------------------------------------------------------------

@@ -7,10 +7,17 @@ may only be written when it does not. The private names are used here and nowher
 
 from __future__ import annotations
 
+import fcntl
+import sys
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.protocols.tls import TLSMemoryBIOProtocol
+
+_SIOCOUTQNSD = 0x894B
+"""
+Linux (tcp(7)): how many bytes of the send queue have not been sent.
+"""
 
 
 def holds_unsent_bytes(transport: Any) -> bool:
@@ -25,6 +32,29 @@ def holds_unsent_bytes(transport: Any) -> bool:
     if isinstance(transport, FileDescriptor):
         return len(transport.dataBuffer) > transport.offset or transport._tempDataLen > 0
     return bool(getattr(transport, "unsent", True))
+
+
+def owes_bytes(transport: Any) -> bool:
+    """
+    Whether bytes that were written to *transport* have not been sent, here or in the kernel.
+
+    A reader that pauses leaves them there, and would still get them after an orderly close.
+    """
+    return holds_unsent_bytes(transport) or _unsent_in_kernel(transport) > 0
+
+
+def _unsent_in_kernel(transport: Any) -> int:
+    while isinstance(transport, TLSMemoryBIOProtocol):
+        transport = transport.transport
+    if not isinstance(transport, FileDescriptor) or not sys.platform.startswith("linux"):
+        return 0
+    descriptor: int = transport.fileno()  # type: ignore[no-untyped-call] # Twisted's own
+    if descriptor < 0:
+        return 0
+    try:
+        return int.from_bytes(fcntl.ioctl(descriptor, _SIOCOUTQNSD, b"\0\0\0\0"), sys.byteorder)
+    except OSError:
+        return 0
 
 
 def is_encrypted(transport: Any) -> bool:

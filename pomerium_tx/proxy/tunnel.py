@@ -12,7 +12,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pomerium_tx.proxy.connection import UPSTREAM_FULL, Connection
-from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes
+from pomerium_tx.proxy.transports import can_half_close, owes_bytes
 from pomerium_tx.proxy.upstream import UpstreamConnection
 from pomerium_tx.proxy.websocket import GOING_AWAY, SIGNED_OUT, FrameBoundaries, close_frame
 
@@ -127,13 +127,13 @@ class WebSocketTunnel:
         if upstream is None:
             return
         self._ended()
-        if self._to_upstream.at_boundary and not holds_unsent_bytes(upstream.transport_in_use):
+        if self._to_upstream.at_boundary and not owes_bytes(upstream.transport_in_use):
             upstream.write(close_frame(GOING_AWAY, masked=True))
             upstream.close()
         else:
             upstream.abort()
         transport = self._downstream.transport_in_use
-        if not self._to_user_agent.at_boundary or holds_unsent_bytes(transport):
+        if not self._to_user_agent.at_boundary or owes_bytes(transport):
             self._downstream.abort()
             return
         # A Close frame of the user agent that passed before does not answer ours.
@@ -150,8 +150,5 @@ class WebSocketTunnel:
         self._downstream.abort()
 
     def _end_downstream(self) -> None:
-        if self._closing is not None:
-            self._closing.cancel()
-            self._closing = None
-        # Our side is closed already, or, over TLS, is closed by this.
+        # Our side is closed already, or, over TLS, is closed by this; who does not let it close is out of time soon.
         self._downstream.transport_in_use.loseConnection()

@@ -216,6 +216,7 @@ class UpstreamConnection(TwistedProtocol):
         requester = self.requester
         if requester is None:
             # An idle upstream has nothing to say: what it says would answer the next request.
+            self._owner.lost(self)
             self._transport.abortConnection()
         elif self._tunnel:
             requester.tunnelled(data)

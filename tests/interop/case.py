@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.python.components import proxyForInterface
+from twisted.trial.itrial import IReporter
+from twisted.trial.unittest import PyUnitResultAdapter, SynchronousTestCase
 
 from tests.interop.browsers import Person
 from tests.interop.processes import Program
@@ -20,6 +22,23 @@ from tests.interop.wire import Wire
 HERE = Path(__file__).resolve().parent
 
 
+class _Overheard(proxyForInterface(IReporter, "reporter")):  # type: ignore[misc]  # zope's class is made at run time
+    """
+    Tells a reporter everything, and remembers whether it was bad.
+    """
+
+    reporter: Any
+    has_failed = False
+
+    def addError(self, test: object, error: object) -> None:
+        self.has_failed = True
+        self.reporter.addError(test, error)
+
+    def addFailure(self, test: object, failure: object) -> None:
+        self.has_failed = True
+        self.reporter.addFailure(test, failure)
+
+
 class InteropCase(SynchronousTestCase):
     """
     A test that runs programs.
@@ -27,14 +46,10 @@ class InteropCase(SynchronousTestCase):
 
     def run(self, result: Any) -> None:
         """
-        Remember where failures are told.
+        As ever, but failures are noticed in time to ask the programs about them.
         """
-        self._result = result
-        self._failures_before = self._failures()
-        super().run(result)
-
-    def _failures(self) -> int:
-        return len(getattr(self._result, "errors", ())) + len(getattr(self._result, "failures", ()))
+        self._overheard = _Overheard(IReporter(result, None) or PyUnitResultAdapter(result))
+        super().run(self._overheard)
 
     def on_failure(self, tell: Callable[[], str]) -> None:
         """
@@ -43,7 +58,7 @@ class InteropCase(SynchronousTestCase):
         self.addCleanup(self._tell, tell)
 
     def _tell(self, tell: Callable[[], str]) -> None:
-        if self._failures() > self._failures_before:
+        if self._overheard.has_failed:
             try:
                 said = tell()
             except Exception as unheard:  # noqa: BLE001  # the test has failed already, of something else

@@ -228,6 +228,71 @@ class BackPressureTests(ProxyTestCase):
         self.assertTrue(self.upstreams.last.take().endswith(b"x" * 1_000_000))
 
 
+class UnreadAnswersTests(ProxyTestCase):
+    """
+    A user agent that asks and does not read.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.agent.transport.pauseProducing()
+        self.server = self.agent.transport.peer
+        self.server.window = 0
+
+    def test_refusals(self) -> None:
+        """
+        However many requests are pipelined, the answers that wait for the reader are bounded, and so is what is read.
+        """
+        for _ in range(5):
+            self.agent.say(request("GET", "/") * 2_000)
+            self.settle()
+        self.assertLess(len(self.server._buffer), 200_000)
+        self.assertTrue(self.agent.transport.unsent)
+
+    def test_next_is_not_begun(self) -> None:
+        """
+        While an answer waits for the reader, the next request is not begun; then it is.
+        """
+        self.agent.say(request("GET", "/1", "app.example.com", ALICE) + request("GET", "/2", "app.example.com", ALICE))
+        self.settle()
+        upstream = self.upstreams.last
+        upstream.take()
+        upstream.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000)
+        self.settle()
+        self.assertEqual(self.upstreams.heard, b"")
+        self.server.window = 1_000_000
+        self.agent.transport.resumeProducing()
+        self.settle()
+        self.assertIn(b"GET /2 ", self.upstreams.heard)
+
+    def test_full_while_connecting(self) -> None:
+        """
+        A connection that fills up before the application is reached holds the application back from its first byte.
+        """
+        self.server.window = 1_000_000
+        self.agent.transport.resumeProducing()
+        self.network.hold(*UPSTREAM)
+        self.agent.ask(request("GET", "/", "app.example.com", ALICE))
+        self.factory._open.copy().pop().pauseProducing()
+        self.network.accept()
+        self.upstreams.last.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000_000)
+        self.settle()
+        self.assertEqual(self.agent.take(), b"")
+
+    def test_other_connections_are_served(self) -> None:
+        """
+        Thousands of pipelined requests of one connection do not keep another waiting for all of them.
+        """
+        self.server.window = 10_000_000
+        self.agent.transport.resumeProducing()
+        self.agent.say(request("GET", "/") * 300)
+        self.agent.transport.move()
+        self.server.move()
+        self.assertLess(len(self.access), 100)
+        self.settle()
+        self.assertEqual(len(self.access), 300)
+
+
 class FailureTests(ProxyTestCase):
     """
     An application that is not well.
@@ -322,6 +387,29 @@ class FailureTests(ProxyTestCase):
         self.settle()
         self.assertIsNotNone(self.upstreams.last.lost)
         self.assertEqual(repr(self.pool), "<Pool idle=0 in_use=0>")
+
+    def test_aborting_connection_is_not_given_out(self) -> None:
+        """
+        In the very turn in which a pooled connection says something unasked, it is no longer in the pool.
+        """
+        self.agent.ask(request("GET", "/1", "app.example.com", ALICE))
+        self.upstreams.last.say(OK)
+        self.settle()
+        transport = self.upstreams.last.transport.peer
+        transport.protocol.dataReceived(b"HTTP/1.1 200 OK\r\n\r\n")
+        self.assertEqual(repr(self.pool), "<Pool idle=0 in_use=0>")
+
+    def test_slow_application_is_not_the_user_agents_fault(self) -> None:
+        """
+        An application that takes no more of an upload is what is waited for, by its own limit, not the user agent's.
+        """
+        self.agent.ask(request("POST", "/", "app.example.com", ALICE, "Content-Length: 3000000"))
+        self.upstreams.last.transport.pauseProducing()
+        self.agent.say(b"x" * 2_000_000)
+        self.network.advance(100)
+        self.assertEqual(self.agent.take(), b"")
+        self.network.advance(250)
+        self.assertTrue(self.agent.take().startswith(b"HTTP/1.1 504 "))
 
     def test_stale_connection(self) -> None:
         """
@@ -474,6 +562,21 @@ class CutTests(ProxyTestCase):
         self.network.accept()
         self.settle()
         self.assertTrue(self.agent.take().startswith(b"HTTP/1.1 401 "))
+        self.assertEqual(self.upstreams.heard, b"")
+
+    def test_connection_that_comes_too_late(self) -> None:
+        """
+        A connection that is made although it was given up sends nothing of a cut request.
+        """
+        self.network.hold(*UPSTREAM)
+        self.agent.ask(request("POST", "/pay", "app.example.com", ALICE, content=b"hi"))
+        (exchange,) = self.registry.exchanges(self.session.id)
+        self.end_session()
+        self.network.accept()
+        late = self.network.connect(UPSTREAM, self.pool._factory)
+        self.settle()
+        exchange.upstream_ready(self.successResultOf(late))  # type: ignore[attr-defined] # a proxied exchange has it
+        self.settle()
         self.assertEqual(self.upstreams.heard, b"")
 
     def test_pipelined_behind(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.http11.canonical import Canonical, canonicalise
-from pomerium_tx.http11.heads import HeadLimits, RequestHead, ResponseHead
+from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead, ResponseHead
 from pomerium_tx.http11.reader import RequestReader, ResponseReader
 from pomerium_tx.proxy.forwarding import ForwardedRequest, Forwarding
 from pomerium_tx.routing.route import Route, Upstream
@@ -168,6 +168,39 @@ class RequestTests(ForwardingTestCase):
                 to = Upstream(scheme="http", host="upstream.test", port=8080, path=base)
                 seen = self.request_fields(target=target, route=a_route(upstreams=(to,), **changes))
                 self.assertEqual(seen[":"], [line])
+
+    def test_base_path_is_not_left(self) -> None:
+        """
+        What a prefix without its slash leaves over cannot climb out of the path of `to`.
+        """
+        to = Upstream(scheme="http", host="upstream.test", port=8080, path=b"/public/")
+        route = a_route(upstreams=(to,), prefix=b"/files")
+        for target in ("/files../admin", "/files%2e%2e/admin", "/files.", "/files..", "/files./x"):
+            with self.subTest(target=target), self.assertRaises(BadRequest):
+                self.request_fields(target=target, route=route)
+        self.assertEqual(self.request_fields(target="/files/x", route=route)[":"], ["GET /public//x HTTP/1.1"])
+
+    def test_handle_in_any_spelling(self) -> None:
+        """
+        What is accepted as a handle is also stripped, however it is spelt.
+        """
+        for value in ("Bearer  Pomerium-secret", "Pomerium\tsecret", "bearer\tpomerium-secret"):
+            with self.subTest(value=value):
+                self.assertNotIn("authorization", self.request_fields(f"Authorization: {value}"))
+        for query in ("%70omerium_session=secret", "a=1&pomerium%5Fsession=secret&b=2", "pomerium_sessio%6E=secret"):
+            with self.subTest(query=query):
+                seen = self.request_fields(f"Referer: http://app.example.com/?{query}", target=f"/x?{query}")
+                self.assertNotIn("secret", str(seen))
+
+    def test_set_names_in_any_spelling(self) -> None:
+        """
+        A configured field cannot be accompanied, nor a removed one replaced, by a name that folds to the same.
+        """
+        route = a_route(set_request_headers=(("X-Role", "user"),), remove_request_headers=("X-Internal-User",))
+        seen = self.request_fields("X.Role: admin", "X.Internal.User: root", route=route)
+        self.assertNotIn("admin", str(seen))
+        self.assertNotIn("root", str(seen))
+        self.assertEqual(seen["x-role"], ["user"])
 
     def test_hop_by_hop(self) -> None:
         """

@@ -86,6 +86,25 @@ class LocalTests(ProxyTestCase):
         self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
         self.assertIsNotNone(self.agent.lost)
 
+    def test_large_content_is_not_asked_for(self) -> None:
+        """
+        Content that is announced as too large is refused before any of it is sent.
+        """
+        answer = self.agent.ask(
+            request("POST", "/.pomerium/echo", "app.example.com", "Expect: 100-continue", "Content-Length: 70000")
+        )
+        self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
+
+    def test_slow_content(self) -> None:
+        """
+        A form that drips is refused after its time, however many bytes arrive.
+        """
+        self.agent.ask(request("POST", "/.pomerium/echo", "app.example.com", "Content-Length: 60"))
+        for _ in range(40):
+            self.agent.say(b"a")
+            self.network.advance(1)
+        self.assertTrue(self.agent.take().startswith(b"HTTP/1.1 408 "))
+
     def test_expect(self) -> None:
         """
         A page's content is asked for when the user agent waits for that.

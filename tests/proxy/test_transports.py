@@ -15,7 +15,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.test.iosim import FakeTransport, connect
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes, is_encrypted
+from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes, is_encrypted, owes_bytes
 from pomerium_tx.tls.downstream import DownstreamContexts
 from tests.tls.authorities import Authority
 from tests.tls.handshakes import AnyClient
@@ -57,6 +57,34 @@ class RealConnection(Connection):
         super().__init__(ours, protocol, reactor)
         self.connected = True
         protocol.makeConnection(self)
+
+
+class KernelTests(SynchronousTestCase):
+    """
+    What the kernel has taken and not sent.
+    """
+
+    def test_paused_reader(self) -> None:
+        """
+        Bytes that the kernel keeps for a reader who pauses are owed, and those that have left are not.
+        """
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listening.close)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        theirs = socket.create_connection(listening.getsockname())
+        self.addCleanup(theirs.close)
+        ours, _ = listening.accept()
+        self.addCleanup(ours.close)
+        transport = RealConnection(ours, Protocol(), Reactor())
+        self.assertFalse(owes_bytes(transport))
+        # As Twisted's doWrite does, until the kernel takes no more: nothing is left in user space.
+        while True:
+            try:
+                ours.send(b"x" * 65_536)
+            except BlockingIOError:
+                break
+        self.assertFalse(holds_unsent_bytes(transport))
+        self.assertTrue(owes_bytes(transport))
 
 
 class TcpTests(SynchronousTestCase):
