@@ -25,19 +25,9 @@ check: $(VENV)/.test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict -p pomerium_tx
 
-# The real provider and the real browser: Debian's chromium, and what tests/interop/package.json names.
-NODE_MODULES := tests/interop/node_modules/.installed
-SYSTEM       := chromium node npm
-
+# Installs what is missing: Debian's chromium and node, and what tests/interop/package.json names.
 interop: $(VENV)/.interop-installed
-	@for program in $(SYSTEM); do command -v $$program >/dev/null || missing=yes; done; \
-	if [ -n "$$missing" ]; then \
-	    as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-	    $$as_root apt-get -q update && \
-	    $$as_root apt-get -q install --yes --no-install-recommends chromium nodejs npm; \
-	fi
-	@$(MAKE) --no-print-directory $(NODE_MODULES)
-	PATH="$(CURDIR)/$(BIN):$$PATH" tests/interop/run
+	PYTHON=$(BIN)/python tests/interop/run
 
 clean:
 	rm -rf $(VENV) _trial_temp* build dist *.egg-info .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
@@ -55,10 +45,6 @@ $(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/.test-installed: $(VENV)/.installed
 	$(PIP) install --editable '.[test]'
-	@touch $@
-
-$(NODE_MODULES): tests/interop/package.json
-	cd tests/interop && npm install --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 $(VENV)/.interop-installed: $(VENV)/.test-installed

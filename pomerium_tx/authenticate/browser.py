@@ -12,6 +12,7 @@ from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.sessions.handle import Handle, Handles
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
+from pomerium_tx.sessions.store import Departure
 from pomerium_tx.web.cookies import set_cookie
 from pomerium_tx.web.csrf import FIELD, HEADER, Csrf
 from pomerium_tx.web.fetch_metadata import unsafe_request_allowed
@@ -28,17 +29,20 @@ class Browser:
 
     handles: tuple[Handle, ...]
     """
-    Every different valid handle in its session cookie.
+    Every different valid handle in its session cookie that was made for this host.
     """
     has_cookie: bool
     session: Session | None
     """
-    The live session that its only handle names: several different ones are no session.
+    The only live session that its handles name: several different ones are no session.
     """
     csrf_secret: bytes = field(repr=False)
-    is_known: bool
     """
-    Whether it brought that secret; else the secret is a fresh one.
+    The first that it brought; else a fresh one.
+    """
+    csrf_secrets: tuple[bytes, ...] = field(repr=False, default=())
+    """
+    All that it brought: a sibling host can have planted some, in front of its own.
     """
 
     @property
@@ -81,15 +85,19 @@ class Browsers:
         """
         values = request.cookies(self._cookie.name)
         opened = (self._handles.open(value) for value in values)
-        handles = {handle.session_id: handle for handle in opened if handle is not None}
-        session = self._registry.find(next(iter(handles))) if len(handles) == 1 else None
-        secret = self._csrf.read(request.cookies(self._csrf_name))
+        own = (self._authenticate_host,)
+        # Not those of route hosts, although they are good for this host too: applications are nearer to them.
+        handles = {handle.session_id: handle for handle in opened if handle is not None and handle.audience == own}
+        # One that is no more, left behind or planted, takes nothing away from the one that lives.
+        live = [session for name in handles if (session := self._registry.find(name)) is not None]
+        read = (self._csrf.read((value,)) for value in request.cookies(self._csrf_name))
+        secrets = tuple(dict.fromkeys(secret for secret in read if secret is not None))
         return Browser(
             handles=tuple(handles.values()),
             has_cookie=bool(values),
-            session=session,
-            csrf_secret=self._csrf.new() if secret is None else secret,
-            is_known=secret is not None,
+            session=live[0] if len(live) == 1 else None,
+            csrf_secret=secrets[0] if secrets else self._csrf.new(),
+            csrf_secrets=secrets,
         )
 
     def browser_id(self, browser: Browser) -> str:
@@ -97,6 +105,18 @@ class Browsers:
         The ``browser`` that a session which begins now belongs to: that of the session it has, else its own.
         """
         return browser.session.browser if browser.session is not None else self._csrf.browser_id(browser.csrf_secret)
+
+    def is_of(self, browser: Browser, departure: Departure) -> bool:
+        """
+        Whether a departure is that of a session which this very user agent had.
+
+        It still has its handle, or the secret that its sessions are told by.
+        """
+        ids = {self._csrf.browser_id(secret) for secret in browser.csrf_secrets}
+        if not ids.isdisjoint(departure.browsers):
+            return True
+        receipts = (self._registry.ended(name) for name in browser.session_ids)
+        return any(receipt is not None and receipt.id == departure.receipt_id for receipt in receipts)
 
     def is_signed_in(self, browser: Browser) -> bool:
         """
@@ -154,12 +174,15 @@ class Browsers:
         Whether the request brings a CSRF token of this user agent, in the field or in the parameter.
         """
         token = request.header(HEADER) or request.one(FIELD)
-        if not token or not browser.is_known:
+        if not token:
             return False
-        return self._csrf.verifies(token, browser.csrf_secret, _session_id(browser))
+        session_id = _session_id(browser)
+        return any(self._csrf.verifies(token, secret, session_id) for secret in browser.csrf_secrets)
 
 
 def _session_id(browser: Browser) -> str | None:
+    if browser.session is not None:
+        return browser.session.id
     # An ended one as well: the second click on "sign out" deserves the answer of the first.
     return browser.session_ids[0] if len(browser.session_ids) == 1 else None
 

@@ -112,7 +112,7 @@ class CallbackPage(Page):
         now = self._clock.seconds()
         retry = self._wanted(state)
         browser = self._browsers.read(request)
-        if not browser.is_known or not state.is_bound_to(browser.csrf_secret):
+        if not state.is_bound_to(browser.csrf_secrets):
             raise _unexpected(params, retry)
         if not state.is_current(now):
             raise _problem(400, "Signing in took too long. Please try again.", retry)
@@ -129,7 +129,7 @@ class CallbackPage(Page):
         await self._use(state, retry)
         tokens = await self._exchanged(provider, response, code_verifier, retry)
         try:
-            session = await self._session(request, provider, tokens, state, retry)
+            session = await self._session(request, browser, provider, tokens, state)
             return await self._begin(request, browser, state, session, clear_verifier)
         except SignedOutMeanwhile:
             await self._give_back(state.idp_id, tokens_of(tokens, None, now))
@@ -183,19 +183,19 @@ class CallbackPage(Page):
             raise provider_is_silent(retry) from None
 
     async def _session(
-        self, request: PageRequest, provider: Provider, tokens: TokenResponse, state: State, retry: str
+        self, request: PageRequest, browser: Browser, provider: Provider, tokens: TokenResponse, state: State
     ) -> Session:
         """
         :raises SignedOutMeanwhile: If the person has signed out; then these tokens are used for nothing.
         """
-        self._require_current(state)
+        self._require_current(request, browser, state)
         try:
             person = await person_of(provider, tokens, nonce=state.nonce, now=self._clock.seconds())
         except (ProviderUnavailable, UserInfoRefused, InvalidToken) as problem:
             # The OP may have refused because of that very sign-out.
-            self._require_current(state)
+            self._require_current(request, browser, state)
             log.warn("Sign-in by the OP {iss} failed: {reason}", iss=_iss(provider), reason=str(problem))
-            raise provider_is_silent(retry) from None
+            raise provider_is_silent(self._wanted(state)) from None
         return new_session(
             person,
             provider,
@@ -206,8 +206,11 @@ class CallbackPage(Page):
             lifetime=self._session_lifetime,
         )
 
-    def _require_current(self, state: State) -> None:
+    def _require_current(self, request: PageRequest, browser: Browser, state: State) -> None:
         if self._registry.is_overtaken(state.browser, state.issued):
+            raise SignedOutMeanwhile
+        # The sign-out may have been that of a session which the sign-in, when it began, knew nothing of.
+        if any(state.is_held_by(hold.at) for hold in self._holds.all_in_force(request, browser)):
             raise SignedOutMeanwhile
 
     async def _begin(

@@ -43,6 +43,10 @@ class Hold:
     Issuers where the person may still be signed in, besides the one they were sent to.
     """
     is_released: bool = False
+    only_by_click: bool = False
+    """
+    Whether it took the place of another one in force, so that its own OP's word is not enough to end it.
+    """
 
 
 class Holds:
@@ -63,16 +67,26 @@ class Holds:
         holds = self._all(request)
         return next((hold for hold in holds if self._holds(hold)), holds[0] if holds else None)
 
+    def of(self, request: PageRequest, receipt_id: str) -> Hold | None:
+        """
+        The hold that one end has left in the user agent's cookie, in force or not.
+        """
+        return next((hold for hold in self._all(request) if hold.receipt_id == receipt_id), None)
+
     def in_force(self, request: PageRequest, browser: Browser) -> Hold | None:
         """
-        The hold that keeps this user agent from being signed in by itself.
+        The hold that keeps this user agent from being signed in by itself; of several the latest.
+        """
+        return max(self.all_in_force(request, browser), key=lambda hold: hold.at, default=None)
+
+    def all_in_force(self, request: PageRequest, browser: Browser) -> tuple[Hold, ...]:
+        """
+        Every hold that keeps this user agent from being signed in by itself.
 
         Until it has reached this host after a sign-out, its session cookie stands for the hold: it names an ended one.
         """
         holds = self._all(request)
-        for hold in holds:
-            if self._holds(hold):
-                return hold
+        found = [hold for hold in holds if self._holds(hold)]
         released = {hold.receipt_id for hold in holds if hold.is_released}
         for session_id in browser.session_ids:
             receipt = self._registry.ended(session_id)
@@ -80,8 +94,10 @@ class Holds:
                 continue
             # The cookie was told of the return from the OP, which another process may not know yet.
             if receipt.id not in released:
-                return hold_of(receipt)
-        return None
+                found.append(hold_of(receipt))
+        # Whoever has signed in since then is held no more, also where a cookie stays that cannot be cleared from here.
+        session = browser.session
+        return tuple(hold for hold in found if session is None or session.began < hold.at)
 
     def _all(self, request: PageRequest) -> list[Hold]:
         """
@@ -97,11 +113,14 @@ class Holds:
                     at=content["at"],
                     other_providers=tuple(content["others"]),
                     is_released=content["released"],
+                    only_by_click=content.get("click", False),
                 )
                 found.append(hold)
         return found
 
     def _holds(self, hold: Hold) -> bool:
+        if hold.only_by_click:
+            return True
         if hold.is_released:
             return False
         receipt = self._registry.receipt(hold.receipt_id)
@@ -117,11 +136,12 @@ class Holds:
             "at": hold.at,
             "others": list(hold.other_providers),
             "released": hold.is_released,
+            "click": hold.only_by_click,
         }
         return "Set-Cookie", set_cookie(
             self._name,
             self._sealer.seal(_PURPOSE, json.dumps(content).encode()),
-            max_age=LIFETIME_RELEASED if hold.is_released else LIFETIME,
+            max_age=LIFETIME_RELEASED if hold.is_released and not hold.only_by_click else LIFETIME,
             same_site=self._cookie.crossing_same_site,
         )
 
@@ -130,6 +150,30 @@ class Holds:
         The field that keeps the memory of a sign-out, but lets the person be signed in again.
         """
         return self.cookie(replace(hold, is_released=True))
+
+    def after(
+        self, request: PageRequest, browser: Browser, receipt: Receipt, other_providers: tuple[str, ...]
+    ) -> tuple[str, str]:
+        """
+        The field with the hold of an end, which takes none away that is in force.
+        """
+        in_force = self.all_in_force(request, browser)
+        hold = replace(
+            hold_of(receipt, other_providers),
+            only_by_click=any(other.only_by_click or other.receipt_id != receipt.id for other in in_force),
+        )
+        return self.released(hold) if receipt.op_logout.releases_hold else self.cookie(hold)
+
+    def kept(self, request: PageRequest, browser: Browser) -> tuple[tuple[str, str], ...]:
+        """
+        The field with what is in force, for a user agent that loses the session cookie which may stand for it.
+        """
+        in_force = self.all_in_force(request, browser)
+        if not in_force:
+            return ()
+        latest = max(in_force, key=lambda hold: hold.at)
+        is_alone = all(other.receipt_id == latest.receipt_id and not other.only_by_click for other in in_force)
+        return (self.cookie(replace(latest, only_by_click=not is_alone)),)
 
     def clear(self, request: PageRequest) -> tuple[tuple[str, str], ...]:
         """

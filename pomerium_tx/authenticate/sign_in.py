@@ -101,10 +101,9 @@ class SignInPage(Page):
                 400, "This page is too old. Please open the application again.", retry=None if held is None else held[0]
             )
         url, idp_id = held[0], self._start.known_idp_id(held[1])
-        hold = self._holds.in_force(request, browser)
-        if hold is not None:
+        for hold in self._holds.all_in_force(request, browser):
             await self._give_up_logout(hold.receipt_id)
-        return await self._start.begin(request, browser, return_url=url, idp_id=idp_id, after_hold=True)
+        return await self._start.begin(request, browser, return_url=url, idp_id=idp_id, by_click=True)
 
     async def _give_up_logout(self, receipt_id: str) -> None:
         """
@@ -114,8 +113,9 @@ class SignInPage(Page):
         try:
             if receipt is not None and receipt.op_logout is OpLogout.PENDING:
                 await self._registry.op_logout(receipt_id, OpLogout.UNCONFIRMED)
-            # Later, revoking the old tokens could take the new ones along.
-            await self._registry.release_revocations(receipt_id)
+            # Later, revoking the old tokens could take the new ones along. The page may be clicked often: said once.
+            if any(owed.receipt_id == receipt_id and owed.not_before > 0 for owed in self._registry.owed()):
+                await self._registry.release_revocations(receipt_id)
         except StoreUnavailable:
             raise HttpProblem(503, "Signing in is not possible just now. Please try again in a moment.") from None
 

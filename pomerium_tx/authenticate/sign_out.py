@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pomerium_tx import paths
 from pomerium_tx.authenticate.browser import Browser, Browsers
-from pomerium_tx.authenticate.hold import Holds, hold_of
+from pomerium_tx.authenticate.hold import Holds
 from pomerium_tx.logout.confirmation import Confirmation, Confirmations
 from pomerium_tx.logout.ending import Ending, SignedOut
 from pomerium_tx.logout.handover import CONFIRM, ENDED, OTHER_PROVIDER, REDIRECT_URI
@@ -109,18 +109,24 @@ class SignOutPage(Page):
     async def _go_on(self, request: PageRequest, browser: Browser, reference: str) -> Answer:
         """
         On from an end that a route host has recorded. Nothing ends here.
+
+        The URL alone is worth nothing: applications learn it, and anybody can send a person to one of their own.
         """
         departure = self._registry.departure(reference)
-        if departure is None:
-            return redirect(self._urls.signed_out, status=303, headers=self._browsers.without_stale_session(browser))
-        if self._browsers.is_signed_in(browser):
+        if departure is not None and self._browsers.is_signed_in(browser):
             return self._ask(request, browser)
+        if departure is None or not self._is_of(request, browser, departure):
+            return redirect(self._urls.signed_out, status=303, headers=self._still_held(request, browser))
         issuers = [
             provider.settings.issuer
             for name in request.values(OTHER_PROVIDER, "query")
             if (provider := self._providers.get(name)) is not None
         ]
         return await self._leave(request, browser, departure, tuple(issuers))
+
+    def _is_of(self, request: PageRequest, browser: Browser, departure: Departure) -> bool:
+        is_known = self._holds.of(request, departure.receipt_id) is not None
+        return is_known or self._browsers.is_of(browser, departure)
 
     def _ask(self, request: PageRequest, browser: Browser) -> Answer:
         """
@@ -163,24 +169,26 @@ class SignOutPage(Page):
         )
         departure = signed_out.departure
         if as_json:
-            return self._receipt(browser, signed_out, issuers)
+            return self._receipt(request, browser, signed_out, issuers)
         if departure is not None:
             return await self._leave(request, browser, departure, issuers)
         return redirect(
             self._target(request, confirmation) or self._urls.signed_out,
             status=302 if request.method == "GET" else 303,
-            headers=self._browsers.without_stale_session(browser),
+            headers=self._still_held(request, browser),
         )
 
-    def _receipt(self, browser: Browser, signed_out: SignedOut, issuers: tuple[str, ...]) -> Answer:
+    def _receipt(
+        self, request: PageRequest, browser: Browser, signed_out: SignedOut, issuers: tuple[str, ...]
+    ) -> Answer:
         now = self._clock.seconds()
         departure = signed_out.departure
         if departure is None:
             url = self._urls.nothing_ended(None, now)
-            headers = self._browsers.without_stale_session(browser)
+            headers = self._still_held(request, browser)
         else:
             url = self._urls.ended(departure.reference, signed_out.other_idp_ids, now)
-            headers = self._after(browser, departure, issuers)
+            headers = self._after(request, browser, departure, issuers)
         return json_answer({**signed_out.receipt.as_json(with_routes=True), "end_session_url": url}, headers=headers)
 
     async def _leave(
@@ -190,21 +198,27 @@ class SignOutPage(Page):
         To the OP, by redirect or by form.
         """
         onward = await self._relying_party_logout.onward(departure)
-        headers = self._after(browser, departure, issuers)
+        headers = self._after(request, browser, departure, issuers)
         if onward.fields is not None:
             body = html.self_submitting(onward.action, onward.fields)
             return html_answer(body, headers=headers, self_submitting=True)
         status = 302 if request.method == "GET" and onward.is_provider else 303
         return redirect(onward.location, status=status, headers=headers)
 
-    def _after(self, browser: Browser, departure: Departure, issuers: tuple[str, ...]) -> _Headers:
+    def _after(
+        self, request: PageRequest, browser: Browser, departure: Departure, issuers: tuple[str, ...]
+    ) -> _Headers:
         """
         The hold, and an end to the cookie of a session that is no more.
         """
-        headers = self._browsers.without_stale_session(browser)
         receipt = self._registry.receipt(departure.receipt_id)
         if receipt is None:
-            return headers
-        hold = hold_of(receipt, issuers)
-        field = self._holds.released(hold) if receipt.op_logout.releases_hold else self._holds.cookie(hold)
-        return (*headers, field)
+            return self._still_held(request, browser)
+        headers = self._browsers.without_stale_session(browser)
+        return (*headers, self._holds.after(request, browser, receipt, issuers))
+
+    def _still_held(self, request: PageRequest, browser: Browser) -> _Headers:
+        """
+        An end to the cookie of a session that is no more, but not to the hold that it may stand for.
+        """
+        return (*self._browsers.without_stale_session(browser), *self._holds.kept(request, browser))

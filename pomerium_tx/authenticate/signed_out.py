@@ -40,25 +40,17 @@ class SignedOutPage(Page):
         """
         On to where the person wanted to be, if the OP has sent them back; else the page.
         """
-        hold = self._holds.read(request)
-        departure = self._departure(request, hold)
-        headers: tuple[tuple[str, str], ...] = ()
-        if hold is not None and departure is not None and await self._is_first(departure):
-            await self._returned(departure)
-            headers = (self._holds.released(hold),)
-            if departure.target is not None:
-                return redirect(departure.target, status=303, headers=headers)
-        return self._page(request, hold, headers)
-
-    def _departure(self, request: PageRequest, hold: Hold | None) -> Departure | None:
-        """
-        The departure that the ``state`` belongs to, if it is one of this very user agent.
-        """
         states = request.values("state", "query")
-        if hold is None or len(states) != 1:
-            return None
-        departure = self._registry.departure_by_state(states[0])
-        return departure if departure is not None and departure.receipt_id == hold.receipt_id else None
+        departure = self._registry.departure_by_state(states[0]) if len(states) == 1 else None
+        # It counts in the very user agent that was sent away with it.
+        hold = None if departure is None else self._holds.of(request, departure.receipt_id)
+        if departure is None or hold is None or not await self._is_first(departure):
+            return self._page(request, self._holds.read(request), ())
+        await self._returned(departure)
+        headers = (self._holds.released(hold),)
+        if departure.target is not None:
+            return redirect(departure.target, status=303, headers=headers)
+        return self._page(request, hold, headers)
 
     async def _is_first(self, departure: Departure) -> bool:
         try:

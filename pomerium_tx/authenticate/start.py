@@ -16,6 +16,7 @@ from pomerium_tx.authenticate.code_verifiers import CodeVerifierCookies
 from pomerium_tx.authenticate.hold import Hold, Holds
 from pomerium_tx.authenticate.state import State, States, binding_of
 from pomerium_tx.oidc.authentication import authentication_request, code_challenge, new_code_verifier, new_nonce
+from pomerium_tx.oidc.metadata import ProviderMetadata
 from pomerium_tx.oidc.provider import Provider, ProviderUnavailable
 from pomerium_tx.web import html
 from pomerium_tx.web.fetch_metadata import unauthenticated_is_401
@@ -78,12 +79,13 @@ class SignInStart:
         return await self.begin(request, browser, return_url=return_url, idp_id=idp_id)
 
     async def begin(
-        self, request: PageRequest, browser: Browser, *, return_url: str, idp_id: str, after_hold: bool = False
+        self, request: PageRequest, browser: Browser, *, return_url: str, idp_id: str, by_click: bool = False
     ) -> Answer:
         """
         Off to the OP.
 
-        :param after_hold: The person has signed out and asks to sign in: the OP must ask them who they are.
+        :param by_click: The person has signed out and asks to sign in: the OP must ask them who they are. Until they
+            have said so their other tabs are held as before.
         """
         # Before any wait: an end that comes while we wait is later than this sign-in.
         now = self._clock.seconds()
@@ -102,6 +104,8 @@ class SignInStart:
             return_url=return_url,
             uses_pkce=code_verifier is not None,
             binding=binding_of(browser.csrf_secret),
+            # A clock that another process has may be ahead.
+            clicked=max((now, *(hold.at for hold in self._holds.all_in_force(request, browser)))) if by_click else None,
         )
         sealed = self._states.seal(state)
         location = authentication_request(
@@ -110,13 +114,14 @@ class SignInStart:
             state=sealed,
             nonce=state.nonce,
             code_challenge=None if code_verifier is None else code_challenge(code_verifier),
-            prompt=provider.settings.reprompt if after_hold else None,
+            prompt=_reprompt(provider, metadata) if by_click else None,
         )
-        headers = [self._browsers.csrf_cookie(browser), *self._browsers.without_stale_session(browser)]
+        headers = [self._browsers.csrf_cookie(browser)]
         if code_verifier is not None:
             headers.append(("Set-Cookie", self._code_verifiers.set(sealed, code_verifier, now)))
-        # What is not in force any more must not come into force again when its receipt is forgotten.
-        headers += self._holds.clear(request)
+        if not by_click:
+            # What is not in force any more must not come into force again when its receipt is forgotten.
+            headers += (*self._browsers.without_stale_session(browser), *self._holds.clear(request))
         return redirect(location, status=302 if request.method == "GET" else 303, headers=headers)
 
     def read_held(self, value: str | None) -> tuple[str, str] | None:
@@ -133,6 +138,16 @@ class SignInStart:
         sealed = self._sealer.seal(_PURPOSE, json.dumps({"url": held_url, "idp_id": idp_id}).encode())
         body = html.held(hold.at, paths.SIGN_IN, self._browsers.token(browser), {HELD: sealed})
         return html_answer(body, headers=[self._browsers.csrf_cookie(browser)])
+
+
+def _reprompt(provider: Provider, metadata: ProviderMetadata) -> str:
+    """
+    The ``prompt`` that makes this OP ask who is there.
+    """
+    supported = metadata.prompt_values_supported
+    if provider.settings.reprompt == "login" and "login" not in supported and "select_account" in supported:
+        return "select_account"
+    return provider.settings.reprompt
 
 
 def provider_is_silent(retry: str | None) -> HttpProblem:

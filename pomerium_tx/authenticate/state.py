@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pomerium_tx.web.sealed import Sealer, from_base64url, to_base64url
@@ -47,12 +48,22 @@ class State:
     """
     A digest of the CSRF secret of the user agent that began.
     """
+    clicked: float | None = None
+    """
+    When the person asked to sign in although they had signed out; every sign-out up to then holds it no more.
+    """
 
-    def is_bound_to(self, csrf_secret: bytes | None) -> bool:
+    def is_bound_to(self, csrf_secrets: Iterable[bytes]) -> bool:
         """
-        Whether the user agent that has this secret began it.
+        Whether the user agent that has these secrets began it.
         """
-        return csrf_secret is not None and hmac.compare_digest(self.binding, binding_of(csrf_secret))
+        return any(hmac.compare_digest(self.binding, binding_of(secret)) for secret in csrf_secrets)
+
+    def is_held_by(self, signed_out: float) -> bool:
+        """
+        Whether a hold that is in force, of a sign-out at that time, keeps it from coming to its end.
+        """
+        return self.clicked is None or self.clicked < signed_out
 
     def is_current(self, now: float) -> bool:
         """
@@ -97,6 +108,7 @@ class States:
             "idp_id": state.idp_id,
             "return_url": state.return_url,
             "pkce": state.uses_pkce,
+            "clicked": state.clicked,
         }
         sealed = from_base64url(self._sealer.seal(_PURPOSE, json.dumps(content).encode(), associated=prefix))
         assert sealed is not None
@@ -129,4 +141,5 @@ class States:
             return_url=content["return_url"],
             uses_pkce=content["pkce"],
             binding=pieces[0].decode("ascii"),
+            clicked=content.get("clicked"),
         )

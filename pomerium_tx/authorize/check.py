@@ -165,7 +165,8 @@ class Authorizer:
         """
         cookies: list[bytes] = []
         origins: list[bytes] = []
-        authorization = x_pomerium_authorization = None
+        authorization: list[bytes] = []
+        x_pomerium_authorization: list[bytes] = []
         for name, _, value in head.fields:
             if name not in _READ:
                 continue
@@ -174,10 +175,9 @@ class Authorizer:
             elif name == b"origin":
                 origins.append(value)
             elif name == b"authorization":
-                if authorization is None:
-                    authorization = value
-            elif x_pomerium_authorization is None:
-                x_pomerium_authorization = value
+                authorization.append(value)
+            else:
+                x_pomerium_authorization.append(value)
         presented = self._handles.presented(
             cookies=cookies,
             authorization=authorization,
@@ -190,19 +190,22 @@ class Authorizer:
         """
         Who asks, every live session that was presented, and why the first is None although something was.
         """
-        handles = presented.handles
-        if len(handles) == 1:
-            handle = handles[0]
-            session = self._sessions.find(handle.session_id)
-            if session is None:
-                return None, (), outcome.SESSION_NOT_FOUND
+        if not presented.claimed:
+            return None, (), ""
+        find = self._sessions.find
+        named = presented.named(find)
+        live = tuple(session for _, session in named)
+        if presented.others:
+            others = (find(handle.session_id) for handle in presented.others)
+            live += tuple(session for session in others if session is not None)
+        if len(named) == 1:
+            [(handle, session)] = named
             if session.idp_id != idp_id or handle.idp_id not in ("", idp_id):
-                return None, (session,), outcome.OTHER_PROVIDER
-            return session, (session,), ""
-        if not handles:
-            return None, (), outcome.INVALID_HANDLE if presented.claimed else ""
-        found = (self._sessions.find(handle.session_id) for handle in handles)
-        return None, tuple(session for session in found if session is not None), outcome.SEVERAL_SESSIONS
+                return None, live, outcome.OTHER_PROVIDER
+            return session, live, ""
+        if named:
+            return None, live, outcome.SEVERAL_SESSIONS
+        return None, live, outcome.SESSION_NOT_FOUND if presented.handles else outcome.INVALID_HANDLE
 
 
 def _own_path(origin: str | None) -> Verdict:

@@ -86,8 +86,8 @@ class Verdict:
     """
     live: tuple[Session, ...] = ()
     """
-    Every session of which a live handle was presented: the end of any of them must cut the exchange, even one that
-    is served as nobody's.
+    Every session of which a live handle was presented, by whatever carrier: the end of any of them must cut the
+    exchange, even one that is served as nobody's or as somebody else's.
     """
     presented: Presented = NOTHING_PRESENTED
     origin: str | None = None

@@ -86,8 +86,8 @@ class RouteCallbackPage(Page):
         """
         The answer to a user agent that did not begin this sign-in: nobody may be signed in as somebody else.
         """
-        value = self._login_cookies.read(request.raw_headers(b"cookie"))
-        if value is None:
+        values = self._login_cookies.read(request.raw_headers(b"cookie"))
+        if not values:
             raise HttpProblem(
                 400,
                 "This sign-in was begun in another browser, or too long ago.",
@@ -95,7 +95,7 @@ class RouteCallbackPage(Page):
                 retry=wanted,
             )
         # With the cookie there, it begins again and gets through.
-        return None if login_digest(value) == handover.login else redirect(wanted)
+        return None if handover.login in map(login_digest, values) else redirect(wanted)
 
     async def _is_first(self, sealed: str) -> bool:
         key = f"callback/{hashlib.sha256(sealed.encode()).hexdigest()}"

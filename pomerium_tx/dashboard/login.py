@@ -29,14 +29,12 @@ class LoginCookies:
     def __init__(self, cookie_name: str) -> None:
         self._name = f"{cookie_name}_login"
 
-    def read(self, cookie_headers: Iterable[bytes]) -> str | None:
+    def read(self, cookie_headers: Iterable[bytes]) -> list[str]:
         """
-        The first well-formed value.
+        Every well-formed value: a sibling host can have planted some, in front of the one that is ours.
         """
-        for value in cookie_values(cookie_headers, self._name.encode("ascii")):
-            if _VALUE.fullmatch(value):
-                return value.decode("ascii")
-        return None
+        values = cookie_values(cookie_headers, self._name.encode("ascii"))
+        return [value.decode("ascii") for value in values if _VALUE.fullmatch(value)]
 
     def set(self, value: str) -> str:
         """
@@ -63,7 +61,7 @@ class LoginStart:
         :param cookie_headers: The request's ``Cookie`` fields.
         :param idp_id: The OP that the route wants people from.
         """
-        value = self._cookies.read(cookie_headers) or secrets.token_urlsafe(16)
+        value = next(iter(self._cookies.read(cookie_headers)), None) or secrets.token_urlsafe(16)
         # A Location holds nothing else; what is encoded already stays as it is.
         wanted = quote(url, safe=_VISIBLE, encoding="latin-1", errors="replace")
         query = {REDIRECT_URI: wanted, IDP_ID: idp_id, LOGIN: login_digest(value)}

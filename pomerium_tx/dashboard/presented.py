@@ -27,21 +27,17 @@ class RouteSessions:
 
     def session(self, request: PageRequest) -> Session | None:
         """
-        The live session of the one handle that is presented.
+        The only live session that is presented.
         """
-        handle = self.presented(request).handle
-        return None if handle is None else self._registry.find(handle.session_id)
+        named = self.presented(request).named(self._registry.find)
+        return named[0][1] if len(named) == 1 else None
 
     def all_session_ids(self, request: PageRequest) -> tuple[str, ...]:
         """
         Every session that a valid handle names, wherever it is carried.
         """
-        carriers = (
-            self._presented(request, cookie=True),
-            self._presented(request, header=True),
-            self._presented(request, query=True),
-        )
-        return tuple(dict.fromkeys(handle.session_id for found in carriers for handle in found.handles))
+        presented = self.presented(request)
+        return tuple(handle.session_id for handle in (*presented.handles, *presented.others))
 
     def in_header_only(self, request: PageRequest) -> bool:
         """
@@ -58,11 +54,9 @@ class RouteSessions:
     def _presented(
         self, request: PageRequest, *, cookie: bool = False, header: bool = False, query: bool = False
     ) -> Presented:
-        authorization = request.raw_headers(b"authorization") if header else []
-        x_pomerium_authorization = request.raw_headers(b"x-pomerium-authorization") if header else []
         return self._handles.presented(
             cookies=request.raw_headers(b"cookie") if cookie else (),
-            authorization=authorization[0] if authorization else None,
-            x_pomerium_authorization=x_pomerium_authorization[0] if x_pomerium_authorization else None,
+            authorization=request.raw_headers(b"authorization") if header else (),
+            x_pomerium_authorization=request.raw_headers(b"x-pomerium-authorization") if header else (),
             query=request.raw_query if query else None,
         )

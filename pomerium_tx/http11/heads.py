@@ -73,7 +73,7 @@ class RequestHead:
     keep_alive: bool
     upgrade: bytes | None
     """
-    The one protocol asked for, in lower case; None if the request is to be answered in HTTP.
+    ``websocket``, if that and nothing else is asked for; None if the request is to be answered in HTTP.
     """
     expect_continue: bool
     connection: frozenset[bytes]
@@ -116,7 +116,7 @@ class ResponseHead:
     fields: list[Field] = field(repr=False)
     content_length: int | None
     """
-    As announced, also where no content follows (HEAD, 304).
+    As announced, also where no content follows (HEAD, 304); None where there may be no announcement (1xx, 204).
     """
     chunked: bool
     keep_alive: bool

@@ -20,7 +20,6 @@ from pomerium_tx.http11.grammar import (
     connection_options,
     decimal,
     llhttp_accepts,
-    protocol,
 )
 from pomerium_tx.http11.heads import BadRequest, Field, HeadLimits, RequestHead
 
@@ -42,6 +41,11 @@ _VERSION_BYTES = len(b" HTTP/1.1\r\n")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*+)")
 _ONE_CODING = re.compile(TOKEN + rb"++")
 _FRAMING = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"))
+
+WEBSOCKET = b"websocket"
+"""
+The one protocol that a connection is switched to.
+"""
 
 MALFORMED_HEAD = "malformed header"
 MALFORMED_LINE = "malformed request line"
@@ -230,15 +234,14 @@ def _authority(head: RequestHead, host: bytes | None) -> bytes:
 
 def _upgrade(head: RequestHead, upgrades: list[bytes]) -> bytes | None:
     """
-    The protocol that the request asks for, if it is one that could be granted.
+    ``websocket``, if that and nothing else is asked for.
     """
-    named = protocol(upgrades[0]) if len(upgrades) == 1 else None
-    if named == b"websocket":
-        if head.method != b"GET":
-            raise BadRequest(400, "a WebSocket handshake is a GET")
-        if head.has_content:
-            raise BadRequest(400, "a WebSocket handshake has no content")
-    elif head.has_content:
-        # RFC 9110 section 7.8: an upgrade may be ignored. curl --http2 sends such requests.
+    # RFC 9110 section 7.8: an upgrade may be ignored. Any other, a version of this one included, would be a tunnel that
+    # nobody has rules for; curl --http2 is content with an answer in HTTP.
+    if len(upgrades) != 1 or upgrades[0].lower() != WEBSOCKET:
         return None
-    return named
+    if head.method != b"GET":
+        raise BadRequest(400, "a WebSocket handshake is a GET")
+    if head.has_content:
+        raise BadRequest(400, "a WebSocket handshake has no content")
+    return WEBSOCKET

@@ -115,10 +115,14 @@ def _content(head: ResponseHead, method: bytes) -> None:
             raise BadResponse("interim response in HTTP/1.0")
         if status == 101 and head.upgrade is None:
             raise BadResponse("101 without the protocol it switches to")
+        # RFC 9110 section 8.6: none of these may announce a length, so nobody is told of it.
+        head.content_length = None
+    elif status == 204:
+        head.content_length = None
     elif method == b"CONNECT" and status < 300:
         # A tunnel: the connection never speaks HTTP again.
         head.keep_alive = False
-    elif method != b"HEAD" and status != 204 and status != 304:
+    elif method != b"HEAD" and status != 304:
         if head.chunked:
             head.has_content = True
         elif head.content_length is not None:

@@ -21,13 +21,16 @@ from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import Ending as RecordedEnding
 from pomerium_tx.sessions.registry import SessionRegistry, new_receipt_id
 from pomerium_tx.sessions.session import Session, Tokens
-from pomerium_tx.sessions.store import Cause, Departure, OpLogout, OwedRevocation, Tombstone
+from pomerium_tx.sessions.store import (
+    DEPARTURE_LIFETIME,
+    Cause,
+    Departure,
+    OpLogout,
+    OwedRevocation,
+    Tombstone,
+)
 from pomerium_tx.web.sealed import purpose_key
 
-DEPARTURE_LIFETIME = 600.0
-"""
-Seconds for which the way to the OP stays open.
-"""
 TOMBSTONE_LIFETIME = 600.0
 """
 Seconds: longer than any sign-in or refresh can be under way.
@@ -123,6 +126,7 @@ class Ending:
             id_token=first.tokens.id_token or None,
             target=target,
             expires=now + DEPARTURE_LIFETIME,
+            browsers=tuple(sorted({session.browser for session in sessions.values()})),
         )
         receipt = await self._registry.end(
             RecordedEnding(

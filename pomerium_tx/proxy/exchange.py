@@ -39,7 +39,7 @@ class ProxiedExchange:
     """
 
     __slots__ = tuple(
-        "method route_id started deadline bytes_in bytes_out _connection _asked _resource _session_ids _request_id "
+        "method route_id started deadline _bytes_in _bytes_out _connection _asked _resource _session_ids _request_id "
         "_connecting _upstream _upstream_head _content_waiting _tunnel _status "
         "_request_done _sent _retried _answer_began _answer_chunked _event_stream _unsent _over".split()
     )
@@ -59,8 +59,7 @@ class ProxiedExchange:
         self._answer_began = self._answer_chunked = self._event_stream = self._over = False
         self._status = 0
         self.deadline = NEVER
-        self.bytes_in = 0
-        self.bytes_out = 0
+        self._bytes_in = self._bytes_out = 0
         self.method = asked.head.method.decode("ascii")
         self.route_id = resource.route.id
         self.started = asked.started
@@ -74,6 +73,14 @@ class ProxiedExchange:
         if self._event_stream:
             return "sse"
         return "download" if self._request_complete else "upload"
+
+    @property
+    def bytes_in(self) -> int:
+        return self._bytes_in if self._tunnel is None else self._tunnel.bytes_in
+
+    @property
+    def bytes_out(self) -> int:
+        return self._bytes_out if self._tunnel is None else self._tunnel.bytes_out
 
     @property
     def in_doubt(self) -> bool:
@@ -103,7 +110,6 @@ class ProxiedExchange:
             connection.abort()
             return
         if self._tunnel is not None:
-            self._tunnel_bytes()
             self._end(details)
             self._tunnel.cut()
             return
@@ -115,7 +121,7 @@ class ProxiedExchange:
         verdict = connection.proxy.unauthenticated(self._asked.head, self._asked.verdict)
         connection.keep_alive = False
         self._status, refusal = connection.proxy.refusals.for_verdict(self._asked, verdict, close=True)
-        self.bytes_out = content_size(refusal)
+        self._bytes_out = content_size(refusal)
         self._end(details)
         connection.write(refusal)
         connection.exchange_ended(reusable=False)
@@ -155,7 +161,7 @@ class ProxiedExchange:
         self._acquire(fresh=False)
 
     def request_content(self, content: bytes) -> None:
-        self.bytes_in += len(content)
+        self._bytes_in += len(content)
         if self._asked.head.chunked:
             content = chunk(content)
         if self._upstream is None:
@@ -252,7 +258,7 @@ class ProxiedExchange:
         self._wait(self._resource.route.idle_timeout)
 
     def response_content(self, content: bytes) -> None:
-        self.bytes_out += len(content)
+        self._bytes_out += len(content)
         self._connection.write(chunk(content) if self._answer_chunked else content)
         self._wait(self._resource.route.idle_timeout)
 
@@ -342,13 +348,8 @@ class ProxiedExchange:
             tunnel.from_user_agent(early)
 
     def _tunnel_ended(self) -> None:
-        self._tunnel_bytes()
         self._upstream = None
         self._complete("tunnel")
-
-    def _tunnel_bytes(self) -> None:
-        if self._tunnel is not None:
-            self.bytes_in, self.bytes_out = self._tunnel.bytes_in, self._tunnel.bytes_out
 
     def _refuse(self, status: int, message: str) -> None:
         """
@@ -358,7 +359,7 @@ class ProxiedExchange:
         self._drop_upstream()
         connection.keep_alive = connection.keep_alive and self._request_complete and not connection.proxy.draining
         refusal = connection.proxy.refusals.for_status(self._asked, status, message, close=not connection.keep_alive)
-        self._status, self.bytes_out = status, content_size(refusal)
+        self._status, self._bytes_out = status, content_size(refusal)
         self._end(message)
         connection.write(refusal)
         connection.exchange_ended(reusable=True)

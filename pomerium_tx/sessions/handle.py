@@ -7,12 +7,13 @@ opens anything is the registry's to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import unquote_to_bytes
 
 from pomerium_tx.jose.jwt import compact_hs256, open_hs256
+from pomerium_tx.sessions.session import Session
 from pomerium_tx.web.cookies import cookie_values
 
 MOST_BYTES = 8192
@@ -57,21 +58,32 @@ class Presented:
     """
 
     carrier: Carrier
+    """
+    The one that counts.
+    """
     handles: tuple[Handle, ...]
     """
-    The valid ones, one for each session, in order.
+    The valid ones in it, one for each session, in order.
     """
     claimed: bool
     """
     Whether something was presented, valid or not.
     """
+    others: tuple[Handle, ...] = ()
+    """
+    Those that came besides, of further sessions. They let nobody in, but they were presented.
+    """
 
-    @property
-    def handle(self) -> Handle | None:
+    def named(self, find: Callable[[str], Session | None]) -> list[tuple[Handle, Session]]:
         """
-        The handle, if all valid ones name one session: of several, any may have been planted.
+        The sessions that count, each with the handle that names it.
+
+        Exactly one is who asks: of several, any may have been planted. What names no live session was left behind, or
+        planted too, and takes nothing away from one that does.
+
+        :param find: Finds live sessions.
         """
-        return self.handles[0] if len(self.handles) == 1 else None
+        return [(handle, session) for handle in self.handles if (session := find(handle.session_id)) is not None]
 
 
 NOTHING_PRESENTED = Presented(Carrier.NONE, (), False)
@@ -141,38 +153,48 @@ class Handles:
     def presented(
         self,
         *,
-        cookies: Sequence[bytes],
-        authorization: bytes | None,
-        x_pomerium_authorization: bytes | None,
-        query: bytes | None,
+        cookies: Sequence[bytes] = (),
+        authorization: Sequence[bytes] = (),
+        x_pomerium_authorization: Sequence[bytes] = (),
+        query: bytes | None = None,
     ) -> Presented:
         """
-        What a request presents: of cookie, header, and query the first that holds something, good or bad.
+        What a request presents: of cookie, header, and query the first that holds something, good or bad, counts.
 
-        :param cookies: The values of its ``Cookie`` fields.
+        :param cookies: The values of its ``Cookie`` fields, and so on.
         :param query: Its query, not decoded.
         """
+        found: list[tuple[Carrier, list[bytes]]] = []
         if cookies:
             values = [value for value in cookie_values(cookies, self._cookie_name) if value]
             if values:
-                return self._presented(Carrier.COOKIE, values)
-        if x_pomerium_authorization:
-            return self._presented(Carrier.HEADER, [x_pomerium_authorization.strip(b" \t")])
-        if authorization:
-            credentials = handle_of_authorization(authorization)
+                found.append((Carrier.COOKIE, values))
+        for value in x_pomerium_authorization:
+            if value:
+                found.append((Carrier.HEADER, [value.strip(b" \t")]))
+        for value in authorization:
+            credentials = handle_of_authorization(value)
             if credentials is not None:
-                return self._presented(Carrier.HEADER, [credentials])
+                found.append((Carrier.HEADER, [credentials]))
         # The name may be percent-encoded, and then a percent sign is in it.
         if query and (QUERY_PARAMETER in query or b"%" in query):
             values = [value for value in _parameters(query) if value]
             if values:
-                return self._presented(Carrier.QUERY, values)
-        return NOTHING_PRESENTED
+                found.append((Carrier.QUERY, values))
+        if not found:
+            return NOTHING_PRESENTED
+        carrier, values = found[0]
+        handles = self._open_all(values)
+        if len(found) == 1:
+            return Presented(carrier, handles, True)
+        counted = {handle.session_id for handle in handles}
+        others = self._open_all([value for _, values in found[1:] for value in values])
+        return Presented(carrier, handles, True, tuple(one for one in others if one.session_id not in counted))
 
-    def _presented(self, carrier: Carrier, values: list[bytes]) -> Presented:
+    def _open_all(self, values: list[bytes]) -> tuple[Handle, ...]:
         if len(values) == 1:
             handle = self.open(values[0])
-            return Presented(carrier, () if handle is None else (handle,), True)
+            return () if handle is None else (handle,)
         # All of them, however many: whoever plants cookies must not keep a person's own session from being signed out.
         # The head's length bounds the work.
         found: dict[str, Handle] = {}
@@ -180,7 +202,7 @@ class Handles:
             handle = self.open(value)
             if handle is not None:
                 found.setdefault(handle.session_id, handle)
-        return Presented(carrier, tuple(found.values()), True)
+        return tuple(found.values())
 
     def _opened(self, value: bytes) -> Handle | None:
         if not value.isascii() or len(value) > MOST_BYTES:

@@ -36,6 +36,7 @@ from pomerium_tx.sessions.store import (
     time_of,
 )
 from pomerium_tx.sessions.tombstones import Tombstones
+from pomerium_tx.sessions.uses import Uses
 
 SLACK = 60.0
 RECENT = 900.0
@@ -108,14 +109,14 @@ class Ledger:
         self._references: dict[str, str] = {}
         self._tombstones = Tombstones(limits)
         self._recent = Book[tuple[str, str], tuple[int, float]](limits.recent)
-        self._once = Book[str, tuple[int, float]](limits.once)
+        self._uses = Uses(limits.once)
         self._jtis = Book[tuple[str, str], float](limits.jtis)
         self._books = (
             self._receipts,
             self._departures,
             self._tombstones,
             self._recent,
-            self._once,
+            self._uses,
             self._jtis,
         )
         self._time = 0.0
@@ -171,8 +172,13 @@ class Ledger:
         """
         The position of the change that used a value.
         """
-        used = self._once.get(key)
-        return None if used is None else used[0]
+        return self._uses.winner_of(key)
+
+    def has_waiting(self, receipt_id: str, at: float) -> bool:
+        """
+        Whether something that one end owes is not to be revoked yet at *at*.
+        """
+        return any(self.owed[name].not_before > at for name in self._owed_by_receipt.get(receipt_id, ()))
 
     def is_overtaken(self, browser: str, *, since: float, at: float) -> bool:
         """
@@ -345,12 +351,7 @@ class Ledger:
         return None
 
     def _used_once(self, position: int, change: UsedOnce) -> Effect:
-        used = self._once.get(change.key)
-        if used is not None and used[1] > change.at:
-            return None
-        # Forgetting another value early would let it be used twice: when full, nobody wins.
-        if used is not None or not self._once.is_full:
-            self._once.put(change.key, (position, change.expires), change.expires)
+        self._uses.use(position, change)
         return None
 
     def _receipt_dropped(self, receipt: Receipt) -> None:

@@ -25,4 +25,7 @@ class Limits:
     Names that sessions got lately.
     """
     once: int = 200_000
+    """
+    Used values of each kind.
+    """
     jtis: int = 100_000

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Protocol
 
-from pomerium_tx.sessions.store import Cause, OpLogout
+from pomerium_tx.sessions.store import DEPARTURE_LIFETIME, Cause, OpLogout
 
 EXCHANGE_KINDS = ("websocket", "tunnel", "sse", "upload", "download")
 NOTHING_CUT: Mapping[str, int] = MappingProxyType(dict.fromkeys(EXCHANGE_KINDS, 0))
@@ -120,6 +120,14 @@ class Receipt:
         return replace(
             self, exchanges_cut=_sum(self.exchanges_cut, exchanges_cut), in_doubt=_sum(self.in_doubt, in_doubt)
         )
+
+    def at(self, now: float) -> Receipt:
+        """
+        The same, as it reads later: an OP that was not heard of while the way back was open has confirmed nothing.
+        """
+        if self.op_logout is OpLogout.PENDING and now >= self.time + DEPARTURE_LIFETIME:
+            return replace(self, op_logout=OpLogout.UNCONFIRMED)
+        return self
 
     def as_json(self, *, with_routes: bool) -> dict[str, object]:
         """

@@ -98,9 +98,7 @@ class SessionRegistry:
         The session, if it lives and is valid now.
         """
         session = self._sessions.get(session_id)
-        if session is None or session.usable_until <= self._seconds():
-            return None
-        return session
+        return session if session is not None and session.usable_until > self._seconds() else None
 
     def touch(self, session_id: str) -> None:
         """
@@ -180,13 +178,13 @@ class SessionRegistry:
         """
         The receipt of the end of a session, for as long as the session could have lived and at least a day.
         """
-        return self._cut_reports.complete(self._ledger.ended(session_id))
+        return self._as_of_now(self._ledger.ended(session_id))
 
     def receipt(self, receipt_id: str) -> Receipt | None:
         """
         The receipt of that id, as true as it is by now.
         """
-        return self._cut_reports.complete(self._ledger.receipt(receipt_id))
+        return self._as_of_now(self._ledger.receipt(receipt_id))
 
     def departure(self, reference: str) -> Departure | None:
         """
@@ -258,13 +256,7 @@ class SessionRegistry:
         Whether the session took the new tokens; if not, it has ended, and they are the caller's to have revoked.
         """
         change = SessionRefreshed(
-            session_id=session_id,
-            tokens=tokens,
-            claims=claims,
-            email=email,
-            name=name,
-            sid=sid,
-            requested=requested,
+            session_id=session_id, tokens=tokens, claims=claims, email=email, name=name, sid=sid, requested=requested
         )
         if session_id in self._sessions:
             await self._append(change)
@@ -313,7 +305,9 @@ class SessionRegistry:
         """
         What one end owes need not wait.
         """
-        await self._append(RevocationsReleased(receipt_id=receipt_id))
+        self._require_joined()
+        if self._ledger.has_waiting(receipt_id, self._seconds()):
+            await self._append(RevocationsReleased(receipt_id=receipt_id))
 
     async def owe(self, owed: OwedRevocation) -> None:
         """
@@ -395,6 +389,10 @@ class SessionRegistry:
     def _require_joined(self) -> None:
         if self._unfollow is None:
             raise StoreUnavailable("this registry follows no store")
+
+    def _as_of_now(self, receipt: Receipt | None) -> Receipt | None:
+        receipt = self._cut_reports.complete(receipt)
+        return None if receipt is None else receipt.at(self._seconds())
 
     def _in_time(self, departure: Departure | None) -> Departure | None:
         return departure if departure is not None and departure.expires > self._seconds() else None

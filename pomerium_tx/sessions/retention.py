@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Mapping
 from heapq import heappop, heappush
 
-from pomerium_tx.sessions.book import Book
 from pomerium_tx.sessions.ending import REMEMBER_ENDED
 from pomerium_tx.sessions.ledger import RECENT, SLACK
 from pomerium_tx.sessions.limits import Limits
@@ -31,6 +30,7 @@ from pomerium_tx.sessions.store import (
     time_of,
 )
 from pomerium_tx.sessions.tombstones import Tombstones, is_from_outside
+from pomerium_tx.sessions.uses import Uses
 
 Group = tuple[str, str]
 
@@ -55,7 +55,7 @@ class Retention:
         self._ends: list[tuple[float, Group]] = []
         self._refreshes: dict[str, tuple[str | None, int]] = {}
         self._outside: deque[Group] = deque()
-        self._once = Book[str, tuple[int, float]](limits.once, lambda used: self._dropped.append(used[0]))
+        self._uses = Uses(limits.once, lambda position: self._dropped.append(position))
         self._time = 0.0
         self._latest = 0.0
         self._dropped: list[int] = []
@@ -68,7 +68,7 @@ class Retention:
         self._time = max(self._time, time_of(change))
         while self._ends and self._ends[0][0] <= self._time - SLACK:
             self._drop(heappop(self._ends)[1])
-        self._once.forget(self._time - SLACK)
+        self._uses.forget(self._time - SLACK)
         self._tombstones.forget(self._time - SLACK)
         if isinstance(change, SessionBegun):
             self._begun(position, change)
@@ -83,7 +83,8 @@ class Retention:
         elif isinstance(change, RevocationDone):
             self._done(position, change)
         elif isinstance(change, UsedOnce):
-            self._used_once(position, change)
+            if not self._uses.use(position, change):
+                self._dropped.append(position)
         elif isinstance(change, CutReported | OpLogoutChanged | RevocationsReleased):
             self._join(("receipt", change.receipt_id), position)
         return self._dropped
@@ -182,12 +183,3 @@ class Retention:
             self._join(("receipt", change.receipt_id), position)
         else:
             self._dropped.append(position)
-
-    def _used_once(self, position: int, change: UsedOnce) -> None:
-        used = self._once.get(change.key)
-        if (used is not None and used[1] > change.at) or (used is None and self._once.is_full):
-            self._dropped.append(position)
-            return
-        if used is not None:
-            self._dropped.append(used[0])
-        self._once.put(change.key, (position, change.expires), change.expires)

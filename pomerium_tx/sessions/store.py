@@ -90,6 +90,12 @@ class Tombstone:
         return self.kind, "" if self.kind == "browser" else self.iss, self.value
 
 
+DEPARTURE_LIFETIME = 600.0
+"""
+Seconds for which the way to the OP and back stays open.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Departure:
     """
@@ -103,6 +109,10 @@ class Departure:
     id_token: str | None = field(repr=False)
     target: str | None
     expires: float
+    browsers: tuple[str, ...] = field(repr=False, default=())
+    """
+    The ``browser`` of each session that ended. Whoever only has the reference is sent nowhere.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

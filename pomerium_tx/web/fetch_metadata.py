@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Header = Callable[[str], str | None]
 
+_MOST_ACCEPT = 2048
+_MOST_RANGES = 64
+"""
+What is beyond either in an ``Accept`` is not looked at: no user agent sends a tenth of it.
+"""
+
+_WEBSOCKET = re.compile(r"(?:^|,)[ \t]*websocket[ \t]*(?:,|$)", re.IGNORECASE)
 _PREFETCH = re.compile(r"prefetch|preview|prerender", re.IGNORECASE)
 _PREFETCH_FIELDS = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 _PAGE_DESTINATIONS = ("document", "empty")
@@ -133,32 +141,59 @@ def unauthenticated_is_401(header: Header, *, handle_outside_cookie: bool) -> bo
     :param handle_outside_cookie: A handle was presented in a header or in the query.
     """
     # A WebSocket handshake carries no Fetch Metadata.
-    if "websocket" in (token.strip(" \t") for token in (header("Upgrade") or "").lower().split(",")):
+    if _WEBSOCKET.search(header("Upgrade") or ""):
         return True
     if header("Sec-Fetch-Mode") not in (None, "navigate"):
         return True
     if header("X-Requested-With") is not None:
         return True
-    accept = header("Accept")
-    return _lists(accept, "text/event-stream") or prefers_json(accept) or handle_outside_cookie
+    wanted = _wanted(header("Accept"))
+    return wanted.events or wanted.json_before_html or handle_outside_cookie
 
 
 def prefers_json(accept: str | None) -> bool:
     """
     Whether JSON is more welcome than HTML. A missing or unreadable ``Accept`` welcomes HTML.
     """
+    return _wanted(accept).json_before_html
+
+
+class _Wanted(NamedTuple):
+    """
+    What an ``Accept`` comes to.
+    """
+
+    json: bool
+    """
+    JSON by its name.
+    """
+    json_before_html: bool
+    events: bool
+    """
+    An event stream, by its name.
+    """
+
+
+def _wanted(accept: str | None) -> _Wanted:
+    accept = accept or ""
+    if len(accept) > _MOST_ACCEPT:
+        # Without the member that the cut goes through.
+        accept = accept[:_MOST_ACCEPT].rpartition(",")[0]
+    return _read_accept(accept)
+
+
+@lru_cache(maxsize=256)
+def _read_accept(accept: str) -> _Wanted:
     ranges = _media_ranges(accept)
     json = _best(ranges, ("application/json", "application/*", "*/*"))
     html = _best(ranges, ("text/html", "text/*", "*/*"))
-    return json[0] > 0 and json > html
+    named = {name for name, quality in ranges if quality > 0}
+    return _Wanted("application/json" in named, json[0] > 0 and json > html, "text/event-stream" in named)
 
 
 def _asks_for_json(accept: str | None) -> bool:
-    return _lists(accept, "application/json") and prefers_json(accept)
-
-
-def _lists(accept: str | None, media_type: str) -> bool:
-    return any(name == media_type and quality > 0 for name, quality in _media_ranges(accept))
+    wanted = _wanted(accept)
+    return wanted.json and wanted.json_before_html
 
 
 def _best(ranges: list[tuple[str, float]], spellings: tuple[str, str, str]) -> tuple[float, int, int]:
@@ -172,9 +207,9 @@ def _best(ranges: list[tuple[str, float]], spellings: tuple[str, str, str]) -> t
     return 0.0, 0, 0
 
 
-def _media_ranges(accept: str | None) -> list[tuple[str, float]]:
+def _media_ranges(accept: str) -> list[tuple[str, float]]:
     found = []
-    for member in (accept or "").split(","):
+    for member in accept.split(",", _MOST_RANGES)[:_MOST_RANGES]:
         name, *parameters = (piece.strip(" \t").lower() for piece in member.split(";"))
         if name:
             found.append((name, _quality(parameters)))

@@ -59,14 +59,14 @@ class BrowsersTests(SynchronousTestCase):
         return session
 
     def cookie(self, session: Session) -> str:
-        return f"_pomerium_authenticate={self.browsers.mint(session, ('host',))}"
+        return self.browsers.session_cookie(session)[1].partition(";")[0]
 
     def test_nobody(self) -> None:
         """
         Without cookies there is no session, and a fresh secret.
         """
         one, other = (self.browsers.read(_request()) for _ in range(2))
-        self.assertEqual((one.session, one.handles, one.has_cookie, one.is_known), (None, (), False, False))
+        self.assertEqual((one.session, one.handles, one.has_cookie, one.csrf_secrets), (None, (), False, ()))
         self.assertNotEqual(one.csrf_secret, other.csrf_secret)
 
     def test_session(self) -> None:
@@ -96,7 +96,7 @@ class BrowsersTests(SynchronousTestCase):
         What is no handle of ours is nothing.
         """
         browser = self.browsers.read(_request("_pomerium_authenticate=x; _pomerium_authenticate=; _pomerium_csrf=x"))
-        self.assertEqual((browser.session, browser.handles, browser.is_known), (None, (), False))
+        self.assertEqual((browser.session, browser.handles, browser.csrf_secrets), (None, (), ()))
 
     def test_route_cookie_is_not_asked(self) -> None:
         """
@@ -104,6 +104,47 @@ class BrowsersTests(SynchronousTestCase):
         """
         handle = self.browsers.mint(self.begin(), ("host",))
         self.assertIsNone(self.browsers.read(_request(f"_pomerium={handle}")).session)
+
+    def test_route_handle_is_not_ours(self) -> None:
+        """
+        A handle that a route host was given is worth nothing here, live or ended.
+        """
+        session = self.begin()
+        audience = ("authenticate.example.com", "app.example.com")
+        request = _request(f"_pomerium_authenticate={self.browsers.mint(session, audience)}")
+        self.assertEqual(self.browsers.read(request).handles, ())
+
+    def test_ended_one_beside(self) -> None:
+        """
+        The handle of a session that is no more takes nothing away from the one that lives.
+        """
+        live, ended = self.begin(), a_session()
+        browser = self.browsers.read(_request(f"{self.cookie(ended)}; {self.cookie(live)}"))
+        self.assertIs(browser.session, live)
+        self.assertEqual(browser.session_ids, (ended.id, live.id))
+
+    def test_departure(self) -> None:
+        """
+        A departure belongs to the user agent with the ended session's handle, or with its secret among others.
+        """
+        field, other = self.csrf()[0], self.csrf()[0]
+        known = self.browsers.read(_request(field))
+        session = self.begin(browser=self.browsers.browser_id(known))
+        cookie = self.cookie(session)
+        ending = self.world.ending.sign_out([session.id], cause=Cause.USER_ROUTE, target=None)
+        departure = self.successResultOf(Deferred.fromCoroutine(ending)).departure
+        assert departure is not None
+        for cookies, expected in (
+            (field, True),
+            (f"{other}; {field}", True),
+            (cookie, True),
+            (f"{self.cookie(a_session())}; {cookie}", True),
+            (other, False),
+            (self.cookie(a_session()), False),
+            ("", False),
+        ):
+            with self.subTest(cookies=cookies[:40]):
+                self.assertIs(self.browsers.is_of(self.browsers.read(_request(cookies)), departure), expected)
 
     def test_stale_cookie(self) -> None:
         """

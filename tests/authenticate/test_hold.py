@@ -4,6 +4,8 @@ Tests for `pomerium_tx.authenticate.hold`; what it does to sign-ins is in `tests
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,7 +19,7 @@ from pomerium_tx.web.resource import PageRequest
 from tests.doubles.sessions import a_session
 from tests.logout.world import START, A, World
 
-NOBODY = Browser(handles=(), has_cookie=False, session=None, csrf_secret=b"", is_known=False)
+NOBODY = Browser(handles=(), has_cookie=False, session=None, csrf_secret=b"")
 
 
 def _request(*cookies: str) -> PageRequest:
@@ -37,7 +39,7 @@ def _request(*cookies: str) -> PageRequest:
 
 def _with(session_id: str) -> Browser:
     handle = Handle(session_id, "user", "issuer", (), "idp", START)
-    return Browser(handles=(handle,), has_cookie=True, session=None, csrf_secret=b"", is_known=False)
+    return Browser(handles=(handle,), has_cookie=True, session=None, csrf_secret=b"")
 
 
 class HoldsTests(SynchronousTestCase):
@@ -122,6 +124,56 @@ class HoldsTests(SynchronousTestCase):
         session_id, later = self.end()
         request = _request(self.cookie(hold_of(earlier), released=True))
         self.assertEqual(self.holds.in_force(request, _with(session_id)), hold_of(later))
+
+    def test_in_place_of_another(self) -> None:
+        """
+        A hold that takes the place of another one in force is not released by its own OP's word.
+        """
+        _, earlier = self.end()
+        _, later = self.end()
+        self.confirm(later)
+        later = replace(later, op_logout=OpLogout.CONFIRMED)
+        request = _request(self.cookie(hold_of(earlier)))
+        for _ in range(2):
+            field = self.holds.after(request, NOBODY, later, ())[1]
+            self.assertIn(f"Max-Age={LIFETIME}", field.split("; "))
+            request = _request(field.partition(";")[0])
+            hold = self.holds.in_force(request, NOBODY)
+            assert hold is not None
+            self.assertEqual((hold.receipt_id, hold.is_released), (later.id, True))
+
+    def test_in_place_of_none(self) -> None:
+        """
+        One that is over, or of the same end, is simply replaced.
+        """
+        _, earlier = self.end()
+        session_id, later = self.end()
+        over = _request(self.cookie(hold_of(earlier), released=True))
+        for request, browser in ((over, NOBODY), (_request(self.cookie(hold_of(later))), _with(session_id))):
+            field = self.holds.after(request, browser, later, ())[1]
+            self.assertEqual(self.holds.read(_request(field.partition(";")[0])), hold_of(later))
+
+    def test_kept_without_the_session_cookie(self) -> None:
+        """
+        What the session cookie stands for is put into the hold's own; of several none is lost.
+        """
+        self.assertEqual(self.holds.kept(_request(), NOBODY), ())
+        session_id, receipt = self.end()
+        [(_, field)] = self.holds.kept(_request(), _with(session_id))
+        self.assertEqual(self.holds.read(_request(field.partition(";")[0])), hold_of(receipt))
+        [(_, field)] = self.holds.kept(_request(self.cookie(Hold(receipt_id="other", at=START))), _with(session_id))
+        self.confirm(receipt)
+        self.assertIsNotNone(self.holds.in_force(_request(field.partition(";")[0]), NOBODY))
+
+    def test_over_for_who_has_signed_in_since(self) -> None:
+        """
+        A hold that cannot be cleared does not hold a person who has signed in after it.
+        """
+        request = _request(self.cookie(Hold(receipt_id="forgotten", at=START)))
+        for began, expected in ((START - 1.0, False), (START, True), (START + 1.0, True)):
+            with self.subTest(began=began):
+                browser = Browser(handles=(), has_cookie=True, session=a_session(began=began), csrf_secret=b"")
+                self.assertIs(self.holds.in_force(request, browser) is None, expected)
 
     def test_cookie(self) -> None:
         """

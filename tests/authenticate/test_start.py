@@ -43,6 +43,29 @@ class SignInStartTests(SynchronousTestCase):
         answer = self.alice.post(A + "/.pomerium/sign_in", form_of(page.text))
         self.assertEqual(query_of(answer.header("location") or "")["prompt"], "login")
 
+    def test_prompt_of_the_provider(self) -> None:
+        """
+        Where the OP says that it knows `select_account` and not `login`, that is how it is asked.
+        """
+        for supported, expected in (
+            (["none", "select_account"], "select_account"),
+            (["login", "select_account"], "login"),
+            (["none", "consent"], "login"),
+            ([], "login"),
+        ):
+            with self.subTest(supported=supported):
+                world = World()
+                self.addCleanup(world.stop)
+                world.op.alterations["discovery"] = lambda document, values=supported: {
+                    **document,
+                    "prompt_values_supported": values,
+                }
+                alice = UserAgent(world)
+                alice.sign_in()
+                alice.get(R + "/.pomerium/sign_out", FROM_OWN_PAGE)
+                answer = alice.post(A + "/.pomerium/sign_in", form_of(alice.open(R + "/").text))
+                self.assertEqual(query_of(answer.header("location") or "")["prompt"], expected)
+
     def test_silent_provider(self) -> None:
         """
         If the OP gives no answer the page says so, and offers the same again.

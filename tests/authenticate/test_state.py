@@ -75,9 +75,20 @@ class StateTests(SynchronousTestCase):
         It belongs to the user agent with the same secret.
         """
         state = _state()
-        self.assertTrue(state.is_bound_to(SECRET))
-        self.assertFalse(state.is_bound_to(b"t" * 32))
-        self.assertFalse(state.is_bound_to(None))
+        self.assertTrue(state.is_bound_to([SECRET]))
+        self.assertTrue(state.is_bound_to([b"t" * 32, SECRET]))
+        self.assertFalse(state.is_bound_to([b"t" * 32]))
+        self.assertFalse(state.is_bound_to([]))
+
+    def test_held(self) -> None:
+        """
+        A hold in force keeps it from its end, unless the person has clicked since that sign-out.
+        """
+        self.assertTrue(_state().is_held_by(999.0))
+        self.assertFalse(_state(clicked=1000.0).is_held_by(1000.0))
+        self.assertTrue(_state(clicked=1000.0).is_held_by(1000.5))
+        state = _state(clicked=1000.0)
+        self.assertEqual(self.states.open(self.states.seal(state)), state)
 
     def test_time(self) -> None:
         """

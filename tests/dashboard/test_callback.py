@@ -141,6 +141,16 @@ class RouteCallbackTests(SynchronousTestCase):
         self.assert_no_cookie(answer, 302)
         self.assertEqual(answer.header("location"), WANTED)
 
+    def test_several_login_cookies(self) -> None:
+        """
+        A login cookie that a sibling host has planted in front of ours keeps nobody out.
+        """
+        url = self.callback()
+        jar = self.alice.jar["app.example.com"]
+        self.alice.jar["app.example.com"] = {("_pomerium_login", "/.pomerium/callback"): "A" * 22, **jar}
+        self.assertEqual(self.alice.get(url).header("location"), WANTED)
+        self.assertIsNotNone(self.alice.session(R))
+
     def test_single_use(self) -> None:
         """
         A second use leads on where the cookie is there already, and else says so; the cookie is set once.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.dashboard.login import LoginStart
+from pomerium_tx.dashboard.login import LoginCookies, LoginStart
 from pomerium_tx.logout.handover import login_digest
 from pomerium_tx.web.signed_url import UrlSigner
 from tests.logout.world import query_of
@@ -69,6 +69,15 @@ class LoginStartTests(SynchronousTestCase):
             with self.subTest(value=value):
                 given = self.begin("https://app.example.com/", b"sso_login=" + value)[1]
                 self.assertNotEqual(given.partition(";")[0].encode("latin-1"), b"sso_login=" + value)
+
+    def test_several_cookies(self) -> None:
+        """
+        All well-formed values are read, in order; the first is used again.
+        """
+        values = [letter * 22 for letter in "ab"]
+        header = f"sso_login={values[0]}; sso_login=x; sso_login={values[1]}".encode()
+        self.assertEqual(LoginCookies("sso").read([header]), values)
+        self.assertTrue(self.begin("https://app.example.com/", header)[1].startswith(f"sso_login={values[0]};"))
 
     def test_strange_octets(self) -> None:
         """

@@ -4,8 +4,10 @@ The hold: after a person's own sign-out nothing signs their browser in again by 
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+from typing import cast
+from urllib.parse import parse_qs, urlencode, urlsplit
 
+from pomerium_tx.sessions.memory import MemoryStore
 from tests.scenarios.browser import Browser, Response
 from tests.scenarios.traffic import TrafficTestCase
 from tests.scenarios.world import APP, AUTHENTICATE, CHAT, OP
@@ -20,6 +22,15 @@ def prompts(page: Response) -> list[str]:
     """
     urls = [url for url in (*page.trail, page.url) if url.startswith(OP + "/authorize")]
     return [" ".join(parse_qs(urlsplit(url).query).get("prompt", [])) for url in urls]
+
+
+def callback_of(page: Response, answer: str) -> str:
+    """
+    The Authentication Response with an answer to the request that led to a page.
+    """
+    request = next(url for url in (page.url, *reversed(page.trail)) if url.startswith(OP + "/authorize"))
+    state = parse_qs(urlsplit(request).query)["state"][0]
+    return f"{AUTHENTICATE}/oauth2/callback?{answer}&{urlencode({'state': state, 'iss': OP})}"
 
 
 class HoldTestCase(TrafficTestCase):
@@ -193,6 +204,55 @@ class ReleaseTests(HoldTestCase):
         page = self.alice.click(page, "Sign in as Alice")
         self.assertEqual((page.status, page.url), (200, CHAT + "/x?b=%20"))
         self.assertEqual(self.alice.get(APP + "/").status, 200)
+
+    def test_click_is_not_yet_a_sign_in(self) -> None:
+        """
+        Until somebody has signed in at the OP after the click, other tabs are held, and each click asks there anew.
+        """
+        for lead in (True, False):
+            with self.subTest("A was reached" if lead else "A was not reached"):
+                alice = self.both()
+                self.sign_out(alice, follow=lead)
+                for _ in range(3):
+                    held = alice.get(CHAT + "/")
+                    self.assert_held(held)
+                    page = alice.click(held, "Sign in")
+                    self.assertEqual(prompts(page), ["login"])
+                    self.assert_held(alice.get(APP + "/"))
+                    self.assertEqual(self.house.registry.count, 1)
+                page = alice.click(page, "Sign in as Alice")
+                self.assertEqual((page.status, page.url), (200, CHAT + "/"))
+                self.assertIsNone(alice.cookie("authenticate.example.com", "_pomerium_hold"))
+                self.assertEqual(alice.get(APP + "/").url, APP + "/")
+                self.sign_out(alice)
+
+    def test_click_given_up(self) -> None:
+        """
+        A person who does not sign in at the OP, or too late, can click again.
+        """
+        self.sign_out(self.alice, follow=True)
+        page = self.alice.click(self.alice.get(CHAT + "/"), "Sign in")
+        refused = self.alice.get(callback_of(page, "error=access_denied"), site="cross-site")
+        self.assertEqual(refused.status, 401)
+        self.advance(400.0, step=100.0)
+        late = self.alice.click(page, "Sign in as Alice")
+        self.assertEqual(late.status, 400)
+        self.assert_held(self.alice.get(CHAT + "/"))
+        page = self.alice.click(self.alice.get(CHAT + "/"), "Sign in")
+        page = self.alice.click(page, "Sign in as Alice")
+        self.assertEqual((page.status, page.url), (200, CHAT + "/"))
+
+    def test_clicks_are_recorded_once(self) -> None:
+        """
+        Whoever clicks a thousand times does not fill the log with it.
+        """
+        self.sign_out(self.alice, follow=True)
+        held = self.alice.get(APP + "/")
+        self.alice.click(held, "Sign in")
+        before = len(cast(MemoryStore, self.store))
+        for _ in range(50):
+            self.alice.click(held, "Sign in")
+        self.assertEqual(len(cast(MemoryStore, self.store)), before)
 
     def test_click_without_token(self) -> None:
         """

@@ -103,6 +103,45 @@ class SignInTests(InFlightTestCase):
         self.assert_lost(self.alice.get(callback, site="cross-site"))
         self.assertIn("You signed out at ", self.alice.get(CHAT + "/").text)
 
+    def test_begun_as_another_browser(self) -> None:
+        """
+        A has lost its cookies and does not know whose sign-in is under way; the hold that comes meanwhile does.
+        """
+        self.provider.always_confirm_logout = True
+        for key in [key for key in self.alice.jar if key[0] == "authenticate.example.com"]:
+            del self.alice.jar[key]
+        callback = self.to_callback(self.alice)
+        self.advance(1.0)
+        self.alice.click(self.alice.get(APP + "/.pomerium/sign_out", site="cross-site"), "Sign out")
+        self.assertEqual(self.house.registry.count, 0)
+        self.advance(1.0)
+        self.assert_lost(self.alice.get(callback, site="cross-site"))
+        self.advance(1.0)
+        new = self.issued[-1]
+        self.assertEqual(self.revoked()[-2:], [new["refresh_token"], new["access_token"]])
+
+    def test_begun_by_a_click(self) -> None:
+        """
+        A sign-in that the person's click began comes to its end although the hold is in force; not after a later one.
+        """
+        self.provider.always_confirm_logout = True
+        self.sign_out(self.alice, follow=True)
+        held = self.alice.get(CHAT + "/")
+        page = self.alice.click(held, "Sign in")
+        self.advance(1.0)
+        page = self.alice.click(page, "Sign in as Alice")
+        self.assertEqual((page.status, page.url), (200, CHAT + "/"))
+        self.sign_out(self.alice, CHAT, follow=True)
+        page = self.alice.click(self.alice.get(CHAT + "/"), "Sign in")
+        self.advance(1.0)
+        bob = self.both("bob")
+        self.sign_out(bob, follow=True)
+        later = ("authenticate.example.com", "_pomerium_hold", "/")
+        self.alice.jar[later] = bob.jar[later]
+        page = self.alice.click(page, "Sign in as Alice")
+        self.assertEqual((page.status, page.url[: len(AUTHENTICATE)]), (401, AUTHENTICATE))
+        self.assertIn(LOST, page.text)
+
     def test_code_exchange_under_way(self) -> None:
         """
         The sign-out comes while the code is being exchanged: the tokens go to revocation and into nothing else.

@@ -8,6 +8,9 @@ import json
 import re
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
+from pomerium_tx.sessions.store import OpLogout
 from tests.scenarios.traffic import TrafficTestCase
 from tests.scenarios.world import APP, AUTHENTICATE, CHAT
 
@@ -169,6 +172,23 @@ class ReceiptTests(TrafficTestCase):
         kept = self.house.registry.receipt(receipt["id"])
         assert kept is not None
         self.assertEqual(kept.op_logout.value, "returned")
+
+    def test_nothing_heard(self) -> None:
+        """
+        Once the way back is closed the receipt does not go on saying pending; a logout token may still come.
+        """
+        receipt_id = self.as_json()["id"]
+        registry = self.house.registry
+        for seconds, expected in ((599.0, "pending"), (1.0, "unconfirmed"), (3600.0, "unconfirmed")):
+            self.advance(seconds, step=100.0)
+            kept = registry.receipt(receipt_id)
+            assert kept is not None
+            self.assertEqual(kept.op_logout.value, expected)
+            self.assertEqual(registry.ended(kept.session_ids[0]), kept)
+        self.successResultOf(Deferred.fromCoroutine(registry.op_logout(receipt_id, OpLogout.CONFIRMED)))
+        kept = registry.receipt(receipt_id)
+        assert kept is not None
+        self.assertEqual(kept.op_logout.value, "confirmed")
 
     def test_no_secret(self) -> None:
         """

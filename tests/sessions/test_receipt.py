@@ -5,11 +5,12 @@ Tests for `pomerium_tx.sessions.receipt`.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.sessions.receipt import Receipt
-from pomerium_tx.sessions.store import Cause, OpLogout
+from pomerium_tx.sessions.store import DEPARTURE_LIFETIME, Cause, OpLogout
 
 
 class ReceiptTests(SynchronousTestCase):
@@ -45,6 +46,17 @@ class ReceiptTests(SynchronousTestCase):
         routes = {"routes": ["https://app.example.com"]}
         self.assertEqual(json.loads(json.dumps(receipt.as_json(with_routes=True))), expected | routes)
         self.assertNotIn("secret", repr(receipt))
+
+    def test_at(self) -> None:
+        """
+        After ten minutes without a word of the OP its logout is not confirmed; what it has said stays.
+        """
+        receipt = Receipt(id="r", time=1000.0, cause=Cause.USER_ROUTE, op_logout=OpLogout.PENDING)
+        self.assertIs(receipt.at(1000.0 + DEPARTURE_LIFETIME - 0.1), receipt)
+        self.assertIs(receipt.at(1000.0 + DEPARTURE_LIFETIME).op_logout, OpLogout.UNCONFIRMED)
+        for said in set(OpLogout) - {OpLogout.PENDING}:
+            with self.subTest(said=said):
+                self.assertIs(replace(receipt, op_logout=said).at(9000.0).op_logout, said)
 
     def test_with_cuts(self) -> None:
         """
