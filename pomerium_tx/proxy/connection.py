@@ -18,6 +18,7 @@ from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.refusals import Refusals
 from pomerium_tx.proxy.resource import ReverseProxyResource
+from pomerium_tx.proxy.unsent import Unsent
 from pomerium_tx.routing.route import Route
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
@@ -131,17 +132,6 @@ class Proxy:
                 details=details,
             )
         )
-
-
-class Unsent(Protocol):
-    """
-    An answer that is complete, and that the kernel does not have yet.
-    """
-
-    def answer_sent(self) -> None:
-        """
-        The kernel has it, or the connection is lost.
-        """
 
 
 class Connection(Protocol):
@@ -268,4 +258,19 @@ class RawExchange(Protocol):
     def from_user_agent(self, passed: bytes) -> None:
         """
         Bytes from the user agent.
+        """
+
+    def downstream_full(self) -> None:
+        """
+        The user agent takes no more for now.
+        """
+
+    def downstream_ready(self) -> None:
+        """
+        The user agent takes more again.
+        """
+
+    def downstream_lost(self) -> None:
+        """
+        The user agent has gone.
         """

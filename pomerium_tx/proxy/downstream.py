@@ -36,7 +36,6 @@ from pomerium_tx.proxy.connection import (
     Exchange,
     Proxy,
     RawExchange,
-    Unsent,
 )
 from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.exchange import ProxiedExchange
@@ -44,6 +43,7 @@ from pomerium_tx.proxy.held import Held
 from pomerium_tx.proxy.local import LocalExchange
 from pomerium_tx.proxy.refusals import content_size
 from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes, owes_bytes
+from pomerium_tx.proxy.unsent import Unsent, UnsentAnswers
 
 MOST_HELD = 65_536
 """
@@ -56,10 +56,6 @@ Bytes that are read at once: what a small request costs in memory is much more t
 TURN = 16
 """
 Requests of one connection that are begun in one turn of the reactor.
-"""
-MOST_UNSENT = 256
-"""
-Complete answers of which some may not be handed to the kernel yet.
 """
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1 << 20
@@ -93,20 +89,19 @@ class Downstream(TwistedProtocol):
         self._closing_since = 0.0
         self._lost = False
         self._lingered = 0
-        self._unsent: list[Unsent] = []
+        self._unsent = UnsentAnswers()
         self._paused_for = 0
         self._deadline = NEVER
         self._transport: Any = None
 
-    # -- exchanges call (see `Connection`)
-    # ----------------------------------------------------------------------------------------------
+    # -- exchanges call: see `Connection` ---------------------------------------------------------------------------
 
     def write(self, answer: bytes) -> None:
         self._transport.write(answer)
 
     def exchange_ended(self, *, reusable: bool) -> None:
         self._exchange = None
-        self._resume(UPSTREAM_FULL | UPSTREAM_AWAITED)
+        self.resume(UPSTREAM_FULL | UPSTREAM_AWAITED)
         if not self._request_done and self._events and self._events[0] is EndOfMessage.END:
             # It was answered in the turn of its head, and has no content.
             self._events.popleft()
@@ -118,10 +113,7 @@ class Downstream(TwistedProtocol):
             self.close()
 
     def keep_until_sent(self, exchange: Unsent) -> None:
-        self._unsent.append(exchange)
-        if len(self._unsent) > MOST_UNSENT:
-            # More small answers than the transport's buffer holds: the oldest is long gone.
-            self._unsent.pop(0).answer_sent()
+        self._unsent.keep(exchange)
 
     def holds_answer(self) -> bool:
         # A page of ours that is being answered behind it, such as the sign-out itself, is let finish.
@@ -132,16 +124,13 @@ class Downstream(TwistedProtocol):
             self._transport.pauseProducing()
         self._paused_for |= why
 
-    def resume(self, why: int) -> None:
-        self._resume(why)
-
     def become_tunnel(self, tunnel: RawExchange) -> bytes:
         self._tunnel = tunnel
         early = b"".join(event.content for event in self._events if isinstance(event, Trailing))
         self._events.clear()
         self._deadline = NEVER
         early += self._held.take_all()
-        self._resume(HELD | UPSTREAM_AWAITED)
+        self.resume(HELD | UPSTREAM_AWAITED)
         return early
 
     def close(self) -> None:
@@ -155,7 +144,7 @@ class Downstream(TwistedProtocol):
         self._deadline = self._closing_since + LINGER_SECONDS
         if can_half_close(self._transport):
             self._transport.loseWriteConnection()
-            self._resume(~0)
+            self.resume(~0)
         else:
             self._transport.loseConnection()
 
@@ -207,16 +196,20 @@ class Downstream(TwistedProtocol):
         self._events.clear()
         self._held.clear()
         exchange, self._exchange = self._exchange, None
-        if exchange is not None:
+        if self._tunnel is not None:
+            self._tunnel.downstream_lost()
+        elif exchange is not None:
             exchange.downstream_lost()
-        self._let_go()
+        self._unsent.let_go()
 
     def pauseProducing(self) -> None:
         """
         The transport's buffer towards the user agent is full.
         """
         self.is_full = True
-        if self._exchange is not None:
+        if self._tunnel is not None:
+            self._tunnel.downstream_full()
+        elif self._exchange is not None:
             self._exchange.downstream_full()
 
     def resumeProducing(self) -> None:
@@ -224,9 +217,11 @@ class Downstream(TwistedProtocol):
         The buffer is empty again.
         """
         self.is_full = False
-        if self._exchange is not None:
+        if self._tunnel is not None:
+            self._tunnel.downstream_ready()
+        elif self._exchange is not None:
             self._exchange.downstream_ready()
-        self._resume(DOWNSTREAM_FULL)
+        self.resume(DOWNSTREAM_FULL)
         self._pump()
 
     def stopProducing(self) -> None:
@@ -238,8 +233,7 @@ class Downstream(TwistedProtocol):
         """
         End what takes too long.
         """
-        if self._unsent and not owes_bytes(self._transport):
-            self._let_go()
+        self._unsent.let_go_of_sent(self._transport)
         exchange = self._exchange
         if exchange is not None and exchange.deadline < now:
             exchange.deadline = NEVER
@@ -296,7 +290,7 @@ class Downstream(TwistedProtocol):
             piece = self._held.take(PIECE)
             if piece:
                 if self._held.size <= MOST_HELD:
-                    self._resume(HELD)
+                    self.resume(HELD)
                 self._events.extend(self._reader.feed(piece))
                 return True
             if exchange is None and self._reader.mid_head:
@@ -329,8 +323,7 @@ class Downstream(TwistedProtocol):
     def _begin(self, head: RequestHead) -> None:
         proxy = self.proxy
         self._begun += 1
-        if self._unsent and not owes_bytes(self._transport):
-            self._let_go()
+        self._unsent.let_go_of_sent(self._transport)
         self.keep_alive = head.keep_alive
         self._request_done = False
         self._deadline = proxy.deadlines.now() + proxy.times.body if head.has_content else NEVER
@@ -399,12 +392,7 @@ class Downstream(TwistedProtocol):
         else:
             self.abort()
 
-    def _let_go(self) -> None:
-        unsent, self._unsent = self._unsent, []
-        for exchange in unsent:
-            exchange.answer_sent()
-
-    def _resume(self, why: int) -> None:
+    def resume(self, why: int) -> None:
         was, self._paused_for = self._paused_for, self._paused_for & ~why
         if was & (UPSTREAM_FULL | UPSTREAM_AWAITED) & why and not self._request_done and self._exchange is not None:
             # While the application was waited for, the user agent could not go on.

@@ -133,18 +133,15 @@ class ProxiedExchange:
         Attach to the session and ask for an upstream, in the turn of the decision.
         """
         proxy, asked, resource = self._connection.proxy, self._asked, self._resource
-        for session_id in self._session_ids:
-            # The decision found it in this very turn.
-            attached = proxy.registry.attach(session_id, self)
-            assert attached
+        # The decision found them in this very turn.
+        attached = [proxy.registry.attach(session_id, self) for session_id in self._session_ids]
+        assert all(attached)
         verdict, origin = asked.verdict, asked.verdict.origin or ""
         if verdict.session is not None:
             proxy.used(verdict.session, resource.route, origin)
-        if asked.head.upgrade is not None:
-            problem = handshake_problem(asked.head)
-            if problem is not None:
-                self._refuse(*problem)
-                return
+        if asked.head.upgrade is not None and (problem := handshake_problem(asked.head)) is not None:
+            self._refuse(*problem)
+            return
         facts = ForwardedRequest(
             peer=asked.peer.encode("ascii", "replace"),
             scheme=origin.partition(":")[0].encode("ascii"),
@@ -188,21 +185,15 @@ class ProxiedExchange:
             self._refuse(problem.status, problem.reason)
 
     def downstream_full(self) -> None:
-        if self._tunnel is not None:
-            self._tunnel.downstream_full()
-        elif self._upstream is not None:
+        if self._upstream is not None:
             self._upstream.pause()
 
     def downstream_ready(self) -> None:
-        if self._tunnel is not None:
-            self._tunnel.downstream_ready()
-        elif self._upstream is not None:
+        if self._upstream is not None:
             self._upstream.resume()
 
     def downstream_lost(self) -> None:
-        if self._tunnel is not None:
-            self._tunnel.downstream_lost()
-        elif not self._over:
+        if not self._over:
             self._end("downstream_closed")
             self._drop_upstream()
 
@@ -287,28 +278,14 @@ class ProxiedExchange:
         else:
             self._refuse(502, "The application gave no valid answer.")
 
-    def tunnelled(self, passed: bytes) -> None:
-        if self._tunnel is not None:
-            self._tunnel.from_upstream(passed)
-
-    def upstream_closed(self) -> None:
-        if self._tunnel is not None:
-            self._tunnel.upstream_closed()
-
     def pause_request(self) -> None:
-        if self._tunnel is not None:
-            self._tunnel.upstream_full()
-        else:
-            self._connection.pause(UPSTREAM_FULL)
-            self._wait(self._resource.route.idle_timeout)
+        self._connection.pause(UPSTREAM_FULL)
+        self._wait(self._resource.route.idle_timeout)
 
     def resume_request(self) -> None:
-        if self._tunnel is not None:
-            self._tunnel.upstream_ready()
-        else:
-            if not self._answer_began:
-                self._wait(self._resource.route.timeout if self._request_done else None)
-            self._connection.resume(UPSTREAM_FULL)
+        if not self._answer_began:
+            self._wait(self._resource.route.timeout if self._request_done else None)
+        self._connection.resume(UPSTREAM_FULL)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -343,6 +320,7 @@ class ProxiedExchange:
         self._tunnel = tunnel = WebSocketTunnel(
             connection, upstream, clock=connection.proxy.clock, ended=self._tunnel_ended
         )
+        upstream.become_tunnel(tunnel)
         early = connection.become_tunnel(tunnel)
         if early:
             tunnel.from_user_agent(early)

@@ -70,22 +70,38 @@ class Requester(Protocol):
         :param untouched: Nothing at all came on a connection that had been idle: the request may be sent again.
         """
 
-    def tunnelled(self, passed: bytes) -> None:
-        """
-        Bytes after 101.
-        """
-
-    def upstream_closed(self) -> None:
-        """
-        The upstream has closed the connection after 101.
-        """
-
     def pause_request(self) -> None:
         """
         The upstream takes no more for now.
         """
 
     def resume_request(self) -> None:
+        """
+        The upstream takes more again.
+        """
+
+
+class Tunnel(Protocol):
+    """
+    What an upstream connection works for after 101.
+    """
+
+    def from_upstream(self, passed: bytes) -> None:
+        """
+        Bytes from the upstream.
+        """
+
+    def upstream_closed(self) -> None:
+        """
+        The upstream has closed the connection.
+        """
+
+    def upstream_full(self) -> None:
+        """
+        The upstream takes no more for now.
+        """
+
+    def upstream_ready(self) -> None:
         """
         The upstream takes more again.
         """
@@ -101,12 +117,13 @@ class UpstreamConnection(TwistedProtocol):
         self._owner = owner
         self._reader = ResponseReader(limits)
         self.requester: Requester | None = None
-        self._tunnel = False
+        self.tunnel: Tunnel | None = None
         self._request_sent = False
         self._reused = False
         self._answered = False
         self._keep_alive = False
         self._paused = False
+        self._closing = False
         self._lost = False
         self._handshake: Deferred[UpstreamConnection] | None = None
         self.idle_until = 0.0
@@ -176,18 +193,26 @@ class UpstreamConnection(TwistedProtocol):
             self._paused = False
             self._transport.resumeProducing()
 
+    def become_tunnel(self, tunnel: Tunnel) -> None:
+        """
+        From now on all bytes are *tunnel*'s, and the exchange hears nothing more.
+        """
+        self.requester = None
+        self.tunnel = tunnel
+
     def abort(self) -> None:
         """
         Drop everything now, in both directions; the exchange hears nothing more.
         """
-        self.requester = None
+        self.requester = self.tunnel = None
         self._transport.abortConnection()
 
     def close(self) -> None:
         """
         Close once what was written has been sent; the exchange hears nothing more.
         """
-        self.requester = None
+        self.requester = self.tunnel = None
+        self._closing = True
         self._owner.closing(self)
         self._transport.unregisterProducer()
         self._transport.loseConnection()
@@ -213,16 +238,15 @@ class UpstreamConnection(TwistedProtocol):
             handshake.callback(self)
 
     def dataReceived(self, data: bytes) -> None:
-        requester = self.requester
-        if requester is None:
+        if self.tunnel is not None:
+            self.tunnel.from_upstream(data)
+        elif self.requester is not None:
+            self._answered = True
+            self._deliver(self.requester, self._reader.feed(data))
+        elif not self._closing:
             # An idle upstream has nothing to say: what it says would answer the next request.
             self._owner.lost(self)
             self._transport.abortConnection()
-        elif self._tunnel:
-            requester.tunnelled(data)
-        else:
-            self._answered = True
-            self._deliver(requester, self._reader.feed(data))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
@@ -230,13 +254,13 @@ class UpstreamConnection(TwistedProtocol):
         handshake, self._handshake = self._handshake, None
         if handshake is not None and not handshake.called:
             handshake.errback(reason)
+        tunnel, self.tunnel = self.tunnel, None
+        if tunnel is not None:
+            tunnel.upstream_closed()
         requester = self.requester
         if requester is None:
             return
-        if self._tunnel:
-            self.requester = None
-            requester.upstream_closed()
-        elif not self._answered:
+        if not self._answered:
             self.requester = None
             requester.response_failed("closed the connection without an answer", untouched=self._reused)
         elif not isinstance(reason.value, ConnectionDone):
@@ -250,21 +274,20 @@ class UpstreamConnection(TwistedProtocol):
 
     def _deliver(self, requester: Requester, events: list[Any]) -> None:
         for event in events:
-            if self.requester is not requester:
+            if self.tunnel is not None:
+                if isinstance(event, Trailing):
+                    self.tunnel.from_upstream(event.content)
+            elif self.requester is not requester:
                 return
-            if type(event) is bytes:
+            elif type(event) is bytes:
                 requester.response_content(event)
             elif type(event) is ResponseHead:
-                if event.status == 101:
-                    self._tunnel = True
-                elif event.status >= 200:
+                if event.status >= 200:
                     self._keep_alive = event.keep_alive and not event.close_delimited
                 requester.response_began(event)
             elif event is EndOfMessage.END:
                 self._finish(requester)
                 return
-            elif type(event) is Trailing:
-                requester.tunnelled(event.content)
             elif isinstance(event, BadResponse):
                 self._fail(requester, event.reason)
                 return
@@ -307,12 +330,18 @@ class _Flow:
         self._connection = connection
 
     def pauseProducing(self) -> None:
-        if self._connection.requester is not None:
-            self._connection.requester.pause_request()
+        connection = self._connection
+        if connection.tunnel is not None:
+            connection.tunnel.upstream_full()
+        elif connection.requester is not None:
+            connection.requester.pause_request()
 
     def resumeProducing(self) -> None:
-        if self._connection.requester is not None:
-            self._connection.requester.resume_request()
+        connection = self._connection
+        if connection.tunnel is not None:
+            connection.tunnel.upstream_ready()
+        elif connection.requester is not None:
+            connection.requester.resume_request()
 
     def stopProducing(self) -> None:
         """

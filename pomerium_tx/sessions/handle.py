@@ -169,9 +169,8 @@ class Handles:
             values = [value for value in cookie_values(cookies, self._cookie_name) if value]
             if values:
                 found.append((Carrier.COOKIE, values))
-        for value in x_pomerium_authorization:
-            if value:
-                found.append((Carrier.HEADER, [value.strip(b" \t")]))
+        if x_pomerium_authorization:
+            found += [(Carrier.HEADER, [value.strip(b" \t")]) for value in x_pomerium_authorization if value]
         for value in authorization:
             credentials = handle_of_authorization(value)
             if credentials is not None:

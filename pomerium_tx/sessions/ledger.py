@@ -298,14 +298,15 @@ class Ledger:
             owed = tuple(one for one in owed if not known.issuperset(token for _, token in one.tokens))
         named = {token for one in change.owed for _, token in one.tokens}
         not_before = {one.idp_id: one.not_before for one in change.owed}
-        for number, session in enumerate(sessions):
+        for session in sessions:
             # Where nothing is owed for a session that the end names, nothing is meant to be.
             if session.idp_id not in not_before and session.id in asked:
                 continue
             newer = tuple(pair for pair in session.tokens.revocable() if pair[1] not in named)
             if newer:
                 more = OwedRevocation(
-                    id=f"{change.receipt_id}.{number}",
+                    # The same to whoever reads the log later, when other sessions of this end have been dropped from it.
+                    id=f"{change.receipt_id}.{session.id}",
                     receipt_id=change.receipt_id,
                     idp_id=session.idp_id,
                     tokens=newer,
