@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from pomerium_tx import tap
 from pomerium_tx.config.loader import load
-from pomerium_tx.demo.config import DemoSettings, banner, demo_config
+from pomerium_tx.demo.config import DemoPorts, DemoSettings, banner, demo_config
 from pomerium_tx.demo.start import PortTaken, start
 from pomerium_tx.logs import json_line
 from pomerium_tx.proxy.listener import NotBound
@@ -34,12 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="two applications, a provider without passwords and the proxy, on loopback")
     demo.add_argument("--verbose", action="store_true", help="write every log line, not only who signs in and out")
+    demo.add_argument(
+        "--first-port", type=int, default=8000, metavar="PORT", help="use PORT and the four after it (default: 8000)"
+    )
     chosen = parser.parse_args(arguments)
-    return _demo(verbose=chosen.verbose)
+    try:
+        ports = DemoPorts.starting_at(chosen.first_port)
+    except ValueError as problem:
+        parser.error(str(problem))
+    return _demo(DemoSettings.fresh(ports), verbose=chosen.verbose)
 
 
-def _demo(*, verbose: bool) -> int:
-    settings = DemoSettings.fresh()
+def _demo(settings: DemoSettings, *, verbose: bool) -> int:
 
     def build(reactor: Any) -> IService:
         with tempfile.TemporaryDirectory() as folder:

@@ -93,6 +93,19 @@ class DemoTests(SynchronousTestCase):
         self.assertIn(f"http://app.localhost:{DemoPorts().proxy}/", self.out.getvalue())
         self.assertEqual(self.err.getvalue(), "")
 
+    def test_other_ports(self) -> None:
+        """
+        A second demo can run beside the first, and ports that cannot be are refused.
+        """
+        self.assertEqual(cli.main(["demo", "--first-port", "9000"]), 0)
+        assert self.loaded is not None
+        self.assertEqual(self.loaded.config.address.port, 9000)
+        self.assertIn("http://chat.localhost:9000/", self.out.getvalue())
+        for port in ("0", "65532", "x"):
+            with self.subTest(port):
+                left = self.assertRaises(SystemExit, cli.main, ["demo", "--first-port", port])
+                self.assertEqual(left.code, 2)
+
     def test_own_configuration(self) -> None:
         """
         The demo's configuration has no problem and no warning, comes from nowhere else, and stays nowhere.

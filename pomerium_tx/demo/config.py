@@ -27,6 +27,17 @@ class DemoPorts:
     app: int = 8003
     chat: int = 8004
 
+    @classmethod
+    def starting_at(cls, first: int) -> DemoPorts:
+        """
+        Five in a row.
+
+        :raises ValueError: If there are no such ports.
+        """
+        if not 1 <= first <= 65_531:
+            raise ValueError(f"{first} is no port with four more behind it")
+        return cls(proxy=first, authenticate=first + 1, provider=first + 2, app=first + 3, chat=first + 4)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoSettings:

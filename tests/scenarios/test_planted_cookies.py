@@ -79,13 +79,16 @@ class PlantedCookieTests(TrafficTestCase):
         Another browser's hold, and its later release, takes nothing from alice's, nor from her way back from the OP.
         """
         self.provider.always_confirm_logout = True
-        mallory, alice = self.both("bob"), self.both()
-        waiting = self.sign_out(mallory, follow=True)
-        self.plant(alice, "_pomerium_hold", mallory.cookie("authenticate.example.com", "_pomerium_hold") or "")
-        hers = self.sign_out(alice, follow=True)
-        mallory.click(waiting, "Sign out")
-        self.assertIn("You signed out at ", alice.get(CHAT + "/").text)
-        self.assertIn("signed out everywhere", alice.click(hers, "Sign out").text)
+        for released in (True, False):
+            with self.subTest(released=released):
+                mallory, alice = self.both("bob"), self.both()
+                waiting = self.sign_out(mallory, follow=True)
+                self.plant(alice, "_pomerium_hold", mallory.cookie("authenticate.example.com", "_pomerium_hold") or "")
+                hers = self.sign_out(alice, follow=True)
+                if released:
+                    mallory.click(waiting, "Sign out")
+                self.assertIn("You signed out at ", alice.get(CHAT + "/").text)
+                self.assertIn("signed out everywhere", alice.click(hers, "Sign out").text)
 
     def test_handle_of_an_ended_session(self) -> None:
         """
