@@ -113,9 +113,8 @@ class SignInPage(Page):
         try:
             if receipt is not None and receipt.op_logout is OpLogout.PENDING:
                 await self._registry.op_logout(receipt_id, OpLogout.UNCONFIRMED)
-            # Later, revoking the old tokens could take the new ones along. The page may be clicked often: said once.
-            if any(owed.receipt_id == receipt_id and owed.not_before > 0 for owed in self._registry.owed()):
-                await self._registry.release_revocations(receipt_id)
+            # Later, revoking the old tokens could take the new ones along.
+            await self._registry.release_revocations(receipt_id)
         except StoreUnavailable:
             raise HttpProblem(503, "Signing in is not possible just now. Please try again in a moment.") from None
 

@@ -124,6 +124,9 @@ class States:
             octets = base64.b64decode(value.encode("ascii"), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             return None
+        # One state has one spelling: the last character can have bits that count for nothing.
+        if base64.urlsafe_b64encode(octets) != value.encode("ascii"):
+            return None
         pieces = octets.split(b"|", _SEPARATORS)
         if len(pieces) != _SEPARATORS + 1:
             return None

@@ -305,7 +305,7 @@ class Ledger:
             newer = tuple(pair for pair in session.tokens.revocable() if pair[1] not in named)
             if newer:
                 more = OwedRevocation(
-                    # The same to whoever reads the log later, when other sessions of this end have been dropped from it.
+                    # The same to whoever reads the log when other sessions of this end have been dropped from it.
                     id=f"{change.receipt_id}.{session.id}",
                     receipt_id=change.receipt_id,
                     idp_id=session.idp_id,

@@ -37,6 +37,9 @@ class Uses:
         self._dropped = dropped
         self._books: dict[str, Book[str, tuple[int, float]]] = {}
 
+    def __len__(self) -> int:
+        return sum(map(len, self._books.values()))
+
     def use(self, position: int, change: UsedOnce) -> bool:
         """
         Whether *change* is the one that uses its value.

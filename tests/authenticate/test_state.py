@@ -5,6 +5,7 @@ Tests for `pomerium_tx.authenticate.state`.
 from __future__ import annotations
 
 import base64
+import string
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -60,6 +61,18 @@ class StateTests(SynchronousTestCase):
         for place in range(len(sealed)):
             changed = sealed[:place] + ("A" if sealed[place] != "A" else "B") + sealed[place + 1 :]
             self.assertIsNone(self.states.open(changed), place)
+
+    def test_one_spelling(self) -> None:
+        """
+        The bits of the last character that count for nothing cannot be used to spell one state in several ways.
+        """
+        alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+        for length in range(3):
+            sealed = self.states.seal(_state(nonce="n" * length))
+            content = sealed.rstrip("=")
+            with self.subTest(padding=len(sealed) - len(content)):
+                other = alphabet[(alphabet.index(content[-1]) + 1) % len(alphabet)]
+                self.assertIsNone(self.states.open(content[:-1] + other + sealed[len(content) :]))
 
     def test_not_ours(self) -> None:
         """

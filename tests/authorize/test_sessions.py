@@ -99,15 +99,69 @@ class SessionTests(CheckTestCase):
 
     def test_several(self) -> None:
         """
-        Several different valid handles are no session, but each live one binds the exchange.
+        Several live sessions are no session, but each of them binds the exchange.
         """
         verdict = self.ask("app.example.com/", self.cookie(ALICE, BOB))
         self.assert_nobody(verdict, "several-sessions-presented")
         self.assertEqual({session.id for session in verdict.live}, {ALICE.id, BOB.id})
         two_fields = [("Cookie", self.cookie(ALICE)["Cookie"]), ("Cookie", self.cookie(BOB)["Cookie"])]
         self.assert_nobody(self.ask("app.example.com/", two_fields), "several-sessions-presented")
+
+    def test_left_behind(self) -> None:
+        """
+        A handle of a session that is no more, left behind or planted, takes nothing away from one that lives.
+        """
+        both = (self.cookie(ALICE, BOB), self.cookie(BOB, ALICE))
         del self.known.live[BOB.id]
-        self.assertEqual(self.ask("app.example.com/", self.cookie(ALICE, BOB)).live, (ALICE,))
+        for headers in both:
+            verdict = self.ask("app.example.com/", headers)
+            self.assert_action(verdict, Action.PROCEED, 200)
+            self.assertEqual((verdict.session, verdict.live), (ALICE, (ALICE,)))
+        del self.known.live[ALICE.id]
+        for headers in both:
+            verdict = self.ask("app.example.com/", headers)
+            self.assert_nobody(verdict, "session-not-found")
+            self.assertEqual(verdict.live, ())
+
+    def test_left_behind_beside_other_provider(self) -> None:
+        """
+        The one session that lives is judged by its own handle, whatever came before it.
+        """
+        other = alice(id="other", idp_id="other")
+        self.known.live[other.id] = other
+        del self.known.live[BOB.id]
+        self.assert_nobody(self.ask("app.example.com/", self.cookie(BOB, other)), "session-of-other-provider")
+
+    def test_every_carrier_binds(self) -> None:
+        """
+        The first carrier says who asks, and every live session that any carrier presents binds the exchange.
+        """
+        by_header = {"Authorization": f"Pomerium {self.handle(BOB)}"}
+        by_query = f"app.example.com/?pomerium_session={self.handle(BOB)}"
+        for url, headers in (
+            ("app.example.com/", {**self.cookie(ALICE), **by_header}),
+            ("app.example.com/", {**self.cookie(ALICE), "X-Pomerium-Authorization": self.handle(BOB)}),
+            (by_query, self.cookie(ALICE)),
+            (by_query, {"Authorization": f"Pomerium {self.handle(ALICE)}"}),
+            (by_query, {**self.cookie(ALICE, BOB), **by_header}),
+        ):
+            with self.subTest(url=url, headers=list(headers)):
+                self.assertEqual(self.ask(url, headers).live, (ALICE, BOB))
+        verdict = self.ask("app.example.com/", {**self.cookie(ALICE), **by_header})
+        self.assertIs(verdict.session, ALICE)
+        verdict = self.ask("public.example.com/", {"Cookie": "_pomerium=x", **by_header})
+        self.assertEqual((verdict.session, verdict.live), (None, (BOB,)))
+        del self.known.live[ALICE.id]
+        verdict = self.ask("app.example.com/", {**self.cookie(ALICE), **by_header})
+        self.assertEqual((verdict.action, verdict.session, verdict.live), (Action.SIGN_IN, None, (BOB,)))
+
+    def test_usual_request(self) -> None:
+        """
+        One cookie, and a header and a query that are the application's: one session is looked for, once.
+        """
+        headers = {**self.cookie(ALICE), "Authorization": "Bearer of-the-application"}
+        self.assertEqual(self.ask("app.example.com/?a=b", headers).live, (ALICE,))
+        self.assertEqual(self.known.asked, 1)
 
     def test_twice_the_same(self) -> None:
         """
@@ -121,6 +175,6 @@ class SessionTests(CheckTestCase):
         """
         mine, other = f"Pomerium {self.handle(ALICE)}", f"Pomerium {self.handle(BOB)}"
         verdict = self.ask("app.example.com/", [("Authorization", mine), ("Authorization", other)])
-        self.assertIs(verdict.session, ALICE)
+        self.assertEqual((verdict.session, verdict.live), (ALICE, (ALICE, BOB)))
         pair = [("X-Pomerium-Authorization", self.handle(each)) for each in (BOB, ALICE)]
         self.assertIs(self.ask("app.example.com/", pair).session, BOB)

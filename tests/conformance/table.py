@@ -210,6 +210,7 @@ TABLE: Mapping[int, Entry] = {
     ),
     93: _tested(
         "test_upstream_contract.WebSocketTests.test_93_refused",
+        "test_upstream_contract.WebSocketTests.test_93_other_protocols",
         "test_upstream_contract.WebSocketTests.test_93_relayed",
     ),
     # Policy

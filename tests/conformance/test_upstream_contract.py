@@ -290,6 +290,17 @@ class WebSocketTests(UpstreamTestCase):
         self.assertEqual(read(agent.take()).status, 403)
         self.assertEqual(self.app.take(), b"")
 
+    def test_93_other_protocols(self) -> None:
+        """
+        Any other upgrade is ignored, and the request answered in HTTP: no tunnel without the rules for WebSockets.
+        """
+        for name in ("h2c", "websocket/13", "websocket, h2c"):
+            with self.subTest(name=name):
+                fields = [field for field in HANDSHAKE if not field.startswith("Upgrade")]
+                agent = self.alice.open("GET", APP + "/", f"Upgrade: {name}", *fields)
+                self.assertEqual(read(agent.take()).status, 200)
+                self.assertNotIn("upgrade", fields_of(self.app.take()))
+
     def test_93_relayed(self) -> None:
         """
         A WebSocket is relayed where the route allows it, both ways.

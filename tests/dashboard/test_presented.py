@@ -36,11 +36,15 @@ class RouteSessionsTests(SynchronousTestCase):
         )
 
     def request(
-        self, *, cookie: Session | None = None, header: Session | None = None, query: Session | None = None
+        self,
+        *beside: Session,
+        cookie: Session | None = None,
+        header: Session | None = None,
+        query: Session | None = None,
     ) -> PageRequest:
         fields: dict[bytes, list[bytes]] = {}
         if cookie is not None:
-            fields[b"cookie"] = [f"_pomerium={self.handle(cookie)}".encode()]
+            fields[b"cookie"] = [f"_pomerium={self.handle(one)}".encode() for one in (*beside, cookie)]
         if header is not None:
             fields[b"authorization"] = [f"Pomerium {self.handle(header)}".encode()]
         raw = None if query is None else f"pomerium_session={self.handle(query)}".encode()
@@ -69,12 +73,25 @@ class RouteSessionsTests(SynchronousTestCase):
         ):
             self.assertIs(self.sessions.session(request), expected)
 
+    def test_several(self) -> None:
+        """
+        Several live sessions are nobody; beside one that lives, those that have ended do not count.
+        """
+        ended = a_session(began=START)
+        self.assertIsNone(self.sessions.session(self.request(self.two, cookie=self.one)))
+        self.assertIs(self.sessions.session(self.request(ended, cookie=self.one)), self.one)
+        self.assertIs(self.sessions.session(self.request(self.one, cookie=ended)), self.one)
+        self.assertIsNone(self.sessions.session(self.request(cookie=ended, header=self.one)))
+
     def test_sign_out_counts_all(self) -> None:
         """
         Signing out ends what any carrier names.
         """
         request = self.request(cookie=self.one, header=self.two, query=self.three)
         self.assertEqual(self.sessions.all_session_ids(request), (self.one.id, self.two.id, self.three.id))
+        ended = a_session(began=START)
+        request = self.request(ended, self.two, cookie=self.one, header=self.two)
+        self.assertEqual(self.sessions.all_session_ids(request), (ended.id, self.two.id, self.one.id))
 
     def test_where_it_is(self) -> None:
         """

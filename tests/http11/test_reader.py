@@ -105,6 +105,7 @@ GOOD_REQUESTS = [
     b"GET / HTTP/1.0\r\n\r\n" + GET,
     b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + GET,
     b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n" + GET,
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n" + GET,
     b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc" + GET,
     b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET http://b/x?y HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nX-Space: \t v \t\r\n\r\n",
@@ -258,8 +259,17 @@ class RequestReaderTests(SynchronousTestCase):
         """
         Trailing bytes that are fed back are the next request.
         """
-        wire = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n" + GET
+        wire = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n" + GET
         self.assertEqual([event.target for event in read([wire]) if isinstance(event, RequestHead)], [b"/", b"/a"])
+
+    def test_other_upgrade(self) -> None:
+        """
+        What follows a head that asks for anything but a WebSocket is the next request, and is held from nobody.
+        """
+        for name in (b"h2c", b"websocket/13"):
+            head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: %b\r\n\r\n" % name
+            events = RequestReader(LIMITS).feed(head + GET)
+            self.assertEqual([event.target for event in events if isinstance(event, RequestHead)], [b"/", b"/a"])
 
     def test_bytes_at_once_or_one_by_one(self) -> None:
         """

@@ -324,12 +324,15 @@ class RequestHeadTests(SynchronousTestCase):
 
     def test_other_upgrades(self) -> None:
         """
-        Another upgrade is told, and ignored where content would come first.
+        Whatever else is asked for is ignored, however near it comes: there are rules for WebSockets alone.
         """
-        lines = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c")
-        self.assertEqual(head(*lines).upgrade, b"h2c")
-        found = head(*lines, b"Content-Length: 3", line=b"POST / HTTP/1.1")
-        self.assertEqual((found.upgrade, found.content_length), (None, 3))
+        for name in (b"h2c", b"websocket/13", b"websocket, h2c", b"websocket,", b"websockets", b"TLS/1.0"):
+            with self.subTest(name=name):
+                lines = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: " + name)
+                self.assertIsNone(head(*lines).upgrade)
+                found = head(*lines, b"Content-Length: 3", line=b"POST / HTTP/1.1")
+                self.assertEqual((found.upgrade, found.content_length), (None, 3))
+        self.assertIsNone(head(b"Connection: upgrade", b"Upgrade: h2c", b"Upgrade: websocket").upgrade)
 
 
 class OurOwnJudgementTests(RequestHeadTests):

@@ -102,6 +102,24 @@ class ResponseHeadTests(SynchronousTestCase):
         self.assertEqual(head(b"Content-Length: 5", method=b"HEAD").content_length, 5)
         self.assertTrue(head(b"Transfer-Encoding: chunked", method=b"HEAD").chunked)
 
+    def test_where_there_may_be_no_announcement(self) -> None:
+        """
+        A length that a response may not announce is nobody's to be told; a 304 and an answer to HEAD keep theirs.
+        """
+        length = b"Content-Length: 5"
+        switch = (b"Connection: upgrade", b"Upgrade: websocket")
+        for line, lines, expected in (
+            (b"HTTP/1.1 204 No Content", (), None),
+            (b"HTTP/1.1 103 Early Hints", (), None),
+            (b"HTTP/1.1 101 Switching Protocols", switch, None),
+            (b"HTTP/1.1 304 Not Modified", (), 5),
+        ):
+            for method in (b"GET", b"HEAD"):
+                with self.subTest(line=line, method=method):
+                    found = head(length, *lines, line=line, method=method)
+                    self.assertEqual((found.content_length, found.has_content), (expected, False))
+        self.refused(length, length, line=b"HTTP/1.1 204 No Content")
+
     def test_framing(self) -> None:
         """
         A response whose end is in doubt is refused.

@@ -313,7 +313,7 @@ class EveryHandleTests(TrafficTestCase):
 
     def test_several_handles_are_no_session(self) -> None:
         """
-        Two different valid handles are nobody: a sibling host that plants its own cookie gets nobody's request.
+        Two live sessions are nobody: a sibling host that plants its own cookie gets nobody's request.
         """
         alice, mallory = self.both(), self.browser()
         self.sign_in(mallory, person="bob")
@@ -322,6 +322,48 @@ class EveryHandleTests(TrafficTestCase):
         self.assertEqual(self.browser().once("GET", APP + "/", {"Cookie": both}).status, 302)
         self.assertEqual(self.app.take(), b"")
         self.assertEqual(self.house.registry.count, 2)
+
+    def test_planted_handle_of_an_ended_session(self) -> None:
+        """
+        A cookie of a session that has ended, planted by a sibling host or left behind, keeps nobody from signing in.
+        """
+        mallory, alice = self.both("bob"), self.browser()
+        dead = self.handle_of(mallory, APP)
+        self.sign_out(mallory)
+        alice.keep("https://sibling.example.com/", f"_pomerium={dead}; Domain=example.com")
+        self.assertIn(dead, alice.cookies(APP + "/"))
+        page = self.sign_in(alice)
+        self.assertEqual((page.status, page.url), (200, APP + "/"))
+        self.assertEqual(alice.get(CHAT + "/").url, CHAT + "/")
+        self.assertIn("alice", alice.get(APP + "/.pomerium/").text)
+        own = self.handle_of(alice, APP)
+        for cookies in (f"_pomerium={dead}; _pomerium={own}", f"_pomerium={own}; _pomerium={dead}"):
+            self.assertEqual(self.browser().once("GET", APP + "/", {"Cookie": cookies}).status, 200)
+        self.sign_out(alice)
+        self.assertEqual(self.house.registry.count, 0)
+        self.assertEqual(self.browser().once("GET", APP + "/", {"Cookie": cookies}).status, 302)
+
+
+class CookieDomainTests(TrafficTestCase):
+    """
+    Hosts whose cookies are shared since lately.
+    """
+
+    settings = {"cookie_domain": "example.com"}
+
+    def test_host_cookie_from_before(self) -> None:
+        """
+        The cookie that one host set alone, before ``cookie_domain`` was set, keeps nobody from signing in again.
+        """
+        alice = self.both()
+        handle = alice.cookie("example.com", "_pomerium")
+        alice.keep(APP + "/", f"_pomerium={handle}")
+        self.sign_out(alice, CHAT, follow=True)
+        self.assertEqual(self.house.registry.count, 0)
+        self.assertEqual(alice.cookies(APP + "/").count(f"_pomerium={handle}"), 1)
+        page = self.sign_in(alice)
+        self.assertEqual((page.status, page.url), (200, APP + "/"))
+        self.assertEqual(alice.cookies(APP + "/").count("_pomerium="), 2)
 
 
 class OtherClockTests(TrafficTestCase):

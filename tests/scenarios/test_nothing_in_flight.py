@@ -331,6 +331,20 @@ class WholeSessionTests(TrafficTestCase):
         self.assert_broken_off(by_header)
         self.assert_broken_off(by_query)
 
+    def test_handle_beside_another(self) -> None:
+        """
+        A handle that came besides was presented: its end cuts the exchange, although another decided about it.
+        """
+        for url, carried in ((APP, "Authorization: Pomerium {}"), (APP, "X-Pomerium-Authorization: {}"), (OPEN, "")):
+            with self.subTest(url=url, carried=carried):
+                alice, bob = self.both(), self.both("bob")
+                handle = self.handle_of(bob, APP)
+                target = "/file" if carried else f"/file?pomerium_session={handle}"
+                fields = (carried.format(handle),) if carried else ("Cookie: _pomerium=x",)
+                agent, _ = self.download(alice if carried else self.browser(), url + target, *fields)
+                self.sign_out(bob)
+                self.assert_broken_off(agent)
+
     def test_requests_behind_a_cut_one(self) -> None:
         """
         What is queued behind a cut exchange on its connection goes down with it, and no application hears it.

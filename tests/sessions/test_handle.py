@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.jose.jwt import compact_hs256
 from pomerium_tx.sessions import handle as handle_module
 from pomerium_tx.sessions.handle import Carrier, Handle, Handles, Presented, handle_of_authorization
+from tests.sessions.records import session
 
 KEY = b"k" * 32
 
@@ -42,8 +43,8 @@ class HandleTestCase(SynchronousTestCase):
         """
         fields: dict[str, Any] = {
             "cookies": [],
-            "authorization": None,
-            "x_pomerium_authorization": None,
+            "authorization": [],
+            "x_pomerium_authorization": [],
             "query": None,
         }
         return self.handles.presented(**fields | changes)
@@ -123,33 +124,33 @@ class PresentedTests(HandleTestCase):
         table: list[tuple[dict[str, Any], Carrier, bool]] = [
             ({}, Carrier.NONE, False),
             ({"cookies": cookie}, Carrier.COOKIE, True),
-            ({"x_pomerium_authorization": value}, Carrier.HEADER, True),
-            ({"authorization": b"Pomerium " + value}, Carrier.HEADER, True),
-            ({"authorization": b"pOMERIUM  " + value}, Carrier.HEADER, True),
-            ({"authorization": b"Bearer Pomerium-" + value}, Carrier.HEADER, True),
-            ({"authorization": b"bearer pomerium-" + value}, Carrier.HEADER, True),
-            ({"authorization": b"Bearer " + value}, Carrier.NONE, False),
-            ({"authorization": b"Basic Pomerium-" + value}, Carrier.NONE, False),
+            ({"x_pomerium_authorization": [value]}, Carrier.HEADER, True),
+            ({"authorization": [b"Pomerium " + value]}, Carrier.HEADER, True),
+            ({"authorization": [b"pOMERIUM  " + value]}, Carrier.HEADER, True),
+            ({"authorization": [b"Bearer Pomerium-" + value]}, Carrier.HEADER, True),
+            ({"authorization": [b"bearer pomerium-" + value]}, Carrier.HEADER, True),
+            ({"authorization": [b"Bearer " + value]}, Carrier.NONE, False),
+            ({"authorization": [b"Basic Pomerium-" + value]}, Carrier.NONE, False),
             ({"query": b"a=b&pomerium_session=" + value}, Carrier.QUERY, True),
             ({"query": b"pomerium%5fsession=" + value}, Carrier.QUERY, True),
             ({"query": b"my_pomerium_session=" + value}, Carrier.NONE, False),
             ({"query": b"pomerium_session="}, Carrier.NONE, False),
-            ({"cookies": [b"_pomerium=bad"], "x_pomerium_authorization": value}, Carrier.COOKIE, False),
-            ({"cookies": [b"_pomerium="], "x_pomerium_authorization": value}, Carrier.HEADER, True),
+            ({"cookies": [b"_pomerium=bad"], "x_pomerium_authorization": [value]}, Carrier.COOKIE, False),
+            ({"cookies": [b"_pomerium="], "x_pomerium_authorization": [value]}, Carrier.HEADER, True),
             ({"cookies": [b"_pomerium_csrf=" + value]}, Carrier.NONE, False),
-            ({"x_pomerium_authorization": b"bad", "authorization": b"Pomerium " + value}, Carrier.HEADER, False),
-            ({"authorization": b"Pomerium bad", "query": b"pomerium_session=" + value}, Carrier.HEADER, False),
+            ({"x_pomerium_authorization": [b"bad"], "authorization": [b"Pomerium " + value]}, Carrier.HEADER, False),
+            ({"authorization": [b"Pomerium bad"], "query": b"pomerium_session=" + value}, Carrier.HEADER, False),
         ]
         for fields, carrier, is_valid in table:
             with self.subTest(fields=fields):
                 presented = self.presented(**fields)
                 self.assertIs(presented.carrier, carrier)
-                self.assertEqual(presented.handle is not None, is_valid)
+                self.assertEqual(len(presented.handles), int(is_valid))
                 self.assertEqual(presented.claimed, carrier is not Carrier.NONE)
 
     def test_several(self) -> None:
         """
-        Handles of one session are that session; of several sessions none, but all of them are known.
+        One handle of each session is known, however often and among whatever else it comes.
         """
         one, other = self.mint("one"), self.mint("other")
         again = self.handles.mint("one", user_id="u", issuer="i", audience=[], idp_id="p", now=99).encode()
@@ -170,8 +171,49 @@ class PresentedTests(HandleTestCase):
                 with self.subTest(ids=ids):
                     presented = self.presented(**fields)
                     self.assertEqual([handle.session_id for handle in presented.handles], ids)
-                    self.assertEqual(presented.handle is not None, len(ids) == 1)
                     self.assertTrue(presented.claimed)
+
+    def test_others(self) -> None:
+        """
+        Whatever comes besides the carrier that counts is known too, each session once.
+        """
+        one, two, three, four = (self.mint(name) for name in ("one", "two", "three", "four"))
+        cookie, query = b"_pomerium=%b", b"pomerium_session=%b"
+        table: list[tuple[dict[str, Any], list[str], list[str]]] = [
+            ({"cookies": [cookie % one]}, ["one"], []),
+            ({"cookies": [cookie % one], "x_pomerium_authorization": [one], "query": query % one}, ["one"], []),
+            (
+                {
+                    "cookies": [cookie % one],
+                    "x_pomerium_authorization": [two],
+                    "authorization": [b"Pomerium " + three],
+                    "query": query % four,
+                },
+                ["one"],
+                ["two", "three", "four"],
+            ),
+            ({"cookies": [cookie % b"bad"], "authorization": [b"Pomerium " + one]}, [], ["one"]),
+            ({"cookies": [cookie % one], "authorization": [b"Basic x", b"Pomerium bad"]}, ["one"], []),
+            ({"authorization": [b"Basic x", b"Pomerium " + one, b"Pomerium " + two]}, ["one"], ["two"]),
+            ({"x_pomerium_authorization": [b"", one, two], "query": query % two}, ["one"], ["two"]),
+        ]
+        for fields, counted, others in table:
+            with self.subTest(fields=fields):
+                presented = self.presented(**fields)
+                self.assertEqual([handle.session_id for handle in presented.handles], counted)
+                self.assertEqual([handle.session_id for handle in presented.others], others)
+
+    def test_named(self) -> None:
+        """
+        Of the handles that count, those name somebody whose sessions live; the others take nothing away from them.
+        """
+        live = {name: session(name) for name in ("one", "two")}
+        cookies = [b"_pomerium=" + self.mint(name) for name in ("ended", "one", "gone", "two")]
+        for number, names in ((1, []), (2, ["one"]), (3, ["one"]), (4, ["one", "two"])):
+            named = self.presented(cookies=cookies[:number]).named(live.get)
+            self.assertEqual([(handle.session_id, one.id) for handle, one in named], [(name, name) for name in names])
+        presented = self.presented(cookies=cookies[:1], authorization=[b"Pomerium " + self.mint("two")])
+        self.assertEqual(presented.named(live.get), [])
 
     def test_authorization(self) -> None:
         """

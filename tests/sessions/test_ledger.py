@@ -135,6 +135,16 @@ class BoundsTests(LedgerTestCase):
         self.apply(UsedOnce(key="d", at=NOW + 121, expires=NOW + 200))
         self.assertEqual(self.ledger.winner_of("d"), self.position)
 
+    def test_a_flood_of_uses(self) -> None:
+        """
+        However many sign-ins anybody lets come to nothing, sessions are still refreshed and tokens revoked.
+        """
+        for number in range(20):
+            self.apply(UsedOnce(key=f"state/{number}", at=NOW, expires=NOW + 60))
+        for key in ("refresh/a/0", "revocation/b/0"):
+            self.apply(UsedOnce(key=key, at=NOW, expires=NOW + 60))
+            self.assertEqual(self.ledger.winner_of(key), self.position)
+
     def test_once_again(self) -> None:
         """
         A value whose time is over, by the times in the log, is another value.

@@ -93,6 +93,36 @@ class UnavailableTests(registries.RegistryTestCase):
         receipt = self.done(self.one.end(ending("nobody")))
         self.assertEqual((receipt.sessions_ended, receipt.cause), (0, Cause.USER_ROUTE))
 
+    def test_a_release_is_recorded_once(self) -> None:
+        """
+        That revocations need not wait is recorded while one waits, however often it is said; then they do not wait.
+        """
+        self.begin("alice-1")
+        receipt = self.done(self.one.end(ending("alice-1", owed=(owed(name="alice-1"),))))
+        self.assertEqual([one.not_before for one in self.one.owed()], [NOW + 60])
+        self.done(self.one.release_revocations("another"))
+        before = len(self.store.appended)
+        for _ in range(3):
+            self.done(self.one.release_revocations(receipt.id))
+        self.assertEqual([one.not_before for one in self.one.owed()], [0.0])
+        self.assertEqual(len(self.store.appended), before + 1)
+
+    def test_no_release_of_what_is_due(self) -> None:
+        """
+        Nothing is recorded for revocations whose time has come, or that are done.
+        """
+        self.begin("alice-1")
+        receipt = self.done(self.one.end(ending("alice-1", owed=(owed(name="alice-1"),))))
+        self.clock.advance(60)
+        self.store.break_down()
+        self.done(self.one.release_revocations(receipt.id))
+        self.store.failure = None
+        self.done(self.one.revocation_done(self.one.owed()[0].id, 1))
+        self.store.break_down()
+        self.done(self.one.release_revocations(receipt.id))
+        self.one.leave()
+        self.refused(self.one.release_revocations(receipt.id), StoreUnavailable)
+
     def test_the_session_lives_until_the_end_is_recorded(self) -> None:
         """
         While an end waits for the store nothing is cut; then everything is, and only then is it answered.

@@ -201,6 +201,22 @@ class RetentionTests(SynchronousTestCase):
         self.assertEqual(len(self.kept(log, Limits(outside_tombstones=5))), 5)
         uses: list[Change] = [UsedOnce(key=str(number), at=NOW, expires=NOW + 9) for number in range(50)]
         self.assertEqual(len(self.kept(uses, Limits(once=5))), 5)
+        uses = [UsedOnce(key=f"{number % 3}/{number}", at=NOW, expires=NOW + 9) for number in range(50)]
+        self.assertEqual(len(self.kept(uses, Limits(once=5))), 15)
+
+    def test_names_of_what_is_owed(self) -> None:
+        """
+        What an end owes for a session that it could not know has one name, whichever other sessions are still known.
+        """
+        begun = [session("alice-1", browser="b"), session("alice-2", browser="b", began=NOW + 90_000)]
+        log: list[Change] = [SessionBegun(session=one, state_issued=one.began) for one in begun]
+        stone = tombstone("browser", "b", at=NOW + 90_001, expires=NOW + 91_000)
+        one = ending("alice-1", at=NOW + 90_001, tombstones=(stone,), owed=(owed(tokens=begun[0].tokens.revocable()),))
+        log.append(one.change(begun[:1], 1))
+        self.assertEqual([position for position, _ in self.kept(log)], [2, 3])
+        whole, left = read(list(enumerate(log, 1))), read(self.kept(log))
+        self.assertEqual(len(whole.owed), 2)
+        self.assertEqual(left.owed, whole.owed)
 
     def test_revocations(self) -> None:
         """

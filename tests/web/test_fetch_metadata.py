@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.web import fetch_metadata
 from pomerium_tx.web.fetch_metadata import (
     SignOutRule,
     prefers_json,
@@ -315,6 +316,10 @@ class UnauthenticatedTests(SynchronousTestCase):
         ({"Upgrade": "h2c"}, False),
         ({"Upgrade": "websocket"}, True),
         ({"Upgrade": "h2c, WebSocket"}, True),
+        ({"Upgrade": "h2c,\t websocket ,x"}, True),
+        ({"Upgrade": "websocket/13"}, False),
+        ({"Upgrade": "my websocket"}, False),
+        ({"Upgrade": "websockets"}, False),
         (_sec("same-origin", "navigate", Upgrade="websocket"), True),
         (_sec(None, "cors"), True),
         (_sec(None, "no-cors"), True),
@@ -385,3 +390,42 @@ class PrefersJsonTests(SynchronousTestCase):
         for accept, expected in self.TABLE:
             with self.subTest(accept=accept):
                 self.assertIs(prefers_json(accept), expected)
+
+    def test_bounds(self) -> None:
+        """
+        Of an ``Accept`` that no user agent sends only the beginning is looked at, and never half of a member.
+        """
+        for accept, expected in (
+            ("a/b, " * 63 + "application/json", True),
+            ("a/b, " * 64 + "application/json", False),
+            ("a" * 2000 + ", application/json", True),
+            ("a" * 2047 + ", application/json", False),
+            ("a" * (2048 - 17) + ",application/json", True),
+            ("a" * (2048 - 17) + ",application/json;q=0", False),
+            ("application/json;" + "x;" * 1000, True),
+            ("application/json;" + "x;" * 1100, False),
+            ("application/json," + "a," * 30_000, True),
+        ):
+            with self.subTest(length=len(accept)):
+                self.assertIs(prefers_json(accept), expected)
+                header = _header({"Accept": accept})
+                self.assertIs(unauthenticated_is_401(header, handle_outside_cookie=False), expected)
+
+    def test_read_once(self) -> None:
+        """
+        However long an ``Accept`` is, so many members of it are read, and the next request with the same reads none.
+        """
+        read: list[object] = []
+        quality = fetch_metadata._quality
+
+        def counted(parameters: list[str]) -> float:
+            read.append(parameters)
+            return quality(parameters)
+
+        self.patch(fetch_metadata, "_quality", counted)
+        for name in ("x", "y"):
+            accept = f"text/{name}, " * 10_000
+            for _ in range(3):
+                self.assertIs(unauthenticated_is_401(_header({"Accept": accept}), handle_outside_cookie=False), False)
+                self.assertIs(prefers_json(accept), False)
+        self.assertEqual(len(read), 2 * 64)
