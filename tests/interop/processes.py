@@ -88,6 +88,8 @@ class Program:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            # Whoever runs the tests in the background has us ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
