@@ -177,7 +177,7 @@ class House:
         self._deadlines.stop()
         self.registry.leave()
 
-    # -- rooms -------------------------------------------------------------------------------------------------------
+    # Rooms.
 
     def _resource(self, route: Route, endpoint: IStreamClientEndpoint) -> ReverseProxyResource:
         config = self._config
@@ -286,7 +286,7 @@ class House:
             merge_slashes=config.merge_slashes,
         )
 
-    # -- what rooms ask of one another ---------------------------------------------------------------------------------
+    # What rooms ask of one another.
 
     def _site_of(self, canonical: Canonical) -> Site:
         host, port = canonical.host, canonical.port

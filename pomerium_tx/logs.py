@@ -237,8 +237,7 @@ def _text(text: str, limit: int) -> str:
 
 
 def _attempt(say: Callable[[], str]) -> str:
-    # An object that cannot say what it is must not cost the line that wanted to tell of it.
     try:
         return str(say())
-    except Exception:  # noqa: BLE001
+    except Exception:  # noqa: BLE001 - what cannot say what it is must not cost the line that tells of it
         return "[unprintable]"

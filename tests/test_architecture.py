@@ -240,12 +240,12 @@ class HouseStyleTests(SynchronousTestCase):
         """
         telling = ("/" + "work/", "/" + "tmp/px", "/" + "root/")
         places = ("pomerium_tx", "tests", "etc", "twisted", "docs")
-        names = ("*.py", "*.yaml", "*.md", "*.service", "*.json", "*.js", "*.sh", "*.cfg", "*.toml", "run")
+        names = ("*.py", "*.yaml", "*.md", "*.service", "*.json", "*.js", "*.mjs", "run")
+        at_the_root = [path for path in ROOT.iterdir() if path.suffix in (".md", ".cfg", ".toml")]
+        below = [path for place in places for name in names for path in (ROOT / place).rglob(name)]
         found = [
             f"{path.relative_to(ROOT)}: {word}"
-            for place in places
-            for name in names
-            for path in (ROOT / place).rglob(name)
+            for path in (*at_the_root, ROOT / "Makefile", ROOT / ".ci" / "run", *below)
             if path.is_file() and "node_modules" not in path.parts
             for word in telling
             if word in path.read_text("utf-8")

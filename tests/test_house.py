@@ -131,7 +131,7 @@ class LifeTests(HouseTestCase):
         async def follow(*arguments: object) -> Any:
             raise StoreUnavailable("out of order")
 
-        store.follow = follow  # type: ignore[method-assign]
+        store.follow = follow  # type: ignore[method-assign] # this test's double
         house = self.make(store)
         self.failureResultOf(Deferred.fromCoroutine(house.start()), StoreUnavailable)
         house.stop()

@@ -325,7 +325,7 @@ class RunInForegroundTests(SynchronousTestCase):
         def observer(event: object) -> None:
             raise AssertionError("nothing is logged here")
 
-        reactor.run = lambda: built.done.append("ran")  # type: ignore[method-assign]
+        reactor.run = lambda: built.done.append("ran")  # type: ignore[method-assign] # this test's double
         self.assertEqual(tap.run_in_foreground(build, observer), 0)
         self.assertEqual((built.done, begun), (["started", "ran"], [observer]))
         reactor.fire("before", "shutdown")

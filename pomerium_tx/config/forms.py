@@ -96,9 +96,7 @@ def provider(value: object) -> str:
     """
     word = lower(value)
     if word in _LATER_PROVIDERS:
-        raise ValueError(
-            f"{word} comes with the Compatibility release; until then use oidc, with idp_provider_url set to its issuer"
-        )
+        raise ValueError(f"{word} is not supported yet; write oidc, with idp_provider_url set to its issuer")
     if word != "oidc":
         raise ValueError("must be oidc")
     return word

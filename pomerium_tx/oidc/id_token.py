@@ -20,7 +20,6 @@ _OLDEST: Final = 3600.0
 _LAST_TIME: Final = 253402300800.0
 _SUB: Final = re.compile(r"[ -~]{1,255}")
 _LONGEST_SID: Final = 1024
-_LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _ABOUT_THE_TOKEN: Final = frozenset({"iss", "exp", "iat", "nbf", "nonce", "at_hash", "c_hash", "s_hash"})
 
 

@@ -8,6 +8,7 @@ from twisted.logger import Logger, LogLevel
 
 from pomerium_tx import paths
 from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.logs import ACCESS
 
 log = Logger()
 
@@ -36,7 +37,7 @@ def log_request(
     """
     log.emit(
         LogLevel.debug if path in _PROBES else LogLevel.info,
-        "http-request",
+        ACCESS,
         service="proxy",
         upstream_cluster=upstream,
         method=_text(head.method) if head is not None else "",

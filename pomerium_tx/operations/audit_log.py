@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.logger import Logger
 
+from pomerium_tx.logs import SESSION_BEGUN, SESSION_ENDED
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.session import Session
 
@@ -17,7 +18,7 @@ def session_begun(session: Session) -> None:
     A person has signed in.
     """
     log.info(
-        "session_begun",
+        SESSION_BEGUN,
         service="audit",
         session_id=session.id,
         iss=session.iss,
@@ -34,6 +35,4 @@ def session_ended(receipt: Receipt) -> None:
     """
     Sessions have ended: the receipt, whole.
     """
-    log.info(
-        "session_ended", service="audit", receipt=receipt.as_json(with_routes=True), session_ids=receipt.session_ids
-    )
+    log.info(SESSION_ENDED, service="audit", receipt=receipt.as_json(with_routes=True), session_ids=receipt.session_ids)

@@ -94,7 +94,7 @@ class Downstream(TwistedProtocol):
         self._deadline = NEVER
         self._transport: Any = None
 
-    # -- exchanges call: see `Connection` ---------------------------------------------------------------------------
+    # Exchanges call: see `Connection`.
 
     def write(self, answer: bytes) -> None:
         self._transport.write(answer)
@@ -159,7 +159,7 @@ class Downstream(TwistedProtocol):
     def transport_in_use(self) -> Any:
         return self._transport
 
-    # -- the transport calls -----------------------------------------------------------------------------------------
+    # The transport calls.
 
     def connectionMade(self) -> None:
         self._transport = self.transport
@@ -256,7 +256,7 @@ class Downstream(TwistedProtocol):
         if self._exchange is None:
             self.close()
 
-    # -- inside ------------------------------------------------------------------------------------------------------
+    # Inside.
 
     def _pump(self) -> None:
         if self._pumping or self._next_turn is not None:

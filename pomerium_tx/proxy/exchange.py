@@ -64,7 +64,7 @@ class ProxiedExchange:
         self.route_id = resource.route.id
         self.started = asked.started
 
-    # -- OpenExchange ------------------------------------------------------------------------------------------------
+    # The registry calls: see `OpenExchange`.
 
     @property
     def kind(self) -> str:
@@ -126,7 +126,7 @@ class ProxiedExchange:
         connection.write(refusal)
         connection.exchange_ended(reusable=False)
 
-    # -- the connection calls ------------------------------------------------------------------------------------------
+    # The connection calls.
 
     def start(self) -> None:
         """
@@ -203,7 +203,7 @@ class ProxiedExchange:
         else:
             self._refuse(504, "The application did not answer in time.")
 
-    # -- the pool calls ------------------------------------------------------------------------------------------------
+    # The pool calls.
 
     def upstream_ready(self, connection: UpstreamConnection) -> None:
         self._connecting = None
@@ -227,7 +227,7 @@ class ProxiedExchange:
         self._log_upstream(reason)
         self._refuse(503, "The application cannot be reached.")
 
-    # -- the upstream connection calls ---------------------------------------------------------------------------------
+    # The upstream connection calls.
 
     def response_began(self, head: ResponseHead) -> None:
         connection = self._connection
@@ -287,7 +287,7 @@ class ProxiedExchange:
             self._wait(self._resource.route.timeout if self._request_done else None)
         self._connection.resume(UPSTREAM_FULL)
 
-    # -- inside ------------------------------------------------------------------------------------------------------
+    # Inside.
 
     def _acquire(self, *, fresh: bool) -> None:
         connecting = self._resource.pool.acquire(self, self._asked.head.method, fresh=fresh)

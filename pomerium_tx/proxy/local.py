@@ -58,7 +58,7 @@ class LocalExchange:
         self._status = 0
         self._written = 0
 
-    # -- Exchange ------------------------------------------------------------------------------------------------------
+    # The connection calls: see `Exchange`.
 
     def start(self) -> None:
         """
@@ -120,14 +120,13 @@ class LocalExchange:
     def deadline_passed(self) -> None:
         self._refuse(408, "The request was not sent in time.")
 
-    # -- the request calls
-    # -----------------------------------------------------------------------------------------------
+    # The request calls.
 
     def getPeer(self) -> IAddress:
-        return self.transport.getPeer()  # type: ignore[no-any-return]
+        return self.transport.getPeer()  # type: ignore[no-any-return] # any transport
 
     def getHost(self) -> IAddress:
-        return self.transport.getHost()  # type: ignore[no-any-return]
+        return self.transport.getHost()  # type: ignore[no-any-return] # any transport
 
     def isSecure(self) -> bool:
         return (self._asked.verdict.origin or "").startswith("https:")
@@ -181,7 +180,7 @@ class LocalExchange:
     def loseConnection(self) -> None:
         self._connection.close()
 
-    # -- inside --------------------------------------------------------------------------------------------------------
+    # Inside.
 
     def _refuse(self, status: int, message: str) -> None:
         connection = self._connection

@@ -17,8 +17,8 @@ class ReverseProxyResource:
     One route of a host's tree, reached through the route table and forwarding everything below it.
 
     It stands beside the tree's own children (`.pomerium` with `sign_out`, `.well-known`), which exist whatever the
-    prefixes of the routes. `twisted.web` would render it only after the whole body has come; so `downstream` hands it
-    the exchange at header time.
+    prefixes of the routes. `twisted.web` would render it only after the whole body has come; so `downstream`
+    begins an exchange with it at header time.
     """
 
     route: Route

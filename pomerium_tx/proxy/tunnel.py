@@ -48,7 +48,7 @@ class WebSocketTunnel:
         self.bytes_in = 0
         self.bytes_out = 0
 
-    # -- bytes -------------------------------------------------------------------------------------------------------
+    # What passes.
 
     def from_user_agent(self, passed: bytes) -> None:
         """
@@ -69,7 +69,7 @@ class WebSocketTunnel:
         self.bytes_out += len(passed)
         self._downstream.write(passed)
 
-    # -- flow --------------------------------------------------------------------------------------------------------
+    # Who is full, and who not any more.
 
     def downstream_full(self) -> None:
         """
@@ -97,7 +97,7 @@ class WebSocketTunnel:
         """
         self._downstream.resume(UPSTREAM_FULL)
 
-    # -- ends --------------------------------------------------------------------------------------------------------
+    # How it ends.
 
     def downstream_lost(self) -> None:
         """

@@ -34,7 +34,7 @@ class Owner(Protocol):
 
     def closing(self, connection: UpstreamConnection) -> None:
         """
-        *connection* closes in order, or, if the upstream does not play its part in that, not.
+        *connection* closes in order, for which the upstream must do its part: it may take for ever.
         """
 
     def lost(self, connection: UpstreamConnection) -> None:
@@ -131,7 +131,7 @@ class UpstreamConnection(TwistedProtocol):
         When the pool closes the connection if nothing has become of it.
         """
 
-    # -- the pool and the exchange call ----------------------------------------------------------------------------
+    # The pool and the exchange call.
 
     def established(self) -> Deferred[UpstreamConnection]:
         """
@@ -224,7 +224,7 @@ class UpstreamConnection(TwistedProtocol):
         """
         return self._transport
 
-    # -- the transport calls -----------------------------------------------------------------------------------------
+    # The transport calls.
 
     def connectionMade(self) -> None:
         self._transport: Any = self.transport
@@ -270,7 +270,7 @@ class UpstreamConnection(TwistedProtocol):
             if self.requester is requester:
                 self._fail(requester, "closed the connection in the middle of its answer")
 
-    # -- inside ------------------------------------------------------------------------------------------------------
+    # Inside.
 
     def _deliver(self, requester: Requester, events: list[Any]) -> None:
         for event in events:

@@ -114,12 +114,6 @@ class Session:
             return inf
         return tokens.access_token_expires
 
-    def is_valid(self, now: float) -> bool:
-        """
-        Whether time alone leaves it usable; says nothing about an end.
-        """
-        return now < self.usable_until
-
     @property
     def origins(self) -> frozenset[str]:
         """

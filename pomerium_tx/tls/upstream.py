@@ -73,6 +73,6 @@ def client_options(
     if ca_pem is not None:
         # Twisted's own functions for this have no types.
         originals = [crypto.X509.from_cryptography(root) for root in certificates(ca_pem)]
-        authorities = [Certificate(original) for original in originals]  # type: ignore[no-untyped-call]
-        roots = trustRootFromCertificates(authorities)  # type: ignore[no-untyped-call]
+        authorities = [Certificate(original) for original in originals]  # type: ignore[no-untyped-call] # Twisted's own
+        roots = trustRootFromCertificates(authorities)  # type: ignore[no-untyped-call] # Twisted's own
     return optionsForClientTLS(hostname, roots, acceptableProtocols=_PROTOCOLS, extraCertificateOptions=extra)

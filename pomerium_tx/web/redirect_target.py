@@ -1,5 +1,5 @@
 """
-Where a person may be sent after signing out: one strict reading of a URL.
+The origin of a URL to which somebody wants to be sent: one strict reading.
 
 Whatever two URL parsers could read differently (the WHATWG's and any other) is refused, so that the origin
 compared here is the origin the user agent goes to.
@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import re
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 MAX_LENGTH = 2048
 """
@@ -29,19 +25,6 @@ _URL = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-
-
-def redirect_allowed(url: str, *, origins: Collection[str], any_absolute: bool) -> str | None:
-    """
-    The URL as it was given if a person may be sent there, else ``None``.
-
-    :param origins: Scheme, lower-case host and port, the default port left out: ``https://app.example.com``.
-    :param any_absolute: Any absolute URL will do, whatever its origin.
-    """
-    origin = origin_of(url)
-    if origin is None:
-        return None
-    return url if any_absolute or origin in origins else None
 
 
 def origin_of(url: str) -> str | None:

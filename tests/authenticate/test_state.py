@@ -25,7 +25,7 @@ def _state(**changes: object) -> State:
         "uses_pkce": True,
         "binding": binding_of(SECRET),
     }
-    return State(**(values | changes))  # type: ignore[arg-type]
+    return State(**(values | changes))  # type: ignore[arg-type] # of several types
 
 
 class StateTests(SynchronousTestCase):

@@ -59,7 +59,7 @@ REFUSED: list[tuple[Callable[[object], object], object, str]] = [
     (forms.truth, [], "true or false"),
     (forms.same_site, "some", "strict, lax or none"),
     (forms.issuer_format, "host", "hostOnly or uri"),
-    (forms.provider, "google", "Compatibility release"),
+    (forms.provider, "google", "write oidc"),
     (forms.provider, "saml", "must be oidc"),
     (forms.storage, "postgres", "only memory"),
     (forms.signature_algorithm, "none", "must be one of"),

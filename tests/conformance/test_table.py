@@ -34,7 +34,7 @@ def collected(name: str) -> set[str]:
 
 def _flat(suite: object) -> Iterator[SynchronousTestCase]:
     try:
-        members = iter(suite)  # type: ignore[call-overload]
+        members = iter(suite)  # type: ignore[call-overload] # that is the question
     except TypeError:
         assert isinstance(suite, SynchronousTestCase), f"not loaded: {suite!r}"
         yield suite

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,6 +45,21 @@ def eventually(what: str, attempt: Callable[[], T], *, patience: float = PATIENC
         if time.monotonic() > until:
             raise NeverHappened(f"in {patience:.0f} seconds: {what}")
         time.sleep(0.02)
+
+
+def ports_in_a_row(count: int) -> list[int]:
+    """
+    Ports on loopback that nobody uses now, each the successor of the one before.
+    """
+    for first in range(21_000, 30_000, count):
+        with ExitStack() as taken:
+            try:
+                for port in range(first, first + count):
+                    taken.enter_context(socket.create_server(("127.0.0.1", port)))
+            except OSError:
+                continue
+            return list(range(first, first + count))
+    raise NeverHappened(f"{count} free ports in a row")
 
 
 def free_ports(count: int) -> list[int]:

@@ -15,14 +15,17 @@ from playwright.sync_api import Page
 
 from tests.interop.browsers import Person
 from tests.interop.case import InteropCase
-from tests.interop.processes import Program, eventually
+from tests.interop.processes import Program, eventually, ports_in_a_row
 from tests.interop.wire import End, Wire, fetch
 
-APP = "http://app.localhost:8000"
-CHAT = "http://chat.localhost:8000"
-AUTHENTICATE = "http://authenticate.localhost:8001"
-OP = "http://op.localhost:8002"
-PORTS = (8000, 8001, 8002, 8003, 8004)
+PORTS = ports_in_a_row(5)
+"""
+Not those that the demo uses by itself: somebody may be trying it while the tests run.
+"""
+APP = f"http://app.localhost:{PORTS[0]}"
+CHAT = f"http://chat.localhost:{PORTS[0]}"
+AUTHENTICATE = f"http://authenticate.localhost:{PORTS[1]}"
+OP = f"http://op.localhost:{PORTS[2]}"
 CLOSE_SIGNED_OUT = b"\x88\x0c\x11\x31signed out"
 """
 A whole WebSocket frame: Close, code 4401.
@@ -35,7 +38,7 @@ HANDSHAKE = (
 
 class DemoCase(InteropCase):
     """
-    A test with the demo, on the ports that it always uses.
+    A test with the demo.
     """
 
     def start_demo(self) -> Program:
@@ -43,7 +46,7 @@ class DemoCase(InteropCase):
         The demo, not necessarily ready.
         """
         command = Path(sys.executable).with_name("pomerium-tx")
-        return self.program("the demo", [str(command), "demo"], folder=self.folder())
+        return self.program("the demo", [str(command), "demo", "--first-port", str(PORTS[0])], folder=self.folder())
 
     def running_demo(self) -> Program:
         """
@@ -66,7 +69,7 @@ class DemoCase(InteropCase):
         """
         What the applications say has reached them, asked behind the proxy's back.
         """
-        app, chat = (json.loads(fetch(f"http://127.0.0.1:{port}/counters").content) for port in (8003, 8004))
+        app, chat = (json.loads(fetch(f"http://127.0.0.1:{port}/counters").content) for port in PORTS[3:])
         return {**app, "chat_requests": chat["requests"], "sockets_open": chat["sockets_open"]}
 
     def the_receipt(self, demo: Program) -> dict[str, Any]:

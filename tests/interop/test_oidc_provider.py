@@ -303,7 +303,8 @@ class TokenTests(DeploymentCase):
         page = alice.tab()
         self.sign_in(page, f"{self.site.app}/")
         [first] = self.op.issued("authorization_code")
-        eventually("a refresh", lambda: self.op.issued("refresh_token"))
+        # Never sooner than 10 s after the sign-in, and spread over 10 s more.
+        eventually("a refresh", lambda: self.op.issued("refresh_token"), patience=45.0)
         eventually("the first access token is over", lambda: not self.op.is_active(first["access_token"]))
         alice.visited.clear()
         page.goto(f"{self.site.app}/later")

@@ -5,6 +5,7 @@ Tests for `pomerium_tx.jose.signer`.
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -22,11 +23,11 @@ from pomerium_tx.jose.signer import Signer, UnusableSigningKey, derived_signer, 
 from tests.doubles import keys
 
 
-def pem(key: object, form: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
+def pem(key: Any, form: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
     """
     *key* in PEM.
     """
-    written: bytes = key.private_bytes(Encoding.PEM, form, NoEncryption())  # type: ignore[attr-defined]
+    written: bytes = key.private_bytes(Encoding.PEM, form, NoEncryption())
     return written
 
 

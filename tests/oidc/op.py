@@ -153,7 +153,8 @@ class ProviderTestCase(SynchronousTestCase):
         """
         The failure of *asked*, with nothing left behind.
         """
-        problem = self.failureResultOf(Deferred.fromCoroutine(asked), kind).value  # type: ignore[arg-type]
+        coroutine = Deferred.fromCoroutine(asked)  # type: ignore[arg-type] # the only kind of awaitable here
+        problem = self.failureResultOf(coroutine, kind).value
         self.assertEqual(self.clock.getDelayedCalls(), [])
         return problem
 

@@ -119,7 +119,7 @@ class TokensTests(ProviderTestCase):
             self.op.say("/token", {"error": "invalid_client"} if refused else TOKENS, 401 if refused else 200)
             return original(request)
 
-        self.op.render = render  # type: ignore[method-assign]
+        self.op.render = render  # type: ignore[method-assign] # this test's double
         self.now(self.provider.refresh("rt"))
         self.assertEqual(self.op.asked("/token"), 2)
         self.now(self.provider.refresh("rt"))

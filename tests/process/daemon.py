@@ -322,7 +322,7 @@ class Upstream:
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         # Refused handshakes are part of the tests.
-        self._server.handle_error = lambda *about: None  # type: ignore[method-assign]
+        self._server.handle_error = lambda *about: None  # type: ignore[method-assign] # this test's double
         self.port = int(self._server.server_address[1])
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()

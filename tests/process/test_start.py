@@ -55,6 +55,7 @@ class ForegroundTests(DaemonTestCase):
         for port, name in ((self.port, "app.localhost"), (self.authenticate_port, "authenticate.localhost")):
             with self.subTest(name):
                 connection = http.client.HTTPSConnection(name, port, context=trusting, timeout=5)
+                # Not public, and libc does not know the name.
                 connection._create_connection = lambda address, *rest: _loopback(address[1])  # type: ignore[attr-defined]
                 connection.request("GET", "/ping")
                 self.assertEqual(connection.getresponse().read(), b"OK\n")

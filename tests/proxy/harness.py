@@ -25,6 +25,7 @@ from pomerium_tx.proxy.refusals import Refusals
 from pomerium_tx.proxy.resource import ReverseProxyResource
 from pomerium_tx.routing.route import Route, Upstream
 from pomerium_tx.sessions.memory import MemoryStore
+from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import Ending, SessionRegistry
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause
@@ -151,10 +152,11 @@ class ProxyTestCase(SynchronousTestCase):
         """
         self.network.settle()
 
-    def end_session(self, session: Session | None = None) -> object:
+    def end_session(self, session: Session | None = None) -> Receipt:
         """
         End the session; the receipt.
         """
         ended = session or self.session
         ending = Ending(session_ids=(ended.id,), cause=Cause.USER_ROUTE, at=self.network.clock.seconds())
-        return self.successResultOf(self.registry.end(ending))
+        receipt: Receipt = self.successResultOf(self.registry.end(ending))
+        return receipt

@@ -165,7 +165,7 @@ class CutTests(TunnelTestCase):
         receipt = self.end_session()
         self.settle()
         self.assertEqual(self.agent.take(), CLOSE_4401)
-        self.assertEqual(receipt.exchanges_cut["websocket"], 1)  # type: ignore[attr-defined]
+        self.assertEqual(receipt.exchanges_cut["websocket"], 1)
         heard = upstream.take()
         self.assertEqual(heard[:2], b"\x88\x82")
         self.assertIsNotNone(upstream.lost)

@@ -56,7 +56,7 @@ class LifeTestCase(TrafficTestCase):
                 self.secrets.add(Kind.TOKEN, token)
             return issued
 
-        self.provider.issue = remembered  # type: ignore[method-assign]
+        self.provider.issue = remembered  # type: ignore[method-assign] # this test's double
 
     # -- what comes out ------------------------------------------------------------------------------------------------
 
@@ -76,7 +76,7 @@ class LifeTestCase(TrafficTestCase):
                 self.sinks.add_answer(answer)
             return answer
 
-        browser.once = kept  # type: ignore[method-assign]
+        browser.once = kept  # type: ignore[method-assign] # this test's double
         return browser
 
     def raw(self, asked: bytes) -> Response:

@@ -99,7 +99,7 @@ class CookieOptionTests(TrafficTestCase):
             (cleared if "Max-Age=0" in field else given)[field.partition("=")[0]] = field
             keep(url, field)
 
-        alice.keep = listen  # type: ignore[method-assign]
+        alice.keep = listen  # type: ignore[method-assign] # this test's double
         self.assertEqual(self.sign_in(alice).status, 200)
         page = self.sign_out(alice, follow=True)
         self.assertTrue(page.url.startswith(AUTHENTICATE))

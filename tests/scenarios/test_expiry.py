@@ -95,7 +95,7 @@ class AbsoluteTests(ExpiryTestCase):
         """
         self.until(3599.0)
         # The clock jumps: no delayed call has run yet.
-        self.clock.rightNow += 2.0  # type: ignore[attr-defined]
+        self.clock.rightNow += 2.0  # type: ignore[attr-defined] # a Clock's
         self.assertIsNone(self.house.registry.find(self.session.id))
 
     def test_cookie_says_so(self) -> None:

@@ -107,13 +107,13 @@ class StoreUnavailableTests(TrafficTestCase):
         append = self.unreliable.append
 
         async def append_once(change: object, expected_version: int | None = None) -> int:
-            position = await append(change, expected_version)  # type: ignore[arg-type]
+            position = await append(change, expected_version)  # type: ignore[arg-type] # passed on as it came
             self.unreliable.break_down()
             return position
 
-        self.unreliable.append = append_once  # type: ignore[method-assign,assignment]
+        self.unreliable.append = append_once  # type: ignore[method-assign,assignment] # this test's double
         answer = self.alice.post(url, fields, follow=False)
-        self.unreliable.append = append  # type: ignore[method-assign]
+        self.unreliable.append = append  # type: ignore[method-assign] # this test's double
         self.unreliable.failure = None
         if answer.status == 503:
             self.assertEqual(self.house.registry.count, 1)

@@ -4,6 +4,8 @@ Tests for `pomerium_tx.sessions.memory`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -95,8 +97,8 @@ class MemoryStoreTests(session_store.SessionStoreContract, SynchronousTestCase):
         A follower that another one stops while a change is delivered is not told of it.
         """
         seen: list[Change] = []
-        stops: list[object] = []
-        self.done(self.store.follow(0, lambda position, change: stops[0]()))  # type: ignore[operator]
+        stops: list[Callable[[], None]] = []
+        self.done(self.store.follow(0, lambda position, change: stops[0]()))
         stops.append(self.done(self.store.follow(0, lambda position, change: seen.append(change))))
         self.begin()
         self.assertEqual(seen, [])

@@ -26,9 +26,9 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual({len(id) for id in ids}, {43})
         self.assertEqual(len(ids), 100)
 
-    def test_is_valid(self) -> None:
+    def test_usable_until(self) -> None:
         """
-        A session is valid until it expires, or until its access token does if nothing can renew it.
+        A session is usable until it expires, or until its access token does if nothing can renew it.
         """
         table: list[tuple[dict[str, Any], float]] = [
             ({}, 14 * HOUR),
@@ -39,16 +39,14 @@ class SessionTests(SynchronousTestCase):
         ]
         for changes, lasts in table:
             with self.subTest(changes=changes):
-                one = session(**changes)
-                self.assertTrue(one.is_valid(NOW + lasts - 0.1))
-                self.assertFalse(one.is_valid(NOW + lasts))
+                self.assertEqual(session(**changes).usable_until, NOW + lasts)
 
     def test_replaced_tokens(self) -> None:
         """
-        A copy with other tokens is valid as long as those are.
+        A copy with other tokens is usable as long as those are.
         """
         one = replace(session(), tokens=tokens(refresh_token=None, access_token_expires=NOW + 5))
-        self.assertFalse(one.is_valid(NOW + 5))
+        self.assertEqual(one.usable_until, NOW + 5)
 
     def test_revocable(self) -> None:
         """
