@@ -64,7 +64,8 @@ class Options(usage.Options):
         if self["check"]:
             for warning in self.loaded.warnings:
                 sys.stderr.write(f"warning: {warning}\n")
-            sys.stdout.write(f"{path} is valid: {len(self.loaded.config.routes)} routes.\n")
+            count = len(self.loaded.config.routes)
+            sys.stdout.write(f"{path} is valid: {count} route{'s' * (count != 1)}.\n")
             raise SystemExit(0)
         self._choose_logger()
 

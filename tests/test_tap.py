@@ -109,7 +109,7 @@ class OptionsTests(SynchronousTestCase):
         path = self.file(proxy_log_level="info")
         left = self.assertRaises(SystemExit, self.parse, "-c", str(path), "--check")
         self.assertEqual(left.code, 0)
-        self.assertEqual(self.out.getvalue(), f"{path} is valid: 1 routes.\n")
+        self.assertEqual(self.out.getvalue(), f"{path} is valid: 1 route.\n")
         self.assertRegex(self.err.getvalue(), r"\Awarning: \S+:\d+: proxy_log_level: .*\n\Z")
 
     def test_unknown_option(self) -> None:

@@ -199,6 +199,8 @@ def split_url(value: object, *, schemes: tuple[str, ...] = ("http", "https")) ->
         raise ValueError(f"must begin with {wanted}")
     if split.username is not None or split.password is not None:
         raise ValueError("must not contain a user name or password")
+    if split.hostname and "*" in split.hostname:
+        raise ValueError("has a wildcard in its host, which is not supported yet; write each host")
     if not split.hostname or not is_host(split.hostname):
         raise ValueError("has no valid host")
     if port == 0 or split.netloc.endswith(":"):

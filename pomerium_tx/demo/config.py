@@ -173,7 +173,7 @@ From a terminal:
   curl -i {app}/
       is sent away to sign in; with -H 'Accept: application/json' it is told 401
   curl -i {app}{paths.WELL_KNOWN}
-With a session: in the browser, copy the value of the application's cookie _pomerium, then
+With a session: in the browser's developer tools, copy the application's cookie _pomerium; then
   COOKIE='Cookie: _pomerium=...'
   curl -N -H "$COOKIE" {app}/events
   curl -o /dev/null -H "$COOKIE" {app}/download

@@ -6,8 +6,7 @@ One connection from a user agent: bytes in, decisions made, answers out in order
    written before it may have been a sign-out.
 3. Deciding, attaching the exchange to its session and starting it are one turn, before any wait.
 4. What the decision says is carried out by an exchange (`exchange`, `local`) or answered at once (`refusals`).
-5. After the answer the connection goes on, or closes so that the answer is not lost: write, half-close, read and
-   discard.
+5. After the answer the connection goes on, or closes so that the answer is not lost: half-close, read, discard.
 """
 
 from __future__ import annotations
@@ -123,6 +122,14 @@ class Downstream(TwistedProtocol):
         if not self._paused_for and not self._lost:
             self._transport.pauseProducing()
         self._paused_for |= why
+
+    def resume(self, why: int) -> None:
+        was, self._paused_for = self._paused_for, self._paused_for & ~why
+        if was & (UPSTREAM_FULL | UPSTREAM_AWAITED) & why and not self._request_done and self._exchange is not None:
+            # While the application was waited for, the user agent could not go on.
+            self._deadline = self.proxy.deadlines.now() + self.proxy.times.body
+        if was and not self._paused_for and not self._lost:
+            self._transport.resumeProducing()
 
     def become_tunnel(self, tunnel: RawExchange) -> bytes:
         self._tunnel = tunnel
@@ -391,11 +398,3 @@ class Downstream(TwistedProtocol):
             self._deadline = now + LINGER_SECONDS
         else:
             self.abort()
-
-    def resume(self, why: int) -> None:
-        was, self._paused_for = self._paused_for, self._paused_for & ~why
-        if was & (UPSTREAM_FULL | UPSTREAM_AWAITED) & why and not self._request_done and self._exchange is not None:
-            # While the application was waited for, the user agent could not go on.
-            self._deadline = self.proxy.deadlines.now() + self.proxy.times.body
-        if was and not self._paused_for and not self._lost:
-            self._transport.resumeProducing()

@@ -2,8 +2,8 @@
 One request that was let through, and its response: both bodies streamed, with back-pressure, until one of these ends
 it: the response is complete, a side is lost, a time is over, or the session has ended.
 
-The exchange is attached to its session from the turn of the decision to its end. `cut` is the session's end: from then
-on no byte passes, and after every wait (connection, answer) the exchange looks whether it was cut.
+The exchange is attached to its session from the turn of the decision until the kernel has sent the answer. `cut` is the
+session's end: no byte passes from then on, and after every wait (connection, answer) the exchange looks for it.
 """
 
 from __future__ import annotations
@@ -203,6 +203,10 @@ class ProxiedExchange:
         else:
             self._refuse(504, "The application did not answer in time.")
 
+    def answer_sent(self) -> None:
+        self._unsent = False
+        self._end("")
+
     # The pool calls.
 
     def upstream_ready(self, connection: UpstreamConnection) -> None:
@@ -357,13 +361,6 @@ class ProxiedExchange:
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.abort()
-
-    def answer_sent(self) -> None:
-        """
-        The kernel has the last byte of the answer, or nobody will ever have it.
-        """
-        self._unsent = False
-        self._end("")
 
     def _complete(self, details: str) -> None:
         """

@@ -153,6 +153,13 @@ class ValuesTests(SynchronousTestCase):
             with self.subTest(repr(wrong)):
                 self.assertRaises(ValueError, values.origin, wrong)
 
+    def test_wildcard(self) -> None:
+        """
+        Whoever writes a wildcard is told that it is one.
+        """
+        problem = self.assertRaises(ValueError, values.origin, "https://*.example.com")
+        self.assertIn("wildcard", str(problem))
+
     def test_upstreams(self) -> None:
         """
         An upstream may have a path, but no weight, query or other scheme.

@@ -114,5 +114,5 @@ class BadConfigurationTests(DaemonTestCase):
         with socket.create_server(("127.0.0.1", self.port)):
             running = self.twistd("-n", pomerium=["--check"], configuration=self.configuration())
             self.assertEqual(running.status(), 0)
-        self.assertRegex(running.out, r"config\.yaml is valid: 1 routes\.\n\Z")
+        self.assertRegex(running.out, r"config\.yaml is valid: 1 route\.\n\Z")
         self.assertEqual(running.err, "")
