@@ -65,7 +65,11 @@ def _demo(settings: DemoSettings, *, verbose: bool) -> int:
         return tap.run_in_foreground(build, _DemoLog(verbose=verbose))
     except (PortTaken, NotBound) as taken:
         for line in str(taken).splitlines():
-            print(f"pomerium-tx demo: {line}", file=sys.stderr)
+            # The configuration, whose key comes first, is not one that the person has written.
+            _, key, problem = line.partition(": cannot listen")
+            print(
+                f"pomerium-tx demo: {'cannot listen' + problem if key else line} (or try --first-port)", file=sys.stderr
+            )
         return 1
 
 

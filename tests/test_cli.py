@@ -123,14 +123,21 @@ class DemoTests(SynchronousTestCase):
         Each taken port is one line, and the status is 1; the person is not told that anything runs.
         """
         for refused, demo_refused, expected in (
-            (NotBound("address: taken\nother: taken"), None, ["address: taken", "other: taken"]),
+            (
+                NotBound("address: cannot listen on a\nother: cannot listen on b"),
+                None,
+                ["cannot listen on a", "cannot listen on b"],
+            ),
             (None, PortTaken("The demo cannot listen."), ["The demo cannot listen."]),
         ):
             with self.subTest(expected):
                 self.refused, self.demo_refused = refused, demo_refused
                 self.err.truncate(self.err.seek(0))
                 self.assertEqual(cli.main(["demo"]), 1)
-                self.assertEqual(self.err.getvalue().splitlines(), [f"pomerium-tx demo: {line}" for line in expected])
+                self.assertEqual(
+                    self.err.getvalue().splitlines(),
+                    [f"pomerium-tx demo: {line} (or try --first-port)" for line in expected],
+                )
                 self.assertEqual(self.out.getvalue(), "")
 
     def test_usage(self) -> None:

@@ -33,7 +33,8 @@ class DemoTests(DaemonTestCase):
         self.assertEqual(running.out, "")
         lines = running.err.splitlines()
         self.assertEqual(
-            lines[0], f"pomerium-tx demo: address: cannot listen on 127.0.0.1:{ports.proxy}: Address already in use"
+            lines[0],
+            f"pomerium-tx demo: cannot listen on 127.0.0.1:{ports.proxy}: Address already in use (or try --first-port)",
         )
         # Another demo on this machine has the other ports too.
         self.assertEqual(
