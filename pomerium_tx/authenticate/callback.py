@@ -196,6 +196,7 @@ class CallbackPage(Page):
             self._require_current(request, browser, state)
             log.warn("Sign-in by the OP {iss} failed: {reason}", iss=_iss(provider), reason=str(problem))
             raise provider_is_silent(self._wanted(state)) from None
+        self._require_current(request, browser, state)
         return new_session(
             person,
             provider,

@@ -151,6 +151,15 @@ class Holds:
         """
         return self.cookie(replace(hold, is_released=True))
 
+    def after_return(self, request: PageRequest, browser: Browser, hold: Hold) -> tuple[str, str]:
+        """
+        The field after the return for one sign-out, which takes no other hold away that is in force.
+        """
+        others = [other for other in self.all_in_force(request, browser) if other.receipt_id != hold.receipt_id]
+        if not others:
+            return self.released(hold)
+        return self.cookie(replace(max(others, key=lambda other: other.at), only_by_click=True))
+
     def after(
         self, request: PageRequest, browser: Browser, receipt: Receipt, other_providers: tuple[str, ...]
     ) -> tuple[str, str]:

@@ -47,7 +47,7 @@ class SignedOutPage(Page):
         if departure is None or hold is None or not await self._is_first(departure):
             return self._page(request, self._holds.read(request), ())
         await self._returned(departure)
-        headers = (self._holds.released(hold),)
+        headers = (self._holds.after_return(request, self._browsers.read(request), hold),)
         if departure.target is not None:
             return redirect(departure.target, status=303, headers=headers)
         return self._page(request, hold, headers)

@@ -118,12 +118,15 @@ class Ending:
         first = presented[0]
         sessions = self._of_browsers(presented)
         receipt_id = new_receipt_id()
+        # Whoever had one of these sessions finds the departure: of several browsers' it must lead to no OP, and say
+        # nothing of another person. Of the handles, any may have been planted.
+        is_one = len({session.browser for session in presented}) == 1
         departure = Departure(
             reference=self._reference(receipt_id),
             state=secrets.token_urlsafe(32),
             receipt_id=receipt_id,
-            idp_id=first.idp_id,
-            id_token=first.tokens.id_token or None,
+            idp_id=first.idp_id if is_one else "",
+            id_token=(first.tokens.id_token or None) if is_one else None,
             target=target,
             expires=now + DEPARTURE_LIFETIME,
             browsers=tuple(sorted({session.browser for session in sessions.values()})),

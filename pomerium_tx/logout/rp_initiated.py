@@ -83,6 +83,9 @@ class RelyingPartyLogout:
         receipt = self._registry.receipt(departure.receipt_id)
         if receipt is None or receipt.op_logout.releases_hold:
             return
+        # The person's click has given this logout up; who alternates between the two has nothing more written.
+        if op_logout is OpLogout.PENDING and receipt.op_logout is OpLogout.UNCONFIRMED:
+            return
         try:
             await self._registry.op_logout(departure.receipt_id, op_logout)
             # There is nobody whom revoking first could keep from telling the other relying parties.

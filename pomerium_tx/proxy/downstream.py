@@ -116,7 +116,9 @@ class Downstream(TwistedProtocol):
 
     def holds_answer(self) -> bool:
         # A page of ours that is being answered behind it, such as the sign-out itself, is let finish.
-        return not isinstance(self._exchange, LocalExchange) and not self._lost and owes_bytes(self._transport)
+        exchange = self._exchange
+        is_ours = isinstance(exchange, LocalExchange) and exchange.is_being_answered
+        return not is_ours and not self._lost and owes_bytes(self._transport)
 
     def pause(self, why: int) -> None:
         if not self._paused_for and not self._lost:

@@ -58,6 +58,13 @@ class LocalExchange:
         self._status = 0
         self._written = 0
 
+    @property
+    def is_being_answered(self) -> bool:
+        """
+        Whether its request has come whole: who only has begun one does not keep answers from being cut.
+        """
+        return self._request is not None
+
     # The connection calls: see `Exchange`.
 
     def start(self) -> None:
