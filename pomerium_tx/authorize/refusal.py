@@ -10,7 +10,7 @@ from pomerium_tx import paths
 from pomerium_tx.authorize.verdict import SESSION_NOT_FOUND, Action, Verdict
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy.decision import USER_UNAUTHENTICATED, Decision
-from pomerium_tx.sessions.handle import Carrier, Presented
+from pomerium_tx.sessions.handle import Presented
 from pomerium_tx.web.fetch_metadata import unauthenticated_is_401
 
 _ROBOTS: Final = paths.ROBOTS.encode()
@@ -30,7 +30,7 @@ def refusal(head: RequestHead, path: bytes, presented: Presented, decision: Deci
 def _sign_in_or_401(head: RequestHead, presented: Presented) -> tuple[Action, int, str]:
     if unauthenticated_is_401(
         lambda name: _combined(head.get_all(name.lower().encode("ascii"))),
-        handle_outside_cookie=presented.carrier in (Carrier.HEADER, Carrier.QUERY),
+        handle_outside_cookie=presented.outside_cookie,
     ):
         return Action.UNAUTHORIZED, 401, "Unauthenticated"
     return Action.SIGN_IN, 302, "Found"

@@ -73,6 +73,10 @@ class Presented:
     """
     Those that came besides, of further sessions. They let nobody in, but they were presented.
     """
+    outside_cookie: bool = False
+    """
+    Whether something was presented in a header or in the query, whatever counts: no browser does that by itself.
+    """
 
     def named(self, find: Callable[[str], Session | None]) -> list[tuple[Handle, Session]]:
         """
@@ -185,10 +189,11 @@ class Handles:
         carrier, values = found[0]
         handles = self._open_all(values)
         if len(found) == 1:
-            return Presented(carrier, handles, True)
+            return Presented(carrier, handles, True, (), carrier is not Carrier.COOKIE)
         counted = {handle.session_id for handle in handles}
         others = self._open_all([value for _, values in found[1:] for value in values])
-        return Presented(carrier, handles, True, tuple(one for one in others if one.session_id not in counted))
+        others = tuple(one for one in others if one.session_id not in counted)
+        return Presented(carrier, handles, True, others, True)
 
     def _open_all(self, values: list[bytes]) -> tuple[Handle, ...]:
         if len(values) == 1:

@@ -153,7 +153,7 @@ class SessionTests(CheckTestCase):
         self.assertEqual((verdict.session, verdict.live), (None, (BOB,)))
         del self.known.live[ALICE.id]
         verdict = self.ask("app.example.com/", {**self.cookie(ALICE), **by_header})
-        self.assertEqual((verdict.action, verdict.session, verdict.live), (Action.SIGN_IN, None, (BOB,)))
+        self.assertEqual((verdict.action, verdict.session, verdict.live), (Action.UNAUTHORIZED, None, (BOB,)))
 
     def test_usual_request(self) -> None:
         """
