@@ -106,14 +106,19 @@ class Browsers:
         """
         return browser.session.browser if browser.session is not None else self._csrf.browser_id(browser.csrf_secret)
 
+    def own_ids(self, browser: Browser) -> frozenset[str]:
+        """
+        Every ``browser`` that a sign-in which it began without a session can belong to.
+        """
+        return frozenset(self._csrf.browser_id(secret) for secret in browser.csrf_secrets)
+
     def is_of(self, browser: Browser, departure: Departure) -> bool:
         """
         Whether a departure is that of a session which this very user agent had.
 
         It still has its handle, or the secret that its sessions are told by.
         """
-        ids = {self._csrf.browser_id(secret) for secret in browser.csrf_secrets}
-        if not ids.isdisjoint(departure.browsers):
+        if not self.own_ids(browser).isdisjoint(departure.browsers):
             return True
         receipts = (self._registry.ended(name) for name in browser.session_ids)
         return any(receipt is not None and receipt.id == departure.receipt_id for receipt in receipts)

@@ -113,6 +113,9 @@ class CallbackPage(Page):
         retry = self._wanted(state)
         browser = self._browsers.read(request)
         if not state.is_bound_to(browser.csrf_secrets):
+            if browser.session is not None:
+                # Another tab was quicker to begin, and has signed this browser in. Nothing begins by this response.
+                return redirect(retry, status=302 if request.method == "GET" else 303, headers=[clear_verifier])
             raise _unexpected(params, retry)
         if not state.is_current(now):
             raise _problem(400, "Signing in took too long. Please try again.", retry)

@@ -161,6 +161,7 @@ class SignOutPage(Page):
                 tuple(dict.fromkeys((*confirmed, *browser.session_ids))),
                 cause=Cause.USER_AUTHENTICATE,
                 target=self._target(request, confirmation),
+                browsers=self._browsers.own_ids(browser),
             )
         except StoreUnavailable:
             raise nothing_was_ended() from None

@@ -80,7 +80,15 @@ class RouteCallbackPage(Page):
         if session is None:
             return self._is_signed_out(request, handle, wanted)
         await self._replace_earlier(request, session)
-        return redirect(wanted, headers=[("Set-Cookie", self._cookie.set(handover.handle, self._clock.seconds()))])
+        return self._onward(wanted, ("Set-Cookie", self._cookie.set(handover.handle, self._clock.seconds())))
+
+    def _onward(self, wanted: str, set_cookie: tuple[str, str]) -> Answer:
+        if not self._cookie.is_strict:
+            return redirect(wanted, headers=[set_cookie])
+        # The OP has begun this chain of redirects, and the cookie would stay away to its very end: a page breaks it.
+        # Its own URL is nobody's business.
+        headers = [set_cookie, ("Referrer-Policy", "no-referrer")]
+        return html_answer(html.sent_on(wanted.replace("\\", "%5C")), headers=headers)
 
     def _restart(self, request: PageRequest, handover: Handover, wanted: str) -> Answer | None:
         """

@@ -102,13 +102,17 @@ class Ending:
         self._revocation_delay = revocation_delay
         self._audit = audit
 
-    async def sign_out(self, session_ids: Sequence[str], *, cause: Cause, target: str | None) -> SignedOut:
+    async def sign_out(
+        self, session_ids: Sequence[str], *, cause: Cause, target: str | None, browsers: Iterable[str] = ()
+    ) -> SignedOut:
         """
         End every session of each browser that one of these sessions belongs to.
 
         :param session_ids: Those whose handles were presented. The OP of the first one that lives is where the person
             is sent.
         :param target: Where the person wants to be afterwards.
+        :param browsers: What else the user agent that asks may be called: a sign-in which it began without its session
+            loses as well.
         :raises StoreUnavailable: If nothing could be recorded; nothing has ended then.
         """
         presented = [session for name in session_ids if (session := self._registry.find(name)) is not None]
@@ -137,7 +141,7 @@ class Ending:
                 cause=cause,
                 at=now,
                 receipt_id=receipt_id,
-                tombstones=_tombstones(cause, sessions.values(), now),
+                tombstones=_tombstones(cause, sessions.values(), now, browsers),
                 departure=departure,
                 owed=self._owed(sessions.values(), receipt_id, lambda session: self._not_before(session, now)),
                 op_logout=OpLogout.PENDING if self._has_end_session(first.idp_id) else OpLogout.NOT_SUPPORTED,
@@ -246,11 +250,13 @@ class Ending:
         )
 
 
-def _tombstones(cause: Cause, sessions: Iterable[Session], now: float) -> tuple[Tombstone, ...]:
+def _tombstones(
+    cause: Cause, sessions: Iterable[Session], now: float, browsers: Iterable[str] = ()
+) -> tuple[Tombstone, ...]:
     """
     Whose sign-ins under way must lose: those of whom the cause names.
     """
-    names: set[tuple[_Kind, str, str]] = set()
+    names: set[tuple[_Kind, str, str]] = {("browser", "", browser) for browser in browsers}
     for session in sessions:
         if cause in OWN_SIGN_OUT:
             names.add(("browser", "", session.browser))

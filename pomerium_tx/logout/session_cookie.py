@@ -30,15 +30,24 @@ class CookieSettings:
     def on_authenticate(self) -> CookieSettings:
         """
         The same for the authenticate host's own session cookie.
+
+        Never ``Strict``: people get there from the OP and by way of other sites, and without it would sign in for ever.
         """
-        return replace(self, name=self.name + AUTHENTICATE_SUFFIX)
+        return replace(self, name=self.name + AUTHENTICATE_SUFFIX, same_site=self.crossing_same_site)
+
+    @property
+    def is_strict(self) -> bool:
+        """
+        Whether the cookie stays away from requests that another site has brought about, by redirects too.
+        """
+        return (self.same_site or "").lower() == "strict"
 
     @property
     def crossing_same_site(self) -> str | None:
         """
         ``SameSite`` for the cookies of a sign-in under way: they must come along when the OP sends the person back.
         """
-        return "lax" if (self.same_site or "").lower() == "strict" else self.same_site
+        return "lax" if self.is_strict else self.same_site
 
     def set(self, handle: str, now: float) -> str:
         """

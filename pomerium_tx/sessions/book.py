@@ -62,6 +62,13 @@ class Book(Generic[K, V]):
         while len(self._entries) > self._limit:
             self._drop_first()
 
+    def make_room(self) -> None:
+        """
+        Drop the soonest to end, if one more entry would be too many.
+        """
+        while self._ends and self.is_full:
+            self._drop_first()
+
     def replace(self, key: K, value: V) -> None:
         """
         Change what is remembered under *key*, for as long as before.

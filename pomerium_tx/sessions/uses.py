@@ -9,6 +9,12 @@ from collections.abc import Callable
 from pomerium_tx.sessions.book import Book
 from pomerium_tx.sessions.store import UsedOnce
 
+_SINGLE_ELSEWHERE = frozenset({"state"})
+"""
+Kinds whose values are good for nothing a second time, as the OP takes each code once and PKCE binds it: anybody can use
+up many of them, and must not keep everybody else from signing in.
+"""
+
 
 def _kind(key: str) -> str:
     """
@@ -44,9 +50,12 @@ class Uses:
         """
         Whether *change* is the one that uses its value.
         """
-        book = self._book(_kind(change.key))
+        kind = _kind(change.key)
+        book = self._book(kind)
         used = book.get(change.key)
         if used is None:
+            if kind in _SINGLE_ELSEWHERE:
+                book.make_room()
             # Forgetting another value early would let it be used twice: when full, nobody wins.
             if book.is_full:
                 return False

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 from twisted.web.template import Tag, tags
 
 from pomerium_tx.web import csrf
-from pomerium_tx.web.page_frame import clock_time, day_and_time, form, fragment, link, moment, page, submit_script
+from pomerium_tx.web.page_frame import (
+    clock_time,
+    day_and_time,
+    form,
+    fragment,
+    link,
+    moment,
+    page,
+    safe_href,
+    submit_script,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -264,6 +274,19 @@ def self_submitting(action: str, fields: Iterable[tuple[str, str]]) -> bytes:
         form(action, fields, "Continue"),
         submit_script(),
     )
+
+
+def sent_on(url: str) -> bytes:
+    """
+    Goes on by itself, without a script, as a page of its own host would; by its link where that is switched off.
+
+    :raises ValueError: If the URL is no place to go.
+    """
+    href = safe_href(url)
+    if href is None:
+        raise ValueError("A page goes on to a web address or to a path.")
+    title = "You are signed in"
+    return page(title, tags.h1(title), tags.p("You are being sent on."), link(href, "Continue"), onward=href)
 
 
 def tiny() -> bytes:

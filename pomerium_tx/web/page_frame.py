@@ -55,11 +55,12 @@ class _Frame(Element):
 
     loader = XMLString(_FRAME)
 
-    def __init__(self, title: str, content: Iterable[Flattenable], footer: Flattenable) -> None:
+    def __init__(self, title: str, content: Iterable[Flattenable], footer: Flattenable, onward: str | None) -> None:
         super().__init__()
         self._title = title
         self._content = list(content)
         self._footer = footer
+        self._onward = onward
 
     @renderer
     def title(self, request: IRequest | None, tag: Tag) -> Tag:
@@ -67,6 +68,13 @@ class _Frame(Element):
         What a tab or a screen reader says first.
         """
         return tag(self._title)
+
+    @renderer
+    def refresh(self, request: IRequest | None, tag: Tag) -> Flattenable:
+        """
+        Where the page goes on to by itself, or nothing.
+        """
+        return "" if self._onward is None else tag(**{"http-equiv": "refresh", "content": f"0; url={self._onward}"})
 
     @renderer
     def style(self, request: IRequest | None, tag: Tag) -> Tag:
@@ -90,11 +98,13 @@ class _Frame(Element):
         return tag(self._footer) if self._footer else ""
 
 
-def page(title: str, *content: Flattenable, footer: Flattenable = "") -> bytes:
+def page(title: str, *content: Flattenable, footer: Flattenable = "", onward: str | None = None) -> bytes:
     """
     A whole HTML document.
+
+    :param onward: Where it goes on to by itself, at once.
     """
-    return _flattened(_Frame(title, content, footer))
+    return _flattened(_Frame(title, content, footer, onward))
 
 
 def fragment(*content: Flattenable) -> bytes:

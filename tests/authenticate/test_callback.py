@@ -126,6 +126,23 @@ class CallbackTests(SynchronousTestCase):
             self.assertIn(f'href="{R}/wanted"', answer.text)
         self.assertEqual(self.alice.get(response).status, 302)
 
+    def test_quicker_tab(self) -> None:
+        """
+        Two tabs that began before either had a cookie: the one whose secret is lost goes on once the other has signed
+        in, and begins nothing, whoever began it.
+        """
+        lost = self.response(R + "/first")
+        self.alice.jar["authenticate.example.com"].clear()
+        self.alice.get(self.response(R + "/second"))
+        exchanges, session = len(self.world.op.code_exchanges), self.alice.session(A)
+        theirs = self.response(R + "/theirs", alice=UserAgent(self.world, "bob"))
+        for response, wanted in ((lost, "/first"), (theirs, "/theirs")):
+            answer = self.alice.get(response)
+            self.assertEqual((answer.status, answer.header("location")), (302, R + wanted))
+            self.assertFalse([one for one in answer.headers("set-cookie") if "_authenticate=" in one])
+        self.assertEqual(self.alice.session(A), session)
+        self.assertEqual((len(self.world.op.code_exchanges), self.world.registry.count), (exchanges, 1))
+
     def test_too_old(self) -> None:
         """
         A state older than five minutes is 400 with a link to what was wanted.

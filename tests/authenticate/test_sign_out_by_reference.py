@@ -191,7 +191,8 @@ class ConfirmationTests(_Case):
 
     def test_ends_the_route_session_and_its_own(self) -> None:
         """
-        Confirming ends the session of the route and the one in the authenticate cookie.
+        Confirming ends the session of the route and the one in the authenticate cookie; if they are not of one browser,
+        no OP is asked, the page does not claim that one was, and only a click gets past the hold.
         """
         self.alice.sign_in()
         elsewhere = UserAgent(self.world)
@@ -203,7 +204,12 @@ class ConfirmationTests(_Case):
         self.assertEqual(form["pomerium_redirect_uri"], R + "/bye")
         answer = self.alice.post(SIGN_OUT, form)
         self.assertEqual(self.world.registry.count, 0)
-        self.assertTrue((answer.header("location") or "").startswith("https://op.example.com/end-session?"))
+        self.assertEqual(answer.header("location"), R + "/bye")
+        page = self.alice.get(SIGNED_OUT)
+        self.assertIn("You are signed out here", page.text)
+        self.assertNotIn("everywhere", page.text)
+        self.assertIs(self.world.registry.receipt(self.world.receipts[-1].id).op_logout, OpLogout.UNREACHABLE)
+        self.assertIn("You signed out at", self.alice.open(R + "/").text)
 
     def test_asking_uses_nothing_up(self) -> None:
         """

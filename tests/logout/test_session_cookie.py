@@ -55,6 +55,15 @@ class CookieSettingsTests(SynchronousTestCase):
         """
         self.assertEqual(CookieSettings(name="sso").on_authenticate.name, "sso_authenticate")
 
+    def test_strict(self) -> None:
+        """
+        Strict is for the route hosts alone: people come to the authenticate host from elsewhere.
+        """
+        settings = CookieSettings(same_site="Strict")
+        self.assertEqual((settings.is_strict, settings.on_authenticate.is_strict), (True, False))
+        self.assertIn("SameSite=Lax", settings.on_authenticate.set("value", 0.0))
+        self.assertIn("SameSite=Lax", settings.on_authenticate.clear())
+
     def test_cookies_of_a_sign_in_under_way(self) -> None:
         """
         They must come back from the OP with the person, which Strict ones do not.

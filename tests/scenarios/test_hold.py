@@ -190,6 +190,20 @@ class ReleaseTests(HoldTestCase):
         waiting = self.sign_out(browser, follow=True)
         return browser.click(waiting, "Sign out") if "/end-session" in waiting.url else waiting
 
+    def written(self) -> list[Change]:
+        """
+        What is written from now on.
+        """
+        written: list[Change] = []
+        append = self.store.append
+
+        async def noted(change: Change, expected_version: int | None = None) -> int:
+            written.append(change)
+            return await append(change, expected_version)
+
+        self.patch(self.store, "append", noted)
+        return written
+
     def test_click(self) -> None:
         """
         The click begins a sign-in at which the OP has to ask who it is, and leads to where the person wanted to go.
@@ -248,16 +262,22 @@ class ReleaseTests(HoldTestCase):
         self.sign_out(self.alice, follow=True)
         held = self.alice.get(APP + "/")
         self.alice.click(held, "Sign in")
-        written: list[Change] = []
-        append = self.store.append
-
-        async def noted(change: Change, expected_version: int | None = None) -> int:
-            written.append(change)
-            return await append(change, expected_version)
-
-        self.patch(self.store, "append", noted)
+        written = self.written()
         for _ in range(10):
             self.alice.click(held, "Sign in")
+        self.assertEqual(written, [])
+
+    def test_click_and_link_by_turns(self) -> None:
+        """
+        Nor has whoever clicks and opens the signed link by turns.
+        """
+        url = self.sign_out(self.alice).get("Location") or ""
+        self.alice.get(url, follow=False)
+        self.alice.click(self.alice.get(APP + "/"), "Sign in")
+        written = self.written()
+        for _ in range(5):
+            self.assertTrue((self.alice.get(url, follow=False).get("Location") or "").startswith(OP + "/end-session?"))
+            self.alice.click(self.alice.get(APP + "/"), "Sign in")
         self.assertEqual(written, [])
 
     def test_click_without_token(self) -> None:

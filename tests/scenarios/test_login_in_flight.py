@@ -103,22 +103,41 @@ class SignInTests(InFlightTestCase):
         self.assert_lost(self.alice.get(callback, site="cross-site"))
         self.assertIn("You signed out at ", self.alice.get(CHAT + "/").text)
 
+    def as_another_browser(self) -> str:
+        """
+        Begin to sign in where A has lost its cookies.
+        """
+        self.provider.always_confirm_logout = True
+        self.alice.jar = {key: cookie for key, cookie in self.alice.jar.items() if key[0] != OWN_COOKIE[0]}
+        callback = self.to_callback(self.alice)
+        self.advance(1.0)
+        return callback
+
     def test_begun_as_another_browser(self) -> None:
         """
         A has lost its cookies and does not know whose sign-in is under way; the hold that comes meanwhile does.
         """
-        self.provider.always_confirm_logout = True
-        for key in [key for key in self.alice.jar if key[0] == "authenticate.example.com"]:
-            del self.alice.jar[key]
-        callback = self.to_callback(self.alice)
-        self.advance(1.0)
+        callback = self.as_another_browser()
         self.alice.click(self.alice.get(APP + "/.pomerium/sign_out", site="cross-site"), "Sign out")
-        self.assertEqual(self.house.registry.count, 0)
         self.advance(1.0)
         self.assert_lost(self.alice.get(callback, site="cross-site"))
         self.advance(1.0)
         new = self.issued[-1]
         self.assertEqual(self.revoked()[-2:], [new["refresh_token"], new["access_token"]])
+
+    def test_begun_as_another_browser_at_the_last_moment(self) -> None:
+        """
+        Nor does it win if it is being finished when the sign-out comes, before its browser can bring the hold along.
+        """
+        callback = self.as_another_browser()
+        self.http.hold("/userinfo")
+        agent = self.alice.open("GET", callback)
+        self.assertEqual(self.http.waiting("/userinfo"), 1)
+        self.alice.click(self.alice.get(APP + "/.pomerium/sign_out", site="cross-site"), "Sign out")
+        self.http.release("/userinfo")
+        self.settle()
+        self.assertIn(LOST.encode(), agent.take())
+        self.assertEqual(self.house.registry.count, 0)
 
     def test_begun_by_a_click(self) -> None:
         """

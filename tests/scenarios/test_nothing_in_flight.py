@@ -203,21 +203,29 @@ class PausedReaderTests(TrafficTestCase):
 
     def test_whole_answer_unsent(self) -> None:
         """
-        An answer that the application has finished, but that the reader has not taken, is cut as long as bytes wait.
+        An answer that the application has finished, but that the reader has not taken, is cut as long as bytes wait;
+        half a request for a page of ours on the same connection does not shield it.
         """
-        alice = self.both()
-        agent, upstream = self.begin(alice, "GET", APP + "/file")
-        agent.transport.pauseProducing()
-        agent.transport.peer.window = 100
-        # Less than what makes the proxy pause the application: the answer is complete on our side.
-        self.answer(upstream, "Content-Length: 30000", b"secret" * 5000)
-        self.assertTrue(agent.transport.peer.unsent)
-        self.sign_out(alice)
-        agent.transport.peer.window = 1 << 20
-        agent.transport.resumeProducing()
-        self.settle()
-        self.assertLess(len(agent.take()), 30_000)
-        self.assert_broken_off(agent)
+        half = request("POST", "/.pomerium/sign_out", "app.example.com", "Content-Length: 5")
+        for behind in (b"", half):
+            with self.subTest(behind=behind):
+                alice = self.both()
+                agent, upstream = self.begin(alice, "GET", APP + "/file")
+                agent.transport.pauseProducing()
+                agent.transport.peer.window = 100
+                # Less than what makes the proxy pause the application: the answer is complete on our side.
+                self.answer(upstream, "Content-Length: 30000", b"secret" * 5000)
+                # The next one may use the same connection to it.
+                upstream.by_hand = False
+                self.assertTrue(agent.transport.peer.unsent)
+                agent.say(behind)
+                self.settle()
+                self.sign_out(alice)
+                agent.transport.peer.window = 1 << 20
+                agent.transport.resumeProducing()
+                self.settle()
+                self.assertLess(len(agent.take()), 30_000)
+                self.assert_broken_off(agent)
 
     def test_whole_answer_sent(self) -> None:
         """

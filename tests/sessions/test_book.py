@@ -45,6 +45,16 @@ class BookTests(SynchronousTestCase):
         self.assertEqual(self.dropped, [10, 20])
         self.assertEqual(dict(self.book), {"a": 30, "c": 40, "e": 50})
 
+    def test_make_room(self) -> None:
+        """
+        Room is made for one more, at the cost of the soonest to end, and only if there is none.
+        """
+        for key, expires in (("a", 30), ("b", 10), ("b", 20), ("c", 40)):
+            self.book.put(key, expires, expires)
+        for _ in range(2):
+            self.book.make_room()
+            self.assertEqual((self.dropped, dict(self.book)), ([20], {"a": 30, "c": 40}))
+
     def test_moved(self) -> None:
         """
         An entry whose end is moved stays until the new end, earlier or later, and is dropped once.

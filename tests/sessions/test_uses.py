@@ -42,10 +42,24 @@ class UsesTests(SynchronousTestCase):
         """
         When there is no room left for a kind nobody may use another value of it, and none may be used a second time.
         """
-        self.assertEqual([self.use(f"state/{name}") for name in "abcdad"], [True, True, True, False, False, False])
+        self.assertEqual([self.use(f"x/{name}") for name in "abcdad"], [True, True, True, False, False, False])
         self.uses.forget(NOW + 60)
         self.assertEqual(sorted(self.dropped), [1, 2, 3])
-        self.assertTrue(self.use("state/d", NOW + 60, NOW + 90))
+        self.assertTrue(self.use("x/d", NOW + 60, NOW + 90))
+
+    def test_full_of_states(self) -> None:
+        """
+        Of the states, which the OP lets be used once anyway, the soonest to end is forgotten: a flood of them keeps
+        nobody from signing in, not even with one that is older than all of the flood.
+        """
+        for name, expires in (("b", NOW + 70), ("a", NOW + 60), ("c", NOW + 80)):
+            self.assertTrue(self.use(f"state/{name}", expires=expires))
+        self.assertTrue(self.use("state/old", expires=NOW + 50))
+        self.assertEqual((self.dropped, self.uses.winner_of("state/a")), ([2], None))
+        self.assertEqual((self.uses.winner_of("state/old"), len(self.uses)), (4, 3))
+        self.assertFalse(self.use("state/b", expires=NOW + 70))
+        self.assertTrue(self.use("state/d", expires=NOW + 90))
+        self.assertEqual((self.dropped, len(self.uses)), ([2, 4], 3))
 
     def test_kinds(self) -> None:
         """
@@ -56,7 +70,7 @@ class UsesTests(SynchronousTestCase):
             self.use(f"post-logout/{number}")
         for key in ("refresh/1/0", "refresh/2/0", "revocation/1/0", "callback/1", "plain", "simple"):
             self.assertTrue(self.use(key), key)
-        self.assertFalse(self.use("state/10"))
+        self.assertFalse(self.use("post-logout/10"))
         self.assertEqual(len(self.uses), 12)
 
     def test_without_a_kind(self) -> None:

@@ -65,6 +65,7 @@ PAGES = {
     "session": lambda: html.my_session(
         user=EVIL, email=EVIL, began=WHEN, routes=[EVIL], sign_out_action=HREF, csrf_token=EVIL
     ),
+    "onward": lambda: html.sent_on(HREF),
     "submitting": lambda: html.self_submitting(HREF, [(EVIL, EVIL)]),
 } | {
     truth.name: (
@@ -309,3 +310,17 @@ class PersonPageTests(SynchronousTestCase):
         self.assertEqual(list(outline.fields.items()), [("id_token_hint", "x.y.z"), ("state", "s")])
         self.assertIn("button", outline.tags)
         self.assertLess(document.index(b"</form>"), document.index(b"<script>"))
+
+    def test_sent_on(self) -> None:
+        """
+        The page that goes on by itself names one place, in its head and in its link; nowhere but to a web address.
+        """
+        document = html.sent_on("https://app.test/?a=1&b=';")
+        self.assertIn("https://app.test/?a=1&b=';", _Outline(document).links)
+        refresh = b'<meta http-equiv="refresh" content="0; url=https://app.test/?a=1&amp;b=\';" />'
+        self.assertIn(refresh, document)
+        self.assertLess(document.index(refresh), document.index(b"</head>"))
+        self.assertNotIn(b"refresh", html.tiny() + html.who_am_i([], None, None))
+        for evil in ("javascript:alert(1)", "//evil.test", "data:x", "https://a b"):
+            with self.subTest(evil), self.assertRaises(ValueError):
+                html.sent_on(evil)
