@@ -41,7 +41,7 @@ from pomerium_tx.proxy.exchange import ProxiedExchange
 from pomerium_tx.proxy.held import Held
 from pomerium_tx.proxy.local import LocalExchange
 from pomerium_tx.proxy.refusals import content_size
-from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes, owes_bytes
+from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes, owes_bytes, send_at_once
 from pomerium_tx.proxy.unsent import Unsent, UnsentAnswers
 
 MOST_HELD = 65_536
@@ -172,9 +172,7 @@ class Downstream(TwistedProtocol):
 
     def connectionMade(self) -> None:
         self._transport = self.transport
-        set_no_delay = getattr(self._transport, "setTcpNoDelay", None)
-        if set_no_delay is not None:
-            set_no_delay(True)
+        send_at_once(self._transport)
         self._transport.registerProducer(self, True)
         self._deadline = self.proxy.deadlines.now() + self.proxy.times.head
         self.proxy.deadlines.watch(self)

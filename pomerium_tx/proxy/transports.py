@@ -57,6 +57,15 @@ def _unsent_in_kernel(transport: Any) -> int:
         return 0
 
 
+def send_at_once(transport: Any) -> None:
+    """
+    Have the kernel wait for no further bytes, where *transport* has a kernel.
+    """
+    set_no_delay = getattr(transport, "setTcpNoDelay", None)
+    if set_no_delay is not None:
+        set_no_delay(True)
+
+
 def is_encrypted(transport: Any) -> bool:
     """
     Whether *transport* is TLS, and so of use only after a handshake.

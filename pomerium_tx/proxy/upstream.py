@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from pomerium_tx.http11.heads import BadResponse, HeadLimits, ResponseHead
 from pomerium_tx.http11.reader import EndOfMessage, ResponseReader, Trailing
-from pomerium_tx.proxy.transports import holds_unsent_bytes, is_encrypted
+from pomerium_tx.proxy.transports import holds_unsent_bytes, is_encrypted, send_at_once
 
 
 class Owner(Protocol):
@@ -228,9 +228,7 @@ class UpstreamConnection(TwistedProtocol):
 
     def connectionMade(self) -> None:
         self._transport: Any = self.transport
-        set_no_delay = getattr(self._transport, "setTcpNoDelay", None)
-        if set_no_delay is not None:
-            set_no_delay(True)
+        send_at_once(self._transport)
 
     def handshakeCompleted(self) -> None:
         handshake, self._handshake = self._handshake, None
