@@ -18,6 +18,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import FrameType, MappingProxyType
 from typing import Final, TextIO, cast
 
@@ -41,6 +42,7 @@ _CONFIDENTIAL: Final = re.compile(
 )
 _COUNTS: Final = frozenset({"tokens_to_revoke"})
 # Header and payload of a JWT both begin with `{"`; three segments, the last may be empty.
+_JWT_BEGINS: Final = "eyJ"
 _JWT: Final = re.compile(r"eyJ[A-Za-z0-9_-]{6,}\.eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*")
 
 _MAX_TEXT: Final = 8192
@@ -92,6 +94,7 @@ That of this process: observers are made before the configuration is read.
 """
 
 
+@lru_cache(maxsize=4096)
 def is_confidential(name: str) -> bool:
     """
     Whether a field of this name is never written, whatever it holds.
@@ -182,6 +185,9 @@ def _error(failure: Failure) -> str:
 
 
 def _message(event: LogEvent) -> str:
+    constant = event.get("log_format")
+    if isinstance(constant, str) and "{" not in constant and "}" not in constant:
+        return constant
     return _attempt(lambda: formatEvent(_without_secrets(event)))
 
 
@@ -203,7 +209,7 @@ def _service(event: LogEvent) -> str:
 
 def _time(seconds: object) -> str:
     try:
-        moment = datetime.fromtimestamp(float(str(seconds)), UTC)
+        moment = datetime.fromtimestamp(seconds if isinstance(seconds, float) else float(str(seconds)), UTC)
     except (ValueError, OverflowError, OSError):
         moment = datetime.now(UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -232,7 +238,9 @@ def _plain(value: object, depth: int = 0) -> object:
 
 
 def _text(text: str, limit: int) -> str:
-    shown = _JWT.sub(REDACTED, text[: 4 * limit])
+    shown = text[: 4 * limit]
+    if _JWT_BEGINS in shown:
+        shown = _JWT.sub(REDACTED, shown)
     return shown if len(shown) <= limit else shown[:limit] + "..."
 
 
