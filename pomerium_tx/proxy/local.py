@@ -52,8 +52,7 @@ class LocalExchange:
         self._connection = connection
         self._asked = asked
         self._request: LocalRequest | None = None
-        self._content: list[bytes] = []
-        self._size = 0
+        self._content = bytearray()
         self._producer: Any = None
         self._status = 0
         self._written = 0
@@ -81,11 +80,9 @@ class LocalExchange:
                 self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def request_content(self, content: bytes) -> None:
-        self._size += len(content)
-        if self._size > MOST_CONTENT:
+        self._content += content
+        if len(self._content) > MOST_CONTENT:
             self._refuse(413, _TOO_LARGE)
-        else:
-            self._content.append(content)
 
     def request_ended(self) -> None:
         self.deadline = NEVER
@@ -99,7 +96,7 @@ class LocalExchange:
         for lower, name, value in head.fields:
             if lower not in HOP_BY_HOP and lower != b"host":
                 fields.addRawHeader(name, value)
-        content = b"".join(self._content)
+        content = bytes(self._content)
         request.gotLength(len(content))  # type: ignore[no-untyped-call] # Twisted's own
         if content:
             request.handleContentChunk(content)  # type: ignore[no-untyped-call] # Twisted's own

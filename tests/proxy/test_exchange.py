@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 
+from pomerium_tx.proxy import downstream
 from pomerium_tx.proxy.downstream import TURN
 from tests.doubles.peers import request
 from tests.proxy.harness import UPSTREAM, ProxyTestCase, a_route
@@ -389,6 +390,20 @@ class FailureTests(ProxyTestCase):
         self.assertIsNotNone(self.upstreams.last.lost)
         self.assertEqual(repr(self.pool), "<Pool idle=0 in_use=0>")
 
+    def test_upstream_that_does_not_let_go(self) -> None:
+        """
+        An application whose part in the closing of an idle connection never comes, as over TLS, is not waited for.
+        """
+        self.agent.ask(request("GET", "/1", "app.example.com", ALICE))
+        self.upstreams.last.say(OK)
+        self.settle()
+        self.upstreams.last.transport.peer.loseConnection = lambda: None
+        self.network.advance(57)
+        self.assertIsNone(self.upstreams.last.lost)
+        self.network.advance(4)
+        assert self.upstreams.last.lost is not None
+        self.upstreams.last.lost.trap(ConnectionLost)
+
     def test_aborting_connection_is_not_given_out(self) -> None:
         """
         In the very turn in which a pooled connection says something unasked, it is no longer in the pool.
@@ -692,6 +707,19 @@ class LimitTests(ProxyTestCase):
         self.agent.say(b"x" * 3_000_000)
         self.settle()
         self.assertIsNotNone(self.agent.lost)
+
+    def test_user_agent_that_does_not_let_go(self) -> None:
+        """
+        Over TLS, which is closed by both or not at all, a user agent that never does its part is not waited for.
+        """
+        self.patch(downstream, "can_half_close", lambda transport: False)
+        self.agent.transport.peer.loseConnection = lambda: None  # type: ignore[method-assign] # TLS that waits
+        answer = self.agent.ask(request("POST", "/", content=b"x"))
+        self.assertTrue(answer.startswith(b"HTTP/1.1 302 "), answer)
+        self.assertIsNone(self.agent.lost)
+        self.network.advance(4)
+        assert self.agent.lost is not None
+        self.agent.lost.trap(ConnectionLost)
 
 
 class TimesTests(ProxyTestCase):

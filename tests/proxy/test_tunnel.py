@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 
+from pomerium_tx.proxy import tunnel
 from pomerium_tx.proxy.websocket import accept_value
 from tests.doubles.peers import Peer, UserAgent, request
 from tests.proxy.harness import ProxyTestCase
@@ -198,6 +199,19 @@ class CutTests(TunnelTestCase):
         self.network.advance(0.9)
         self.assertIsNone(self.agent.lost)
         self.network.advance(0.2)
+        self.assert_reset(self.agent)
+
+    def test_page_that_does_not_let_go(self) -> None:
+        """
+        Over TLS the page's Close frame is not the end of the connection: if that never comes, it is reset all the same.
+        """
+        self.open()
+        self.patch(tunnel, "can_half_close", lambda transport: False)
+        self.agent.transport.peer.loseConnection = lambda: None  # type: ignore[method-assign] # TLS that waits
+        self.end_session()
+        self.agent.ask(frame(8, b"\x11\x31", mask=b"mask"))
+        self.assertIsNone(self.agent.lost)
+        self.network.advance(1.1)
         self.assert_reset(self.agent)
 
     def test_in_a_frame(self) -> None:
