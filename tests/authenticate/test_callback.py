@@ -4,16 +4,14 @@ Tests for `pomerium_tx.authenticate.callback`: the Authentication Response.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.demo.messages import Fault
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.sessions.store import Cause
-from tests.doubles.channel import Asked
+from tests.authenticate.cases import CallbackCase, without
 from tests.logout.user_agent import UserAgent
 from tests.logout.world import FROM_ANOTHER_SITE, R2, A, R, World, query_of
 
@@ -34,31 +32,10 @@ HOSTILE = [
 ]
 
 
-def _without(name: str) -> Callable[[dict[str, object]], object]:
-    return lambda document: {key: value for key, value in document.items() if key != name}
-
-
-class CallbackTests(SynchronousTestCase):
+class CallbackTests(CallbackCase):
     """
     ``/oauth2/callback``.
     """
-
-    def setUp(self) -> None:
-        self.world = World()
-        self.addCleanup(self.world.stop)
-        self.alice = UserAgent(self.world)
-
-    def response(self, url: str = R + "/wanted", alice: UserAgent | None = None) -> str:
-        """
-        Where the OP sends the person back.
-        """
-        alice = alice or self.alice
-        return alice.at_provider(alice.open(url).header("location") or "")
-
-    def assert_not_signed_in(self, answer: Asked, status: int) -> None:
-        self.assertEqual(answer.status, status, answer.text)
-        self.assertFalse([one for one in answer.headers("set-cookie") if one.startswith("_pomerium_authenticate=")])
-        self.assertEqual(self.world.registry.count, 0)
 
     def test_success(self) -> None:
         """
@@ -173,7 +150,7 @@ class CallbackTests(SynchronousTestCase):
         """
         Browser, age and single use of the state are checked where no PKCE cookie would show them, too.
         """
-        self.world.op.alterations["discovery"] = _without("code_challenge_methods_supported")
+        self.world.op.alterations["discovery"] = without("code_challenge_methods_supported")
         response = self.response()
         mallory = UserAgent(self.world, "bob")
         self.assert_not_signed_in(mallory.get(response), 400)
@@ -207,7 +184,7 @@ class CallbackTests(SynchronousTestCase):
         """
         Without S256 advertised there is neither, and state and nonce still protect the sign-in.
         """
-        self.world.op.alterations["discovery"] = _without("code_challenge_methods_supported")
+        self.world.op.alterations["discovery"] = without("code_challenge_methods_supported")
         location = self.alice.open(R + "/").header("location") or ""
         self.assertNotIn("code_challenge", query_of(location))
         self.assertEqual(self.alice.get(self.alice.at_provider(location)).status, 302)

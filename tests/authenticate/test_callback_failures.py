@@ -4,46 +4,22 @@ Tests for `pomerium_tx.authenticate.callback`: sign-ins that come to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from urllib.parse import urlencode
-
-from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.demo.messages import Fault
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.sessions.store import StoreUnavailable
-from tests.doubles.channel import Asked
+from tests.authenticate.cases import CallbackCase, without
 from tests.logout.user_agent import UserAgent
 from tests.logout.world import A, R, World, query_of
 
 CALLBACK = A + "/oauth2/callback"
 
 
-def _without(name: str) -> Callable[[dict[str, object]], object]:
-    return lambda document: {key: value for key, value in document.items() if key != name}
-
-
-class FailureTests(SynchronousTestCase):
+class FailureTests(CallbackCase):
     """
     Whatever goes wrong, nobody is signed in.
     """
-
-    def setUp(self) -> None:
-        self.world = World()
-        self.addCleanup(self.world.stop)
-        self.alice = UserAgent(self.world)
-
-    def response(self, url: str = R + "/wanted", alice: UserAgent | None = None) -> str:
-        """
-        Where the OP sends the person back.
-        """
-        alice = alice or self.alice
-        return alice.at_provider(alice.open(url).header("location") or "")
-
-    def assert_not_signed_in(self, answer: Asked, status: int) -> None:
-        self.assertEqual(answer.status, status, answer.text)
-        self.assertFalse([one for one in answer.headers("set-cookie") if one.startswith("_pomerium_authenticate=")])
-        self.assertEqual(self.world.registry.count, 0)
 
     def test_refused_code(self) -> None:
         """
@@ -110,7 +86,7 @@ class FailureTests(SynchronousTestCase):
         """
         An OP without UserInfo is taken at the ID Token's word.
         """
-        self.world.op.alterations["discovery"] = _without("userinfo_endpoint")
+        self.world.op.alterations["discovery"] = without("userinfo_endpoint")
         self.assertEqual(self.alice.get(self.response()).status, 302)
 
     def test_store_down(self) -> None:

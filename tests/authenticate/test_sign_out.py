@@ -7,42 +7,14 @@ from __future__ import annotations
 import json
 from urllib.parse import urlencode
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from pomerium_tx.sessions.store import Cause
+from tests.authenticate.cases import FRAME, IMAGE, PREFETCH, SIGN_OUT, SIGNED_OUT, SignOutCase
 from tests.doubles.channel import Asked
 from tests.logout.user_agent import UserAgent
-from tests.logout.world import FROM_ANOTHER_SITE, FROM_OWN_PAGE, NAVIGATION, SCRIPT, A, R, World, form_of
-
-SIGN_OUT = A + "/.pomerium/sign_out"
-SIGNED_OUT = A + "/.pomerium/signed_out"
-PREFETCH = {**NAVIGATION, "Sec-Purpose": "prefetch"}
-IMAGE = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
-FRAME = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+from tests.logout.world import FROM_ANOTHER_SITE, FROM_OWN_PAGE, NAVIGATION, SCRIPT, A, R
 
 
-class _Case(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.world = World()
-        self.addCleanup(self.world.stop)
-        self.alice = UserAgent(self.world)
-
-    def token(self, user_agent: UserAgent | None = None) -> str:
-        answer = (user_agent or self.alice).get(A + "/.well-known/pomerium")
-        return answer.header("x-csrf-token") or ""
-
-    def is_signed_in(self) -> bool:
-        return self.world.registry.count == 1
-
-    def assert_asks(self, answer: Asked) -> dict[str, str]:
-        self.assertEqual(answer.status, 200, answer.text)
-        self.assertIn("Sign out?", answer.text)
-        self.assertEqual(answer.header("x-frame-options"), "DENY")
-        self.assertFalse([one for one in answer.headers("set-cookie") if "_csrf" not in one])
-        return form_of(answer.text)
-
-
-class WithTokenTests(_Case):
+class WithTokenTests(SignOutCase):
     """
     The sign-out of the authenticate host itself.
     """

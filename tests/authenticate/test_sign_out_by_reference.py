@@ -6,42 +6,14 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from pomerium_tx.sessions.store import OpLogout
+from tests.authenticate.cases import SIGN_OUT, SIGNED_OUT, SignOutCase
 from tests.doubles.channel import Asked
 from tests.logout.user_agent import UserAgent
-from tests.logout.world import FROM_ANOTHER_SITE, FROM_OWN_PAGE, NAVIGATION, R2, A, R, World, form_of, query_of
-
-SIGN_OUT = A + "/.pomerium/sign_out"
-SIGNED_OUT = A + "/.pomerium/signed_out"
-PREFETCH = {**NAVIGATION, "Sec-Purpose": "prefetch"}
-IMAGE = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
-FRAME = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+from tests.logout.world import FROM_ANOTHER_SITE, FROM_OWN_PAGE, R2, A, R, World, form_of, query_of
 
 
-class _Case(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.world = World()
-        self.addCleanup(self.world.stop)
-        self.alice = UserAgent(self.world)
-
-    def token(self, user_agent: UserAgent | None = None) -> str:
-        answer = (user_agent or self.alice).get(A + "/.well-known/pomerium")
-        return answer.header("x-csrf-token") or ""
-
-    def is_signed_in(self) -> bool:
-        return self.world.registry.count == 1
-
-    def assert_asks(self, answer: Asked) -> dict[str, str]:
-        self.assertEqual(answer.status, 200, answer.text)
-        self.assertIn("Sign out?", answer.text)
-        self.assertEqual(answer.header("x-frame-options"), "DENY")
-        self.assertFalse([one for one in answer.headers("set-cookie") if "_csrf" not in one])
-        return form_of(answer.text)
-
-
-class WithReferenceTests(_Case):
+class WithReferenceTests(SignOutCase):
     """
     On from an end that a route host has recorded.
     """
@@ -179,7 +151,7 @@ class WithReferenceTests(_Case):
         self.assertIn("https://op2.example.com", page.text)
 
 
-class ConfirmationTests(_Case):
+class ConfirmationTests(SignOutCase):
     """
     What a route host could not decide, and a person confirms here.
     """

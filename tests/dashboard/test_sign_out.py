@@ -7,42 +7,18 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.store import Cause
+from tests.dashboard.cases import SIGN_OUT, SignOutCase
 from tests.doubles.channel import Asked, ask
 from tests.doubles.exchanges import MemoryExchange
 from tests.logout.user_agent import UserAgent
 from tests.logout.world import FROM_OWN_PAGE, NAVIGATION, R2, A, R, World, query_of
 
-SIGN_OUT = R + "/.pomerium/sign_out"
-IMAGE = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
-FRAME = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
 
-
-class _Case(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.world = World()
-        self.addCleanup(self.world.stop)
-        self.alice = UserAgent(self.world)
-
-    def assert_signed_out(self, answer: Asked) -> str:
-        """
-        The authenticate host's URL that it goes on to.
-        """
-        self.assertEqual(answer.status, 302, answer.text)
-        location = answer.header("location") or ""
-        self.assertTrue(location.startswith(A + "/.pomerium/sign_out?"))
-        self.world.url_signer.verify(location, self.world.clock.seconds())
-        [field] = answer.headers("set-cookie")
-        self.assertTrue(field.startswith("_pomerium=; Path=/; Max-Age=0"), field)
-        self.assertEqual(answer.header("cache-control"), "no-store")
-        return location
-
-
-class NowTests(_Case):
+class NowTests(SignOutCase):
     """
     The person's own sign-out.
     """
@@ -199,7 +175,7 @@ class NowTests(_Case):
         self.assertIsNotNone(self.world.registry.find(session.id))
 
 
-class TargetTests(_Case):
+class TargetTests(SignOutCase):
     """
     Where the person wants to land.
     """

@@ -7,38 +7,13 @@ from __future__ import annotations
 import json
 from urllib.parse import urlencode
 
-from twisted.trial.unittest import SynchronousTestCase
-
+from tests.dashboard.cases import FRAME, IMAGE, SIGN_OUT, SignOutCase
 from tests.doubles.channel import Asked
 from tests.logout.user_agent import UserAgent
-from tests.logout.world import FROM_ANOTHER_SITE, FROM_OWN_PAGE, NAVIGATION, R2, SCRIPT, A, R, World, query_of
-
-SIGN_OUT = R + "/.pomerium/sign_out"
-IMAGE = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
-FRAME = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+from tests.logout.world import FROM_ANOTHER_SITE, FROM_OWN_PAGE, NAVIGATION, R2, SCRIPT, R, World, query_of
 
 
-class _Case(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.world = World()
-        self.addCleanup(self.world.stop)
-        self.alice = UserAgent(self.world)
-
-    def assert_signed_out(self, answer: Asked) -> str:
-        """
-        The authenticate host's URL that it goes on to.
-        """
-        self.assertEqual(answer.status, 302, answer.text)
-        location = answer.header("location") or ""
-        self.assertTrue(location.startswith(A + "/.pomerium/sign_out?"))
-        self.world.url_signer.verify(location, self.world.clock.seconds())
-        [field] = answer.headers("set-cookie")
-        self.assertTrue(field.startswith("_pomerium=; Path=/; Max-Age=0"), field)
-        self.assertEqual(answer.header("cache-control"), "no-store")
-        return location
-
-
-class ScriptTests(_Case):
+class ScriptTests(SignOutCase):
     """
     Signing out by a script or a program.
     """
@@ -87,7 +62,7 @@ class ScriptTests(_Case):
         self.assertEqual(self.world.receipts, [])
 
 
-class OthersTests(_Case):
+class OthersTests(SignOutCase):
     """
     Who may not sign a user out.
     """

@@ -86,6 +86,14 @@ class LocalTests(ProxyTestCase):
         self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
         self.assertIsNotNone(self.agent.lost)
 
+    def test_large_content_of_unknown_size(self) -> None:
+        """
+        Content that does not say how much it is, is refused as soon as it is too much.
+        """
+        self.agent.ask(request("POST", "/.pomerium/echo", "app.example.com", "Transfer-Encoding: chunked"))
+        answer = self.agent.ask((b"8000\r\n" + b"x" * 0x8000 + b"\r\n") * 3)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
+
     def test_large_content_is_not_asked_for(self) -> None:
         """
         Content that is announced as too large is refused before any of it is sent.

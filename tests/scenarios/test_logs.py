@@ -10,30 +10,12 @@ from typing import Any
 
 from pomerium_tx import logs
 from tests.doubles.peers import UserAgent, request
+from tests.operations.test_access_log import FIELDS as ACCESS
 from tests.scenarios.browser import read
 from tests.scenarios.traffic import HANDSHAKE, TrafficTestCase
 from tests.scenarios.world import APP, CHAT, DENIED, OPEN
 
 PLANTED = "planted-7a1f"
-ACCESS = {
-    "level",
-    "time",
-    "message",
-    "service",
-    "upstream-cluster",
-    "method",
-    "authority",
-    "path",
-    "user-agent",
-    "referer",
-    "forwarded-for",
-    "ip",
-    "request-id",
-    "duration",
-    "size",
-    "response-code",
-    "response-code-details",
-}
 AUTHORIZE = {
     "level",
     "time",
