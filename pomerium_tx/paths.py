@@ -1,5 +1,6 @@
 """
-The well-known paths that more than one room must know, once. All are Pomerium's.
+The well-known paths that more than one room must know, once. They are Pomerium's, and those of
+the single sign-out.
 """
 
 from __future__ import annotations
@@ -8,6 +9,9 @@ DASHBOARD = "/.pomerium/"
 SIGN_IN = "/.pomerium/sign_in"
 SIGN_OUT = "/.pomerium/sign_out"
 SIGNED_OUT = "/.pomerium/signed_out"
+BACKCHANNEL_LOGOUT = "/.pomerium/backchannel_logout"
+SESSION_EVENTS = "/.pomerium/session_events"
+CLEAR_CACHE = "/.pomerium/clear_cache"
 ROUTE_CALLBACK = "/.pomerium/callback/"
 PROVIDER_CALLBACK = "/oauth2/callback"
 WELL_KNOWN = "/.well-known/pomerium"

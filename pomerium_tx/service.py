@@ -13,30 +13,19 @@ from typing import Any
 
 from twisted.application.service import IService, Service
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import (
-    IOpenSSLClientConnectionCreator,
-    IStreamClientEndpoint,
-)
-from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool
-from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
-from pomerium_tx import logs
 from pomerium_tx.config.loader import Loaded
+from pomerium_tx.config.problems import InvalidConfig
+from pomerium_tx.config.reload import merged
 from pomerium_tx.house import House
-from pomerium_tx.oidc.fetch import http_client
+from pomerium_tx.outside import Outside
 from pomerium_tx.proxy.listener import Listener, NotBound
 from pomerium_tx.resolver import LocalhostResolver
-from pomerium_tx.routing.route import Route
 from pomerium_tx.sessions.memory import MemoryStore
-from pomerium_tx.tls.downstream import DownstreamContexts
-from pomerium_tx.tls.upstream import client_options
 
 log = Logger()
 
@@ -44,7 +33,6 @@ DRAIN_SECONDS = 10.0
 """
 How long what is under way may take to finish once the service stops.
 """
-CONNECT_SECONDS = 10.0
 
 
 @implementer(IService)
@@ -53,18 +41,15 @@ class PomeriumService(Service):
     A house behind listening addresses.
 
     :param listeners: Where to listen.
-    :param factory: What speaks on them: the house's, inside TLS where that is configured.
-    :param close: Closes the connections to the OP.
     """
 
     def __init__(
         self,
         reactor: Any,
         house: House,
+        outside: Outside,
         *,
         listeners: Sequence[Listener],
-        factory: ServerFactory[Any],
-        close: Callable[[], Deferred[None]],
         drain_seconds: float,
     ) -> None:
         self.setName("pomerium")  # type: ignore[no-untyped-call] # Twisted's own
@@ -74,9 +59,8 @@ class PomeriumService(Service):
         Whether something went wrong after the start; then the process ends with a status of its own.
         """
         self._reactor = reactor
+        self._outside = outside
         self._listeners = listeners
-        self._factory = factory
-        self._close = close
         self._drain_seconds = drain_seconds
         self._bound = False
         self._is_hurried = False
@@ -123,10 +107,40 @@ class PomeriumService(Service):
         """
         self._is_hurried = True
 
+    def reload(self, load: Callable[[], Loaded]) -> bool:
+        """
+        Read the configuration again and put it in force, all of it at once; whether that was done.
+
+        One that is bad, or cannot be put in force, changes nothing: it is told of in the log.
+        """
+        try:
+            loaded = load()
+        except InvalidConfig as invalid:
+            for problem in invalid.problems:
+                log.error("{problem}", problem=str(problem))
+            log.error("The configuration stays as it was: the new one is not valid")
+            return False
+        running = self.house.config
+        config, waiting = merged(running, loaded.config)
+        try:
+            self._outside.configure(config)
+            self.house.reload(config)
+        except Exception:  # noqa: BLE001 - whatever it is, the service goes on as it was
+            log.failure("The configuration stays as it was: the new one cannot be put in force")
+            self._outside.configure(running)
+            return False
+        for warning in loaded.warnings:
+            log.warn("{problem}", problem=str(warning))
+        for key in waiting:
+            log.warn("{key}: the new value waits for a restart", key=key)
+        log.info("The configuration was read again: {count} routes", count=len(config.routes))
+        return True
+
     async def _start(self) -> None:
         await self.house.start()
+        factory = self._outside.wrapped(self.house.factory)
         for listener in self._listeners:
-            listener.accept(self._reactor, self._factory)
+            listener.accept(self._reactor, factory)
             log.info("Listening on port {port}", port=listener.port)
 
     async def _stop(self) -> None:
@@ -148,7 +162,7 @@ class PomeriumService(Service):
         waited.clock = self._reactor
         await waited.start(0.05)
         self.house.stop()
-        await self._close()
+        await self._outside.close()
         log.info("Stopped")
 
     def _failed(self, reason: Failure) -> None:
@@ -166,25 +180,18 @@ def build_service(loaded: Loaded, reactor: Any, *, drain_seconds: float = DRAIN_
     :param reactor: Must provide ``IReactorTCP``, ``IReactorSocket``, ``IReactorTime`` and a pluggable name resolver.
     """
     config = loaded.config
-    logs.threshold.set(config.log_level)
     for warning in loaded.warnings:
         log.warn("{problem}", problem=str(warning))
     reactor.installNameResolver(LocalhostResolver(reactor.nameResolver))
-    pool = HTTPConnectionPool(reactor)  # type: ignore[no-untyped-call] # Twisted's own
-    policy = _ProviderTls(config.certificate_authority)
-    agent = Agent(reactor, policy, connectTimeout=CONNECT_SECONDS, pool=pool)  # type: ignore[no-untyped-call] # Twisted's own
+    outside = Outside(reactor, config)
     house = House(
         config,
         store=MemoryStore(),
         clock=reactor,
         now=time.monotonic,
-        http=http_client(agent),
-        connect=lambda route: _endpoint(reactor, route, config.certificate_authority),
+        http=outside.http,
+        connect=outside.endpoint,
     )
-    factory: Any = house.factory
-    if not config.insecure_server:
-        pairs = [(certificate, key.get_secret_value()) for certificate, key in config.key_pairs]
-        factory = TLSMemoryBIOFactory(DownstreamContexts(pairs), False, house.factory)
     listeners = [Listener(config.address, key="address")]
     if config.authenticate_listener is not None:
         key = "authenticate_service_url" if config.authenticate_address is None else "authenticate_address"
@@ -192,35 +199,7 @@ def build_service(loaded: Loaded, reactor: Any, *, drain_seconds: float = DRAIN_
     return PomeriumService(
         reactor,
         house,
+        outside,
         listeners=listeners,
-        factory=factory,
-        close=pool.closeCachedConnections,
         drain_seconds=drain_seconds,
     )
-
-
-@implementer(IPolicyForHTTPS)
-class _ProviderTls:
-    """
-    Verifies the OP's certificate.
-    """
-
-    def __init__(self, ca_pem: bytes | None) -> None:
-        self._ca_pem = ca_pem
-
-    def creatorForNetloc(self, hostname: bytes, port: int) -> IOpenSSLClientConnectionCreator:
-        return client_options(hostname.decode("ascii"), ca_pem=self._ca_pem, skip_verify=False, client_certificate=None)
-
-
-def _endpoint(reactor: Any, route: Route, ca_pem: bytes | None) -> IStreamClientEndpoint:
-    upstream, tls = route.upstreams[0], route.tls
-    endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, upstream.host, upstream.port, timeout=CONNECT_SECONDS)
-    if upstream.scheme == "https":
-        options = client_options(
-            tls.server_name or upstream.host,
-            ca_pem=tls.ca_pem or ca_pem,
-            skip_verify=tls.skip_verify,
-            client_certificate=tls.client_certificate,
-        )
-        endpoint = wrapClientTLS(options, endpoint)
-    return endpoint

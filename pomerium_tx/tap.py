@@ -50,11 +50,21 @@ class Options(usage.Options):
 
     loaded: Loaded
 
+    def read(self) -> Loaded:
+        """
+        The configuration as it is now.
+
+        :raises InvalidConfig: With all that is wrong with it.
+        """
+        return load(self._path, os.environ)
+
     def postOptions(self) -> None:
         """
         Read the configuration while a bad one can still be a plain error.
         """
+        # A daemon leaves the working directory.
         path = Path(self["config"])
+        self._path = path.absolute()
         try:
             self.loaded = load(path, os.environ)
         except InvalidConfig as invalid:
@@ -98,7 +108,7 @@ def makeService(options: Options) -> IService:
             # pidfile.
             atexit.register(_exit_failed)
 
-    reactor.addSystemEventTrigger("after", "startup", _stop_on_signals, reactor, built)
+    reactor.addSystemEventTrigger("after", "startup", _heed_signals, reactor, built, options.read)
     reactor.addSystemEventTrigger("after", "shutdown", leave)
     return built
 
@@ -108,11 +118,11 @@ def _exit_failed() -> None:
     os._exit(EXIT_FAILED)
 
 
-def _stop_on_signals(reactor: Any, running: service.PomeriumService) -> None:
+def _heed_signals(reactor: Any, running: service.PomeriumService, read: Callable[[], Loaded]) -> None:
     """
-    Stop in order on SIGTERM and SIGINT, and at once on the second one.
+    Stop in order on SIGTERM and SIGINT, and at once on the second one; read the configuration again on SIGHUP.
 
-    Twisted's own handlers do the first, but make twistd die of the signal after all has gone well.
+    Twisted's own handlers stop as well, but make twistd die of the signal after all has gone well.
     """
     is_stopping = False
 
@@ -130,6 +140,7 @@ def _stop_on_signals(reactor: Any, running: service.PomeriumService) -> None:
             # A shell lets its background jobs ignore SIGINT.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, lambda *received: reactor.callFromThread(stop))
+        signal.signal(signal.SIGHUP, lambda *received: reactor.callFromThread(running.reload, read))
 
     # The reactor installs its own after the start.
     reactor.callLater(0, install)

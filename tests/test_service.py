@@ -12,21 +12,24 @@ from typing import Any, cast
 import yaml
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.protocol import ServerFactory
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import LogLevel, capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pomerium_tx import logs
 from pomerium_tx.config.loader import Loaded, load
+from pomerium_tx.config.problems import InvalidConfig, Problem
+from pomerium_tx.config.reload import merged
 from pomerium_tx.house import House
+from pomerium_tx.outside import Outside
 from pomerium_tx.proxy.factory import DownstreamFactory
 from pomerium_tx.proxy.listener import Listener, NotBound
 from pomerium_tx.resolver import LocalhostResolver
 from pomerium_tx.service import PomeriumService, build_service
 from pomerium_tx.sessions.store import StoreUnavailable
+from pomerium_tx.tls.certificates import UnusableCertificate
 from tests.config.material import ROUTE, SMALLEST, key_pair
 
 
@@ -82,9 +85,17 @@ class RecordedHouse:
 
     def __init__(self, done: list[str], starting: Callable[[], Deferred[None]]) -> None:
         self.factory = self
+        self.config: Any = None
+        self.has_no_room = False
         self.open_connections = 0
         self._done = done
         self._starting = starting
+
+    def reload(self, config: Any) -> None:
+        if self.has_no_room:
+            raise ValueError("there is no room")
+        self.config = config
+        self._done.append(f"reload {config.log_level}")
 
     async def start(self) -> None:
         self._done.append("join")
@@ -95,6 +106,27 @@ class RecordedHouse:
 
     def stop(self) -> None:
         self._done.append("leave")
+
+
+class RecordedOutside:
+    """
+    A network that says what is done to it.
+    """
+
+    def __init__(self, done: list[str]) -> None:
+        self._done = done
+        self.unusable: list[object] = []
+
+    def configure(self, config: object) -> None:
+        if config in self.unusable:
+            raise UnusableCertificate("no certificate")
+        self._done.append(f"configure {config.log_level}")  # type: ignore[attr-defined] # a configuration
+
+    def wrapped(self, factory: object) -> object:
+        return factory
+
+    async def close(self) -> None:
+        self._done.append("close")
 
 
 class PomeriumServiceTests(SynchronousTestCase):
@@ -115,18 +147,13 @@ class PomeriumServiceTests(SynchronousTestCase):
         self.done: list[str] = []
         self.house = RecordedHouse(self.done, starting)
 
-        def close() -> Deferred[None]:
-            self.done.append("close")
-            return succeed(None)
-
         return PomeriumService(
             self.reactor,
             cast(House, self.house),
+            cast(Outside, RecordedOutside(self.done)),
             listeners=[
                 cast(Listener, RecordedListener(name, self.done, refused=name in refused)) for name in ("one", "two")
             ],
-            factory=ServerFactory(),
-            close=close,
             drain_seconds=10.0,
         )
 
@@ -272,6 +299,94 @@ class PomeriumServiceTests(SynchronousTestCase):
         self.assertFalse(service.has_failed)
 
 
+class ReloadTests(SynchronousTestCase):
+    """
+    Reading the configuration again.
+    """
+
+    def setUp(self) -> None:
+        self.done: list[str] = []
+        self.house = RecordedHouse(self.done, lambda: succeed(None))
+        self.house.config = self.loaded(log_level="info").config
+        self.outside = RecordedOutside(self.done)
+        self.service = PomeriumService(
+            Reactor(), cast(House, self.house), cast(Outside, self.outside), listeners=[], drain_seconds=1.0
+        )
+
+    def loaded(self, **changes: object) -> Loaded:
+        """
+        What a file says.
+        """
+        path = Path(self.mktemp())
+        path.write_text(yaml.safe_dump({**SMALLEST, "routes": [ROUTE], **changes}))
+        return load(path, {})
+
+    def reload(self, read: Callable[[], Loaded]) -> tuple[bool, list[tuple[LogLevel, str]]]:
+        """
+        Whether it was put in force, and what the log says.
+        """
+        with capturedLogs() as events:
+            is_done = self.service.reload(read)
+        return is_done, [(event["log_level"], formatEvent(event)) for event in events]
+
+    def test_in_force(self) -> None:
+        """
+        A good file is put in force, outside and in, and that is told.
+        """
+        new = self.loaded(log_level="warn")
+        is_done, told = self.reload(lambda: new)
+        self.assertTrue(is_done)
+        self.assertEqual(self.done, ["configure warn", "reload warn"])
+        self.assertEqual(told[-1], (LogLevel.info, "The configuration was read again: 1 routes"))
+
+    def test_bad_file(self) -> None:
+        """
+        A bad file changes nothing; the log has each of its problems.
+        """
+
+        def read() -> Loaded:
+            raise InvalidConfig([Problem(file="f", line=number, key="k", message="is bad") for number in (1, 2)])
+
+        is_done, told = self.reload(read)
+        self.assertFalse(is_done)
+        self.assertEqual(self.done, [])
+        self.assertEqual([level for level, _ in told], [LogLevel.error] * 3)
+        self.assertEqual([line for _, line in told[:2]], ["f:1: k: is bad", "f:2: k: is bad"])
+
+    def test_no_room(self) -> None:
+        """
+        What cannot be put in force although it is valid leaves everything as it was, outside too.
+        """
+        self.house.has_no_room = True
+        new = self.loaded(log_level="warn")
+        is_done, told = self.reload(lambda: new)
+        self.assertFalse(is_done)
+        self.assertEqual(self.done, ["configure warn", "configure info"])
+        self.assertEqual([level for level, _ in told], [LogLevel.critical])
+        self.flushLoggedErrors(ValueError)
+
+    def test_unusable_certificate(self) -> None:
+        """
+        A certificate that cannot be used keeps the house as it was.
+        """
+        new = self.loaded(log_level="warn")
+        self.outside.unusable.append(merged(self.house.config, new.config)[0])
+        is_done, _ = self.reload(lambda: new)
+        self.assertFalse(is_done)
+        self.assertEqual(self.done, ["configure info"])
+        self.flushLoggedErrors(UnusableCertificate)
+
+    def test_waits_for_a_restart(self) -> None:
+        """
+        What only a restart can change is told, and stays.
+        """
+        before = self.house.config.address
+        new = self.loaded(address="127.0.0.1:1")
+        _, told = self.reload(lambda: new)
+        self.assertIn((LogLevel.warn, "address: the new value waits for a restart"), told)
+        self.assertEqual(self.house.config.address, before)
+
+
 class BuildServiceTests(SynchronousTestCase):
     """
     From a configuration to a service.
@@ -350,7 +465,7 @@ class BuildServiceTests(SynchronousTestCase):
         """
         Connections are TLS unless the configuration says otherwise.
         """
-        self.assertIsInstance(self.build()._factory, DownstreamFactory)
+        self.assertIsInstance(self.factory(self.build()), DownstreamFactory)
         certificate, key = key_pair()
         folder = Path(self.mktemp())
         folder.mkdir()
@@ -362,7 +477,13 @@ class BuildServiceTests(SynchronousTestCase):
             certificate_file=str(folder / "certificate.pem"),
             certificate_key_file=str(folder / "key.pem"),
         )
-        self.assertIsInstance(service._factory, TLSMemoryBIOFactory)
+        self.assertIsInstance(self.factory(service), TLSMemoryBIOFactory)
+
+    def factory(self, service: PomeriumService) -> object:
+        """
+        What would speak on its connections.
+        """
+        return service._outside.wrapped(service.house.factory)
 
     def test_names(self) -> None:
         """

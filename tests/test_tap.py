@@ -73,6 +73,18 @@ class OptionsTests(SynchronousTestCase):
                 self.assertEqual(len(self.parse(*arguments).loaded.config.routes), 1)
         self.assertEqual((self.out.getvalue(), self.err.getvalue()), ("", ""))
 
+    def test_read_again(self) -> None:
+        """
+        The same file is read again, wherever the process has gone meanwhile.
+        """
+        path = self.file()
+        options = self.parse("-c", str(path))
+        path.write_text(path.read_text() + "cookie_name: _other\n")
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        os.chdir("/")
+        self.assertEqual(options.read().config.cookie_name, "_other")
+
     def test_default(self) -> None:
         """
         Without it the file is where packages put it.
@@ -200,6 +212,10 @@ class Built:
     def hurry(self) -> None:
         self.done.append("hurried")
 
+    def reload(self, read: Callable[[], object]) -> None:
+        self.done.append("reloaded")
+        self.read = read
+
 
 def install(test: SynchronousTestCase, reactor: Reactor) -> None:
     """
@@ -295,12 +311,24 @@ class MakeServiceTests(SynchronousTestCase):
                 self.reactor.advance(0)
                 self.assertEqual((self.reactor.stopped, built.done), (1, ["bound", "hurried"]))
 
+    def test_reload(self) -> None:
+        """
+        SIGHUP has the configuration read again, in the reactor's own thread, from where the file was at the start.
+        """
+        built = Built()
+        self.make(built)
+        handler = self.handlers()[signal.SIGHUP]
+        handler(signal.SIGHUP, None)
+        self.assertEqual(built.done, ["bound"])
+        self.reactor.advance(0)
+        self.assertEqual((built.done, self.reactor.stopped), (["bound", "reloaded"], 0))
+
     def test_ignored_signal(self) -> None:
         """
         A signal that whoever started us wants ignored stays ignored.
         """
         self.make(Built())
-        self.assertEqual(set(self.handlers(ignored=signal.SIGINT)), {signal.SIGTERM})
+        self.assertEqual(set(self.handlers(ignored=signal.SIGINT)), {signal.SIGTERM, signal.SIGHUP})
 
 
 class RunInForegroundTests(SynchronousTestCase):

@@ -96,15 +96,18 @@ class Authorizer:
             _log(verdict, head, canonical, peer, request_id)
         except Exception:  # noqa: BLE001 - whatever is wrong with us, it must not let anybody in
             log.failure("The authorize check of request {request_id} failed", request_id=request_id)
-            verdict = Verdict(
-                action=Action.DENY,
-                status=500,
-                reason="Internal Server Error",
-                allow=False,
-                reasons=(),
-                denials=(outcome.FAILED,),
-            )
+            verdict = _failed()
         return verdict
+
+    def decide(self, head: RequestHead, canonical: Canonical) -> Verdict:
+        """
+        The same, of a request that was checked before: as it would be decided now. It is not logged.
+        """
+        try:
+            return self._decide(head, canonical)
+        except Exception:  # noqa: BLE001 - whatever is wrong with us, it must not keep anybody in
+            log.failure("A request that is under way could not be decided again")
+            return _failed()
 
     def _decide(self, head: RequestHead, canonical: Canonical) -> Verdict:
         host, port, path = canonical.host, canonical.port, canonical.path
@@ -206,6 +209,17 @@ class Authorizer:
         if named:
             return None, live, outcome.SEVERAL_SESSIONS
         return None, live, outcome.SESSION_NOT_FOUND if presented.handles else outcome.INVALID_HANDLE
+
+
+def _failed() -> Verdict:
+    return Verdict(
+        action=Action.DENY,
+        status=500,
+        reason="Internal Server Error",
+        allow=False,
+        reasons=(),
+        denials=(outcome.FAILED,),
+    )
 
 
 def _own_path(origin: str | None) -> Verdict:

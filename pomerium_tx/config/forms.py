@@ -22,6 +22,7 @@ _FRAMING = frozenset(
 _SIGNATURE_ALGORITHMS = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512",
 )  # fmt: skip
+_SITE_DATA = ("cache", "cookies", "storage")
 _LATER_PROVIDERS = "apple auth0 azure cognito github gitlab google okta onelogin ping".split()
 
 
@@ -206,6 +207,35 @@ def upstreams(value: object) -> tuple[str, ...]:
     if len(found) > 1:
         raise ValueError("has several upstreams; only one is supported: put a load balancer in front of them")
     return found
+
+
+def logout_uri(value: object) -> str:
+    """
+    ``upstream_logout_uri``: an absolute URL, or a path on the application itself; as it was written.
+    """
+    written = text(value)
+    if "#" in written:
+        raise ValueError("must not have a fragment")
+    if written.startswith("//"):
+        raise ValueError("begins with two slashes: write the whole URL, or a path with one slash")
+    if written.startswith("/"):
+        values.split_url(f"http://application{written}")
+    elif "://" in written:
+        values.split_url(written)
+    else:
+        raise ValueError("must be a path that begins with a slash, or a URL that begins with http:// or https://")
+    return written
+
+
+def site_data(value: object) -> tuple[str, ...]:
+    """
+    ``clear_site_data``: kinds of what a browser keeps for a site, each once.
+    """
+    found = dict.fromkeys(item.lower() for item in values.string_list(value))
+    for item in found:
+        if item not in _SITE_DATA:
+            raise ValueError(f"{item!r} is not one of {', '.join(_SITE_DATA)}")
+    return tuple(found)
 
 
 def path(value: object) -> str:

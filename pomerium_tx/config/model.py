@@ -15,9 +15,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretBytes, SecretStr
 
 from pomerium_tx.config import forms, secrets, values
-from pomerium_tx.config.values import Address
+from pomerium_tx.config.values import Address, AdminAddress
 
 Duration = Annotated[timedelta, BeforeValidator(values.duration)]
+Limit = Annotated[timedelta | None, BeforeValidator(values.limit)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(values.string_list)]
 StringMap = Annotated[Mapping[str, str], BeforeValidator(values.string_map)]
 Text = Annotated[str, BeforeValidator(forms.text)]
@@ -30,11 +31,14 @@ ResponseHeaders = Annotated[Mapping[str, str], BeforeValidator(forms.response_he
 HeaderNames = Annotated[tuple[str, ...], BeforeValidator(forms.header_names)]
 ListenAddress = Annotated[Address, BeforeValidator(values.address)]
 Key32 = Annotated[SecretBytes, BeforeValidator(secrets.key_of_32_bytes)]
+AdminListener = Annotated[AdminAddress | None, BeforeValidator(values.admin_address)]
+AdminToken = Annotated[SecretStr, BeforeValidator(secrets.admin_token)]
 Password = Annotated[SecretStr, BeforeValidator(secrets.password)]
 SigningKeys = Annotated[SecretBytes, BeforeValidator(secrets.signing_keys)]
 Certificates = Annotated[bytes, BeforeValidator(secrets.certificates)]
 PrivateKey = Annotated[SecretBytes, BeforeValidator(secrets.private_key)]
 FileName = Annotated[str, BeforeValidator(forms.text)]
+SiteData = Annotated[tuple[Literal["cache", "cookies", "storage"], ...], BeforeValidator(forms.site_data)]
 IssuerFormat = Annotated[Literal["hostOnly", "uri"], BeforeValidator(forms.issuer_format)]
 
 DISABLE = "disable"
@@ -131,6 +135,17 @@ class RouteSection(Section):
     set_request_headers: RequestHeaders = Field(default={}, repr=False)
     remove_request_headers: HeaderNames = ()
     set_response_headers: ResponseHeaders | None = None
+    caching: Annotated[Literal["upstream", "private", "no_store"], BeforeValidator(forms.lower)] = "upstream"
+
+    clear_site_data: SiteData = ()
+    upstream_logout_uri: Annotated[str, BeforeValidator(forms.logout_uri)] | None = None
+    """
+    An absolute URL, or a path on the host of every ``to``.
+    """
+    upstream_logout_audience: Text | None = None
+    """
+    None: the URL itself.
+    """
 
     tls_skip_verify: Truth = False
     tls_custom_ca: Certificates | None = Field(default=None, repr=False)
@@ -168,6 +183,7 @@ class Config(Section):
         "shared_secret": "shared_secret_file",
         "cookie_secret": "cookie_secret_file",
         "idp_client_secret": "idp_client_secret_file",
+        "admin_token": "admin_token_file",
         "signing_key": "signing_key_file",
         "certificate": "certificate_file",
         "certificate_key": "certificate_key_file",
@@ -201,6 +217,11 @@ class Config(Section):
     Lower-case, without a leading dot.
     """
     cookie_expire: Duration = timedelta(hours=14)
+    session_idle_timeout: Limit = None
+    """
+    None: sessions do not end for want of use.
+    """
+    session_idle_counts_streams: Truth = False
     cookie_http_only: Truth = True
     cookie_same_site: Annotated[Literal["Strict", "Lax", "None"], BeforeValidator(forms.same_site)] | None = None
 
@@ -218,6 +239,8 @@ class Config(Section):
     end_session_needs_hint: Truth = False
     id_token_signed_response_alg: Annotated[str, BeforeValidator(forms.signature_algorithm)] | None = None
     revocation_delay: Duration = timedelta(seconds=60)
+    backchannel_logout_allow_missing_exp: Truth = False
+    frontchannel_sid_is_sub: Truth = False
     certificate_authority: Certificates | None = Field(default=None, repr=False)
     certificate_authority_file: FileName | None = None
 
@@ -244,6 +267,12 @@ class Config(Section):
     pass_identity_headers: Truth = False
 
     # Running.
+    admin_address: AdminListener = AdminAddress(path="/run/pomerium-tx/admin.sock")
+    """
+    None: no listener. Whether it was written or is the default is in ``model_fields_set``.
+    """
+    admin_token: AdminToken | None = None
+    admin_token_file: FileName | None = None
     log_level: Annotated[
         Literal["trace", "debug", "info", "warn", "error", "fatal", "panic", "disabled"],
         BeforeValidator(forms.log_level),

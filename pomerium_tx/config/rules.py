@@ -45,6 +45,7 @@ def findings(config: Config) -> Iterator[Finding]:
     yield from _listening(config)
     yield from _signing_in(config)
     yield from _cookies(config)
+    yield from _ending(config)
     yield from _routes(config)
 
 
@@ -111,6 +112,20 @@ def _cookies(config: Config) -> Iterator[Finding]:
             yield Finding(key=("cookie_domain",), message=message, rests_on=(key,))
 
 
+def _ending(config: Config) -> Iterator[Finding]:
+    if config.session_idle_counts_streams and config.session_idle_timeout is None:
+        key: KeyPath = ("session_idle_counts_streams",)
+        message = "is ignored without session_idle_timeout"
+        yield Finding(key=key, message=message, rests_on=(("session_idle_timeout",),), is_warning=True)
+    address = config.admin_address
+    if address is not None and address.path is None and config.admin_token is None:
+        yield Finding(
+            key=("admin_address",),
+            message="needs admin_token_file: every user of this machine can connect to it; or write unix:/path",
+            rests_on=(("admin_token",), ("admin_token_file",)),
+        )
+
+
 def _routes(config: Config) -> Iterator[Finding]:
     routes = numbered_routes(config)
     if not routes:
@@ -167,6 +182,22 @@ def _one_route(config: Config, key: KeyPath, route: RouteSection) -> Iterator[Fi
                 yield finding(name, "is ignored: to says http://", "to", is_warning=True)
     if route.allow_websocket_origins and not route.allow_websockets:
         yield finding("allow_websocket_origins", "is ignored without allow_websockets: true", is_warning=True)
+    yield from _told_of_ends(finding, config, route)
+
+
+def _told_of_ends(finding: _MakesFinding, config: Config, route: RouteSection) -> Iterator[Finding]:
+    name, uri = "upstream_logout_audience", "upstream_logout_uri"
+    if route.upstream_logout_audience is None:
+        return
+    if route.upstream_logout_uri is None:
+        yield finding(name, f"is ignored without {uri}", uri, is_warning=True)
+        return
+    for key, other in numbered_routes(config):
+        if route.upstream_logout_audience.lower() == origin(other.from_).host:
+            # Whoever believes the one token must not take the other for it.
+            message = f"is the audience of X-Pomerium-Jwt-Assertion on {key[0]}[{key[1]}]; write another"
+            yield finding(name, message, "from")
+            return
 
 
 def _access(finding: _MakesFinding, route: RouteSection) -> Iterator[Finding]:

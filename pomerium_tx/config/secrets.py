@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from pydantic import SecretBytes, SecretStr
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
+_TOKEN = re.compile(r"[\x21-\x7e]{32,}")
 _PRIVATE_KEY = re.compile(rb"-----BEGIN (?P<label>[A-Z ]*PRIVATE KEY)-----.*?-----END (?P=label)-----", re.DOTALL)
 
 
@@ -97,6 +98,19 @@ def password(value: object) -> SecretStr:
     if not value:
         raise ValueError("must not be empty")
     return SecretStr(value)
+
+
+def admin_token(value: object) -> SecretStr:
+    """
+    What an administrator's request must show: long enough not to be guessed, and fit for a header.
+    """
+    token = password(value)
+    if not _TOKEN.fullmatch(token.get_secret_value()):
+        raise ValueError(
+            "must be at least 32 letters, digits or signs, without spaces; make one with: "
+            "head -c32 /dev/urandom | base64"
+        )
+    return token
 
 
 def signing_keys(value: object) -> SecretBytes:

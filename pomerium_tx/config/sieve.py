@@ -20,6 +20,7 @@ _CONFIDENTIAL = {
     "shared_secret_file",
     "cookie_secret_file",
     "idp_client_secret_file",
+    "admin_token_file",
     "signing_key_file",
     "certificate_key_file",
     "tls_client_key_file",

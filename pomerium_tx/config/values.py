@@ -18,6 +18,11 @@ _DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*")
 _FORBIDDEN_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
+_UNIX = "unix:"
+_MAX_SOCKET_PATH = 107
+"""
+What ``sun_path`` of Linux has room for, in bytes.
+"""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -33,6 +38,23 @@ class Address:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminAddress:
+    """
+    Where the administrator's listener is: a UNIX socket, or an address of this machine.
+    """
+
+    path: str | None = None
+    """
+    Of the socket, absolute; then there is no *host* and no *port*.
+    """
+    host: str = ""
+    port: int = 0
+
+    def __str__(self) -> str:
+        return str(Address(host=self.host, port=self.port)) if self.path is None else f"{_UNIX}{self.path}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +104,13 @@ def duration(value: object) -> timedelta:
     if seconds > 100 * 366 * 86400:
         raise ValueError("is longer than a hundred years")
     return timedelta(seconds=seconds)
+
+
+def limit(value: object) -> timedelta | None:
+    """
+    A duration after which something ends; zero, or nothing, for never.
+    """
+    return None if value is None else duration(value) or None
 
 
 def string_list(value: object) -> tuple[str, ...]:
@@ -177,6 +206,34 @@ def address(value: object) -> Address:
     elif host and not _HOST.fullmatch(host.lower()):
         raise ValueError(wanted)
     return Address(host=host.lower(), port=int(port_text))
+
+
+def admin_address(value: object) -> AdminAddress | None:
+    """
+    ``unix:/absolute/path``, or host and port of this machine; nothing, or ``off``, for none.
+    """
+    if value is None or isinstance(value, AdminAddress):
+        return value
+    wanted = "must be unix:/absolute/path, or an address of this machine such as 127.0.0.1:9443"
+    if not isinstance(value, str):
+        raise ValueError(f"{wanted}; put it in quotes")
+    text = value.strip()
+    if text.lower() in ("", "off"):
+        return None
+    if text.startswith(_UNIX):
+        path = text.removeprefix(_UNIX)
+        if not path.startswith("/") or path.startswith("//") or path.endswith("/") or not path.isprintable():
+            raise ValueError(wanted)
+        if len(path.encode("utf-8")) > _MAX_SOCKET_PATH:
+            raise ValueError(f"is longer than {_MAX_SOCKET_PATH} bytes, which no socket's path may be")
+        return AdminAddress(path=path)
+    try:
+        found = address(text)
+    except ValueError:
+        raise ValueError(wanted) from None
+    if not is_loopback(found.host):
+        raise ValueError("must be an address of this machine only (127.0.0.1, [::1] or localhost), or unix:/path")
+    return AdminAddress(host=found.host, port=found.port)
 
 
 def split_url(value: object, *, schemes: tuple[str, ...] = ("http", "https")) -> SplitResult:

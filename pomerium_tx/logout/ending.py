@@ -12,11 +12,11 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from twisted.internet.interfaces import IReactorTime
 
 from pomerium_tx.oidc.provider import Provider
+from pomerium_tx.sessions.provider_logout import SKEW, ProviderLogout
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import Ending as RecordedEnding
 from pomerium_tx.sessions.registry import SessionRegistry, new_receipt_id
@@ -27,7 +27,9 @@ from pomerium_tx.sessions.store import (
     Departure,
     OpLogout,
     OwedRevocation,
+    SeenJti,
     Tombstone,
+    TombstoneKind,
 )
 from pomerium_tx.web.sealed import purpose_key
 
@@ -47,6 +49,7 @@ _REVOKES = frozenset(
         Cause.IDLE,
         Cause.TOKENS_EXPIRED,
         Cause.REFRESH_REFUSED,
+        Cause.PROVIDER_REMOVED,
         Cause.BACK_CHANNEL,
     }
 )
@@ -55,7 +58,10 @@ The other ends after which the tokens are revoked at once. Not the front channel
 replaced session: some OPs take all tokens of one person and client back together, those of the new session too.
 """
 
-_Kind = Literal["browser", "sid", "sub"]
+Name = tuple[TombstoneKind, str, str]
+"""
+Whom a tombstone names: the kind, the issuer (empty for a browser), the value.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,21 +95,38 @@ class Ending:
         key: bytes,
         revocation_delay: float,
         audit: Callable[[Receipt], None],
+        notify: Iterable[str] = (),
     ) -> None:
         """
+        :param providers: By id; read anew each time, since a reload changes it.
         :param key: A secret that all processes share: references are made from it.
-        :param revocation_delay: Seconds that tokens outlive a person's own sign-out if the OP confirms nothing.
         :param audit: Told each end of at least one session, once.
         """
         self._registry = registry
         self._providers = providers
         self._clock = clock
         self._reference_key = purpose_key(key, "departure reference")
-        self._revocation_delay = revocation_delay
         self._audit = audit
+        self.configure(revocation_delay=revocation_delay, notify=notify)
+
+    def configure(self, *, revocation_delay: float, notify: Iterable[str]) -> None:
+        """
+        Take these settings from now on.
+
+        :param revocation_delay: Seconds that tokens outlive a person's own sign-out if the OP confirms nothing.
+        :param notify: The ids of the routes whose applications are told of ends.
+        """
+        self._revocation_delay = revocation_delay
+        self._notify = tuple(notify)
 
     async def sign_out(
-        self, session_ids: Sequence[str], *, cause: Cause, target: str | None, browsers: Iterable[str] = ()
+        self,
+        session_ids: Sequence[str],
+        *,
+        cause: Cause,
+        target: str | None,
+        browsers: Iterable[str] = (),
+        everywhere: bool = False,
     ) -> SignedOut:
         """
         End every session of each browser that one of these sessions belongs to.
@@ -113,72 +136,79 @@ class Ending:
         :param target: Where the person wants to be afterwards.
         :param browsers: What else the user agent that asks may be called: a sign-in which it began without its session
             loses as well.
+        :param everywhere: Whether the same person's sessions in other browsers end too.
         :raises StoreUnavailable: If nothing could be recorded; nothing has ended then.
         """
         presented = [session for name in session_ids if (session := self._registry.find(name)) is not None]
         if not presented:
             return self._nothing_ended(session_ids, cause)
-        now = self._clock.seconds()
-        first = presented[0]
         sessions = self._of_browsers(presented)
-        receipt_id = new_receipt_id()
-        # Whoever had one of these sessions finds the departure: of several browsers' it must lead to no OP, and say
-        # nothing of another person. Of the handles, any may have been planted.
-        is_one = len({session.browser for session in presented}) == 1
-        departure = Departure(
-            reference=self._reference(receipt_id),
-            state=secrets.token_urlsafe(32),
-            receipt_id=receipt_id,
-            idp_id=first.idp_id if is_one else "",
-            id_token=(first.tokens.id_token or None) if is_one else None,
-            target=target,
-            expires=now + DEPARTURE_LIFETIME,
-            browsers=tuple(sorted({session.browser for session in sessions.values()})),
-        )
-        receipt = await self._registry.end(
-            RecordedEnding(
-                session_ids=tuple(sessions),
-                cause=cause,
-                at=now,
-                receipt_id=receipt_id,
-                tombstones=_tombstones(cause, sessions.values(), now, browsers),
-                departure=departure,
-                owed=self._owed(sessions.values(), receipt_id, lambda session: self._not_before(session, now)),
-                op_logout=OpLogout.PENDING if self._has_end_session(first.idp_id) else OpLogout.NOT_SUPPORTED,
-            )
-        )
+        names: set[Name] = {("browser", "", browser) for browser in browsers}
+        if everywhere:
+            names |= {("sub", session.iss, session.sub) for session in presented}
+            sessions |= self._of_people(presented)
+        receipt, departure = await self._end_own(presented, sessions, cause, target, names, is_leaving=True)
         if not receipt.sessions_ended:
             # Another process was first, and its end is the answer.
             return self._nothing_ended(session_ids, cause)
-        self._audit(receipt)
-        others = sorted({session.idp_id for session in sessions.values()} - {first.idp_id})
+        others = sorted({session.idp_id for session in sessions.values()} - {presented[0].idp_id})
         return SignedOut(receipt=receipt, departure=departure, other_idp_ids=tuple(others))
 
-    async def end(self, session_ids: Iterable[str], cause: Cause) -> Receipt:
+    async def end_elsewhere(self, session_ids: Iterable[str], cause: Cause) -> Receipt:
         """
-        End just these sessions, for any cause but a person's own sign-out.
+        End a person's own sessions in other browsers, with all of theirs; nobody is there to be sent to the OP.
 
         :raises StoreUnavailable: If nothing could be recorded; nothing has ended then.
         """
-        assert cause not in OWN_SIGN_OUT
-        now = self._clock.seconds()
-        names = tuple(session_ids)
-        # One that is due has stopped being valid, so it is not found; what it owes is known by its end alone.
-        sessions = [session for name in names if (session := self._registry.known(name)) is not None]
-        receipt_id = new_receipt_id()
-        receipt = await self._registry.end(
-            RecordedEnding(
-                session_ids=tuple(session.id for session in sessions),
-                cause=cause,
-                at=now,
-                receipt_id=receipt_id,
-                tombstones=_tombstones(cause, sessions, now),
-                owed=self._owed(sessions, receipt_id, lambda _: now) if cause in _REVOKES else (),
-            )
-        )
-        if receipt.sessions_ended:
-            self._audit(receipt)
+        assert cause in OWN_SIGN_OUT
+        named = [session for name in session_ids if (session := self._registry.find(name)) is not None]
+        if not named:
+            return Receipt(id=new_receipt_id(), time=self._clock.seconds(), cause=cause)
+        receipt, _ = await self._end_own(named, self._of_browsers(named), cause, None, set(), is_leaving=False)
         return receipt
+
+    async def end(self, session_ids: Iterable[str], cause: Cause, *, names: Iterable[Name] = ()) -> Receipt:
+        """
+        End just these sessions, for any cause but a person's own sign-out.
+
+        :param names: Whose sign-ins under way must lose as well, besides those of the people whose sessions end.
+        :raises StoreUnavailable: If nothing could be recorded; nothing has ended then.
+        """
+        assert cause not in OWN_SIGN_OUT
+        # One that is due has stopped being valid, so it is not found; what it owes is known by its end alone.
+        sessions = [session for name in session_ids if (session := self._registry.known(name)) is not None]
+        named = set(names)
+        if cause is Cause.ADMINISTRATOR:
+            named |= {("sub", session.iss, session.sub) for session in sessions}
+        elif cause is Cause.FRONT_CHANNEL:
+            named |= {("sid", session.iss, sid) for session in sessions for sid in session.sids}
+        now = self._clock.seconds()
+        return await self._end_others(sessions, cause, at=now, tombstones=_tombstones(named, now, now))
+
+    async def end_by_provider(self, logout: ProviderLogout, cause: Cause, *, jti: SeenJti | None = None) -> Receipt:
+        """
+        End the sessions that an OP's logout names, and take it as the confirmation of people's own sign-outs.
+
+        :param jti: Of the Logout Token, recorded in the same step. The front channel has none, and proves nothing.
+        :raises StoreUnavailable: If nothing could be recorded; nothing has ended then.
+        """
+        named: set[Name] = set()
+        if logout.sid is not None:
+            named.add(("sid", logout.iss, logout.sid))
+        if logout.sub is not None:
+            named.add(("sub" if logout.sid is None else "sidless", logout.iss, logout.sub))
+        now = self._clock.seconds()
+        known = (self._registry.known(name) for name in self._registry.named_by(logout))
+        # A sign-in that began after the OP spoke is another one, however late its word arrives.
+        spoken = min(now, logout.issued + SKEW)
+        return await self._end_others(
+            [session for session in known if session is not None],
+            cause,
+            at=now,
+            tombstones=_tombstones(named, spoken, now),
+            jti=jti,
+            confirms=self._registry.confirmed_by(logout) if cause is Cause.BACK_CHANNEL else (),
+        )
 
     async def owe(self, idp_id: str, tokens: Tokens) -> None:
         """
@@ -198,14 +228,92 @@ class Ending:
                 )
             )
 
+    async def _end_own(
+        self,
+        presented: Sequence[Session],
+        sessions: Mapping[str, Session],
+        cause: Cause,
+        target: str | None,
+        names: set[Name],
+        *,
+        is_leaving: bool,
+    ) -> tuple[Receipt, Departure]:
+        now = self._clock.seconds()
+        first = presented[0]
+        receipt_id = new_receipt_id()
+        browsers = {session.browser for session in presented}
+        # Whoever had one of these sessions finds the departure: of several browsers' it must lead to no OP, and say
+        # nothing of another person. Of the handles, any may have been planted.
+        is_one = len(browsers) == 1
+        departure = Departure(
+            reference=self._reference(receipt_id),
+            state=secrets.token_urlsafe(32),
+            receipt_id=receipt_id,
+            idp_id=first.idp_id if is_one else "",
+            id_token=(first.tokens.id_token or None) if is_one else None,
+            target=target,
+            expires=now + DEPARTURE_LIFETIME,
+            browsers=tuple(sorted(browsers)),
+        )
+        op_logout = OpLogout.NOT_SUPPORTED
+        if self._has_end_session(first.idp_id):
+            op_logout = OpLogout.PENDING if is_leaving else OpLogout.UNCONFIRMED
+        names = names | {("browser", "", session.browser) for session in sessions.values()}
+        receipt = await self._registry.end(
+            RecordedEnding(
+                session_ids=tuple(sessions),
+                cause=cause,
+                at=now,
+                receipt_id=receipt_id,
+                tombstones=_tombstones(names, now, now),
+                departure=departure,
+                owed=self._owed(sessions.values(), receipt_id, lambda session: self._not_before(session, now)),
+                op_logout=op_logout,
+                notify=self._notify,
+            )
+        )
+        if receipt.sessions_ended:
+            self._audit(receipt)
+        return receipt, departure
+
+    async def _end_others(
+        self,
+        sessions: Sequence[Session],
+        cause: Cause,
+        *,
+        at: float,
+        tombstones: tuple[Tombstone, ...],
+        jti: SeenJti | None = None,
+        confirms: tuple[str, ...] = (),
+    ) -> Receipt:
+        receipt_id = new_receipt_id()
+        receipt = await self._registry.end(
+            RecordedEnding(
+                session_ids=tuple(session.id for session in sessions),
+                cause=cause,
+                at=at,
+                receipt_id=receipt_id,
+                tombstones=tombstones,
+                owed=self._owed(sessions, receipt_id, lambda _: at) if cause in _REVOKES else (),
+                jti=jti,
+                confirms=confirms,
+                notify=self._notify,
+            )
+        )
+        if receipt.sessions_ended:
+            self._audit(receipt)
+        return receipt
+
     def _of_browsers(self, presented: Sequence[Session]) -> dict[str, Session]:
-        sessions = {session.id: session for session in presented}
-        for browser in dict.fromkeys(session.browser for session in presented):
-            for name in sorted(self._registry.by_browser(browser)):
-                session = self._registry.find(name)
-                if session is not None:
-                    sessions[session.id] = session
-        return sessions
+        names = [sorted(self._registry.by_browser(session.browser)) for session in presented]
+        return self._valid([session.id for session in presented], *names)
+
+    def _of_people(self, presented: Sequence[Session]) -> dict[str, Session]:
+        return self._valid(*(sorted(self._registry.by_sub(session.iss, session.sub)) for session in presented))
+
+    def _valid(self, *names: Sequence[str]) -> dict[str, Session]:
+        found = (self._registry.find(name) for several in names for name in several)
+        return {session.id: session for session in found if session is not None}
 
     def _nothing_ended(self, session_ids: Sequence[str], cause: Cause) -> SignedOut:
         nothing = Receipt(id=new_receipt_id(), time=self._clock.seconds(), cause=cause)
@@ -250,21 +358,11 @@ class Ending:
         )
 
 
-def _tombstones(
-    cause: Cause, sessions: Iterable[Session], now: float, browsers: Iterable[str] = ()
-) -> tuple[Tombstone, ...]:
+def _tombstones(names: Iterable[Name], at: float, now: float) -> tuple[Tombstone, ...]:
     """
-    Whose sign-ins under way must lose: those of whom the cause names.
+    One for each of *names*: their sign-ins under way, if they began before *at*, must lose.
     """
-    names: set[tuple[_Kind, str, str]] = {("browser", "", browser) for browser in browsers}
-    for session in sessions:
-        if cause in OWN_SIGN_OUT:
-            names.add(("browser", "", session.browser))
-        elif cause in (Cause.FRONT_CHANNEL, Cause.BACK_CHANNEL) and session.sids:
-            names |= {("sid", session.iss, sid) for sid in session.sids}
-        elif cause in (Cause.BACK_CHANNEL, Cause.ADMINISTRATOR):
-            names.add(("sub", session.iss, session.sub))
     return tuple(
-        Tombstone(kind=kind, iss=iss, value=value, at=now, expires=now + TOMBSTONE_LIFETIME)
+        Tombstone(kind=kind, iss=iss, value=value, at=at, expires=now + TOMBSTONE_LIFETIME)
         for kind, iss, value in sorted(names)
     )

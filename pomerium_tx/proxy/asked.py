@@ -4,9 +4,10 @@ A request that could be read, with what was decided about it: what everything th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from pomerium_tx.authorize.verdict import Verdict
+from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 
@@ -23,3 +24,15 @@ class Asked:
     request_id: str
     peer: str
     started: float
+
+    def is_still_admitted(self, decide: Callable[[RequestHead, Canonical], Verdict]) -> bool:
+        """
+        Whether it would be let through now as it was: to the same route, as the same person's.
+        """
+        now = decide(self.head, self.canonical)
+        return now.action is Action.PROCEED and _whither(now) == _whither(self.verdict)
+
+
+def _whither(verdict: Verdict) -> tuple[str | None, str | None]:
+    route, session = verdict.route, verdict.session
+    return None if route is None else route.id, None if session is None else session.id

@@ -5,7 +5,7 @@ What an exchange and its connection know of one another, and what all connection
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -88,6 +88,10 @@ class Proxy:
     """
     THE QUESTION: head, canonical form, peer, request id.
     """
+    decide: Callable[[RequestHead, Canonical], Verdict]
+    """
+    The same once more, of a request that is under way; nothing is logged.
+    """
     unauthenticated: Callable[[RequestHead, Verdict], Verdict]
     """
     What the same request gets once its session has ended.
@@ -115,6 +119,14 @@ class Proxy:
     normalize_path: bool = True
     merge_slashes: bool = True
     draining: bool = False
+
+    def become(self, other: Proxy) -> None:
+        """
+        Share from now on what *other* shares; whether the service is stopping is not a matter of configuration.
+        """
+        for each in fields(Proxy):
+            if each.name != "draining":
+                setattr(self, each.name, getattr(other, each.name))
 
     def log_answer(self, asked: Asked, *, status: int, size: int, details: str) -> None:
         """

@@ -263,6 +263,14 @@ class Downstream(TwistedProtocol):
         if self._exchange is None:
             self.close()
 
+    def recheck(self) -> None:
+        """
+        Cut what is being answered, if its request would not be let through any more.
+        """
+        exchange = self._exchange
+        if isinstance(exchange, ProxiedExchange) and not exchange.is_admitted():
+            exchange.cut(None)
+
     # Inside.
 
     def _pump(self) -> None:

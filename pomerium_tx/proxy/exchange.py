@@ -92,6 +92,9 @@ class ProxiedExchange:
             return self._connection.holds_answer()
         return not self._over
 
+    def is_admitted(self) -> bool:
+        return self._asked.is_still_admitted(self._connection.proxy.decide)
+
     def cut(self, cause: Cause | None) -> None:
         if self._over:
             return

@@ -45,6 +45,13 @@ class DownstreamFactory(Factory):
         for downstream in list(self._open):
             downstream.close_if_idle()
 
+    def recheck(self) -> None:
+        """
+        Cut every exchange whose request would not be let through any more, somebody's or nobody's.
+        """
+        for downstream in list(self._open):
+            downstream.recheck()
+
     def abort_all(self) -> None:
         """
         End every connection at once.

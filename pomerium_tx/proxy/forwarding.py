@@ -16,6 +16,7 @@ from pomerium_tx.http11 import writer
 from pomerium_tx.http11.canonical import Canonical, canonical_path
 from pomerium_tx.http11.fields import HOP_BY_HOP, ReservedNames
 from pomerium_tx.http11.heads import BadRequest, RequestHead, ResponseHead
+from pomerium_tx.proxy.caching import ruled
 from pomerium_tx.routing.route import Route, Upstream
 from pomerium_tx.sessions.handle import QUERY_PARAMETER, handle_of_authorization
 from pomerium_tx.web.cookies import is_reserved_cookie, without
@@ -180,6 +181,8 @@ class Forwarding:
                 continue
             fields.append((name, value))
         fields.extend(self._response_fields)
+        if self._route.caching != "upstream" and head.status >= 200:
+            fields = ruled(self._route.caching, fields)
         fields.append((b"X-Request-Id", request_id))
         fields.extend(framing)
         return writer.response_head(head.status, head.reason, fields)

@@ -77,6 +77,7 @@ class Pool:
         self._in_use: set[UpstreamConnection] = set()
         self._closing: dict[UpstreamConnection, float] = {}
         self._in_handshake: set[UpstreamConnection] = set()
+        self._is_retired = False
         self._factory = _ConnectionFactory(lambda: UpstreamConnection(self, limits))
         deadlines.watch(self)
 
@@ -114,7 +115,7 @@ class Pool:
 
     def release(self, connection: UpstreamConnection) -> None:
         self._in_use.discard(connection)
-        if len(self._idle) < MOST_IDLE:
+        if len(self._idle) < MOST_IDLE and not self._is_retired:
             connection.idle_until = self._deadlines.now() + IDLE_SECONDS
             self._idle.append(connection)
         else:
@@ -143,6 +144,14 @@ class Pool:
             connection.abort()
         for connection in [each for each in self._in_handshake if each.idle_until < now]:
             connection.give_up(_NoHandshake("it took too long"))
+
+    def retire(self) -> None:
+        """
+        Keep no connection once it is not in use any more: nobody will ask for one again.
+        """
+        self._is_retired = True
+        while self._idle:
+            self._idle.popleft().close()
 
     def close(self) -> None:
         """

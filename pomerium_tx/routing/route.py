@@ -116,6 +116,32 @@ class Route:
     set_request_headers: tuple[tuple[str, str], ...] = ()
     remove_request_headers: tuple[str, ...] = ()
     set_response_headers: tuple[tuple[str, str], ...] = ()
+    caching: str = "upstream"
+    """
+    What becomes of the application's ``Cache-Control``: ``upstream``, ``private`` or ``no_store``.
+    """
+    clear_site_data: frozenset[str] = frozenset()
+    """
+    Which of ``cache``, ``cookies`` and ``storage`` a browser is asked to forget when its person signs out.
+    """
+    upstream_logout_uri: str | None = None
+    """
+    Where the application is told that a session has ended: an absolute URL, or a path on every upstream.
+    """
+    upstream_logout_audience: str | None = None
+    """
+    None for the URI itself.
+    """
+
+    @property
+    def logout_uris(self) -> tuple[str, ...]:
+        """
+        The absolute URIs to tell of an ended session, each once; none if the application does not want to know.
+        """
+        uri = self.upstream_logout_uri
+        if uri is None or not uri.startswith("/"):
+            return () if uri is None else (uri,)
+        return tuple(dict.fromkeys(f"{to.scheme}://{to.authority.decode('ascii')}{uri}" for to in self.upstreams))
 
     def origin(self, port: int | None = None, host: str | None = None) -> str:
         """
@@ -200,6 +226,10 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
         set_request_headers=tuple(section.set_request_headers.items()),
         remove_request_headers=section.remove_request_headers,
         set_response_headers=defaults.response_headers(section),
+        caching=section.caching,
+        clear_site_data=frozenset(section.clear_site_data),
+        upstream_logout_uri=section.upstream_logout_uri,
+        upstream_logout_audience=section.upstream_logout_audience,
     )
 
 

@@ -23,7 +23,7 @@ class OriginRoutes:
     The routes of one host at one port, in their order.
     """
 
-    __slots__ = ("_bare", "_default_port", "_lengths", "_paths", "_prefixes", "_routes")
+    __slots__ = ("_bare", "_default_port", "_lengths", "_paths", "_prefixes", "_routes", "site_data")
 
     def __init__(self, host: str, routes: Sequence[Route]) -> None:
         """
@@ -33,6 +33,10 @@ class OriginRoutes:
         self._bare = f"{scheme}://{host}"
         self._default_port = DEFAULT_PORTS[scheme]
         self._routes = tuple(routes)
+        self.site_data: Final = frozenset[str]().union(*(route.clear_site_data for route in routes))
+        """
+        What a browser is asked to forget of this host at a sign-out, which is one for all of its routes.
+        """
         self._paths: dict[bytes, int] = {}
         self._prefixes: dict[bytes, int] = {}
         for index, route in enumerate(routes):
@@ -152,15 +156,26 @@ class RouteTable:
         routes = self.at(host, port)
         return None if routes is None else routes.origin(port)
 
+    def site_data(self, origin: str) -> frozenset[str]:
+        """
+        What a browser is asked to forget of the host with this external origin; nothing for an unknown one.
+        """
+        routes = self._of_origin(origin)
+        return frozenset() if routes is None else routes.site_data
+
     def serves_origin(self, url: str) -> bool:
         """
         Whether the origin of *url* is that of a route, those of wildcard hosts and of any incoming port included.
         """
+        return self._of_origin(url) is not None
+
+    def _of_origin(self, url: str) -> OriginRoutes | None:
         try:
             wanted = origin_of(split_url(url))
         except ValueError:
-            return False
-        return self.origin(wanted.host, wanted.port) == str(wanted)
+            return None
+        routes = self.at(wanted.host, wanted.port)
+        return routes if routes is not None and routes.origin(wanted.port) == str(wanted) else None
 
     def _by_pattern(self, host: str) -> _HostRoutes | None:
         try:

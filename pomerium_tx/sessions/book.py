@@ -75,6 +75,12 @@ class Book(Generic[K, V]):
         """
         self._entries[key] = (self._entries[key][0], value)
 
+    def discard(self, key: K) -> None:
+        """
+        Forget what is remembered under *key*, without a word.
+        """
+        self._entries.pop(key, None)
+
     def forget(self, time: float) -> None:
         """
         Drop what ended at *time* or before.

@@ -17,6 +17,7 @@ class Deadlines:
     Says which keys' time has come, soonest first.
 
     A key whose deadline moves is added again; the place it had before is void, and found to be so when it is reached.
+    If it is lazy, deadlines move often, and only ever to later: a key whose place is reached too early gets another.
     """
 
     def __init__(
@@ -24,13 +25,17 @@ class Deadlines:
         clock: IReactorTime,
         deadline_of: Callable[[str], float | None],
         reached: Callable[[str], None],
+        *,
+        is_lazy: bool = False,
     ) -> None:
         """
         Begin with none.
 
         :param deadline_of: When a key's time comes, as things are now; None if it has none any more.
         :param reached: Told each key whose time has come, once for each time it was added.
+        :param is_lazy: Whether a key is added once, however often its deadline moves.
         """
+        self._is_lazy = is_lazy
         self._clock = clock
         self._deadline_of = deadline_of
         self._reached = reached
@@ -60,7 +65,7 @@ class Deadlines:
             self._call = None
 
     def _sweep(self) -> None:
-        self._heap = [entry for entry in self._heap if self._deadline_of(entry[1]) == entry[0]]
+        self._heap = [entry for entry in self._heap if self._counts(*entry)]
         heapify(self._heap)
         self._sound = len(self._heap)
 
@@ -78,6 +83,13 @@ class Deadlines:
         now = self._clock.seconds()
         while self._heap and self._heap[0][0] <= now:
             deadline, key = heappop(self._heap)
-            if self._deadline_of(key) == deadline:
+            current = self._deadline_of(key)
+            if current == deadline:
                 self._reached(key)
+            elif self._is_lazy and current is not None:
+                heappush(self._heap, (current, key))
         self._arm()
+
+    def _counts(self, deadline: float, key: str) -> bool:
+        current = self._deadline_of(key)
+        return current == deadline or (self._is_lazy and current is not None)

@@ -7,7 +7,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
+from pomerium_tx.sessions.notices import notices_of
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import (
@@ -57,13 +59,21 @@ class Ending:
     owed: tuple[OwedRevocation, ...] = ()
     op_logout: OpLogout = OpLogout.NOT_NEEDED
     jti: SeenJti | None = None
+    confirms: tuple[str, ...] = ()
+    """
+    The receipts of earlier ends that the OP confirms by asking for this one.
+    """
+    notify: tuple[str, ...] = ()
+    """
+    The routes whose applications want to be told of the end of the sessions that were used on them.
+    """
 
     @property
     def says_more(self) -> bool:
         """
         Whether there is something to record although no session ends.
         """
-        return bool(self.tombstones or self.departure or self.owed or self.jti)
+        return bool(self.tombstones or self.departure or self.owed or self.jti or self.confirms)
 
     @property
     def receipt_of_nothing(self) -> Receipt:
@@ -85,6 +95,8 @@ class Ending:
         if departure is not None:
             departure = replace(departure, receipt_id=self.receipt_id)
             remembered.append(departure.expires)
+        left = [session for session in live if departure is not None and session.idp_id == departure.idp_id]
+        notices = [notices_of(session, self.receipt_id, self.at, self.notify) for session in live]
         origins = frozenset[str]().union(*(session.origins for session in live))
         return SessionsEnded(
             receipt_id=self.receipt_id,
@@ -99,4 +111,8 @@ class Ending:
             routes=tuple(sorted(origins)),
             op_logout=self.op_logout,
             jti=self.jti,
+            left=tuple(session.left(self.receipt_id) for session in left),
+            confirms=self.confirms,
+            notify=self.notify,
+            notices=tuple(chain.from_iterable(notices)),
         )

@@ -10,21 +10,26 @@ the minute do not make two processes decide differently.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from pomerium_tx.sessions.book import Book
+from pomerium_tx.sessions.effects import Begun, Effect, Ended, Refreshed, SignedOutAtProvider
 from pomerium_tx.sessions.index import Index
+from pomerium_tx.sessions.left_sessions import LeftSessions, left_by
 from pomerium_tx.sessions.limits import Limits
+from pomerium_tx.sessions.notices import Notices
+from pomerium_tx.sessions.owed import OwedRevocations
+from pomerium_tx.sessions.provider_logout import ProviderLogout
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.session import RouteUse, Session
 from pomerium_tx.sessions.store import (
     Change,
     CutReported,
     Departure,
+    NoticeDone,
     OpLogout,
     OpLogoutChanged,
-    OwedRevocation,
     RevocationDone,
     RevocationOwed,
     RevocationsReleased,
@@ -45,47 +50,6 @@ How long it may take to record an end that was asked for.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """
-    A session can be found now.
-    """
-
-    session: Session
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refreshed:
-    """
-    A session has new tokens.
-    """
-
-    session: Session
-    requested: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """
-    Sessions cannot be found any more.
-    """
-
-    receipt: Receipt
-    sessions: tuple[Session, ...] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedOutAtProvider:
-    """
-    A session was to become part of an OP's session that had been signed out meanwhile: it has to end.
-    """
-
-    session_id: str
-
-
-Effect = Begun | Refreshed | Ended | SignedOutAtProvider | None
-
-
 class Ledger:
     """
     The fold over the log.
@@ -101,8 +65,9 @@ class Ledger:
         self.by_sid = Index()
         self.by_sub = Index()
         self.by_browser = Index()
-        self.owed: dict[str, OwedRevocation] = {}
-        self._owed_by_receipt: dict[str, set[str]] = {}
+        self.owed = OwedRevocations()
+        self.notices = Notices(limits.notices)
+        self._left = LeftSessions()
         self._ended: dict[str, str] = {}
         self._receipts = Book[str, Receipt](limits.receipts, self._receipt_dropped)
         self._departures = Book[str, Departure](limits.departures, self._departure_dropped)
@@ -118,6 +83,7 @@ class Ledger:
             self._recent,
             self._uses,
             self._jtis,
+            self.notices.book,
         )
         self._time = 0.0
         self._folds: Mapping[type, Callable[..., Effect]] = {
@@ -130,6 +96,7 @@ class Ledger:
             RevocationsReleased: self._revocations_released,
             RevocationOwed: self._revocation_owed,
             RevocationDone: self._revocation_done,
+            NoticeDone: self._notice_done,
             UsedOnce: self._used_once,
         }
 
@@ -174,11 +141,23 @@ class Ledger:
         """
         return self._uses.winner_of(key)
 
-    def has_waiting(self, receipt_id: str, at: float) -> bool:
+    def named_by(self, logout: ProviderLogout) -> tuple[str, ...]:
         """
-        Whether something that one end owes is not to be revoked yet at *at*.
+        The sessions that are over at their OP.
         """
-        return any(self.owed[name].not_before > at for name in self._owed_by_receipt.get(receipt_id, ()))
+        found: frozenset[str] = frozenset()
+        if logout.sid is not None:
+            found |= self.by_sid.get(logout.iss, logout.sid)
+        if logout.sub is not None:
+            found |= self.by_sub.get(logout.iss, logout.sub)
+        return tuple(name for name in sorted(found) if logout.names(self.sessions[name]))
+
+    def confirmed_by(self, logout: ProviderLogout) -> tuple[str, ...]:
+        """
+        The ends of a person's own that are confirmed by their OP, and were not yet.
+        """
+        receipts = [self._receipts.get(name) for name in self._left.confirmed_by(logout)]
+        return tuple(one.id for one in receipts if one is not None and one.op_logout is not OpLogout.CONFIRMED)
 
     def is_overtaken(self, browser: str, *, since: float, at: float) -> bool:
         """
@@ -243,28 +222,31 @@ class Ledger:
             self.by_sub.discard(session.iss, session.sub, session.id)
             for sid in session.sids:
                 self.by_sid.discard(session.iss, sid, session.id)
-        owed = self._settled(change, ids, sessions)
-        for revocation in owed:
-            self._owe(revocation)
+        tokens_to_revoke = self.owed.settle(change, ids, sessions)
+        self.notices.settle(change, ids, sessions)
         origins = frozenset[str]().union(*(session.origins for session in sessions))
         receipt = Receipt(
             id=change.receipt_id,
             time=change.at,
             cause=change.cause,
             session_ids=ids,
-            tokens_to_revoke=sum(len(revocation.tokens) for revocation in owed),
+            tokens_to_revoke=tokens_to_revoke,
             op_logout=change.op_logout,
             routes=tuple(sorted(origins.union(change.routes if ids else ()))),
         )
         if ids or change.departure is not None:
-            self._receipts.put(receipt.id, receipt, change.remember_until)
             self._ended.update(dict.fromkeys(ids, receipt.id))
+            self._left.add(receipt.id, left_by(change, ids, sessions))
+            self._receipts.put(receipt.id, receipt, change.remember_until)
         if change.departure is not None:
             self._departures.put(change.departure.reference, change.departure, change.departure.expires)
             self._references[change.departure.state] = change.departure.reference
         self._tombstones.set(change)
         if change.jti is not None:
             self._jtis.put((change.jti.iss, change.jti.jti), change.jti.expires, change.jti.expires)
+        for name in change.confirms:
+            self._learn(name, OpLogout.CONFIRMED)
+            self.owed.release(name)
         return Ended(receipt=receipt, sessions=sessions)
 
     def _late(self, change: SessionsEnded) -> list[str]:
@@ -273,52 +255,17 @@ class Ledger:
 
         Whoever asked for the end did not know of them, or it would have named them, or spared them.
         """
-        indexes = {"browser": self.by_browser, "sid": self.by_sid, "sub": self.by_sub}
+        indexes = {"browser": self.by_browser, "sid": self.by_sid, "sub": self.by_sub, "sidless": self.by_sub}
         late = []
         for tombstone in change.tombstones:
             kind, iss, value = tombstone.key
             for name in sorted(indexes[kind].get(iss, value)):
+                if kind == "sidless" and self.sessions[name].sids:
+                    continue
                 got = (self._recent.get((name, "")), self._recent.get((name, value)) if kind == "sid" else None)
                 if any(one is not None and one[0] > change.known and one[1] < tombstone.at for one in got):
                     late.append(name)
         return late
-
-    def _settled(
-        self, change: SessionsEnded, ids: tuple[str, ...], sessions: tuple[Session, ...]
-    ) -> tuple[OwedRevocation, ...]:
-        """
-        What an end owes the OPs, now that it is known which sessions it ended and with which tokens.
-
-        Whoever asked for the end knew the tokens as they were; a refresh may have come before it in the log.
-        """
-        owed = change.owed
-        asked = frozenset(change.session_ids)
-        if not asked.issubset(ids):
-            known = {token for revocation in self.owed.values() for _, token in revocation.tokens}
-            owed = tuple(one for one in owed if not known.issuperset(token for _, token in one.tokens))
-        named = {token for one in change.owed for _, token in one.tokens}
-        not_before = {one.idp_id: one.not_before for one in change.owed}
-        for session in sessions:
-            # Where nothing is owed for a session that the end names, nothing is meant to be.
-            if session.idp_id not in not_before and session.id in asked:
-                continue
-            newer = tuple(pair for pair in session.tokens.revocable() if pair[1] not in named)
-            if newer:
-                more = OwedRevocation(
-                    # The same to whoever reads the log when other sessions of this end have been dropped from it.
-                    id=f"{change.receipt_id}.{session.id}",
-                    receipt_id=change.receipt_id,
-                    idp_id=session.idp_id,
-                    tokens=newer,
-                    not_before=not_before.get(session.idp_id, change.at),
-                )
-                owed = (*owed, more)
-        return owed
-
-    def _owe(self, revocation: OwedRevocation) -> None:
-        self.owed[revocation.id] = revocation
-        if revocation.receipt_id is not None:
-            self._owed_by_receipt.setdefault(revocation.receipt_id, set()).add(revocation.id)
 
     def _cut_reported(self, _: int, change: CutReported) -> Effect:
         receipt = self._receipts.get(change.receipt_id)
@@ -327,28 +274,29 @@ class Ledger:
         return None
 
     def _op_logout_changed(self, _: int, change: OpLogoutChanged) -> Effect:
-        receipt = self._receipts.get(change.receipt_id)
-        # A late doubt does not undo a certainty.
-        if receipt is not None and _certainty(change.op_logout) >= _certainty(receipt.op_logout):
-            self._receipts.replace(receipt.id, replace(receipt, op_logout=change.op_logout))
+        self._learn(change.receipt_id, change.op_logout)
         return None
 
+    def _learn(self, receipt_id: str, op_logout: OpLogout) -> None:
+        receipt = self._receipts.get(receipt_id)
+        # A late doubt does not undo a certainty.
+        if receipt is not None and _certainty(op_logout) >= _certainty(receipt.op_logout):
+            self._receipts.replace(receipt.id, replace(receipt, op_logout=op_logout))
+
     def _revocations_released(self, _: int, change: RevocationsReleased) -> Effect:
-        for name in self._owed_by_receipt.get(change.receipt_id, ()):
-            self.owed[name] = replace(self.owed[name], not_before=0.0)
+        self.owed.release(change.receipt_id)
         return None
 
     def _revocation_owed(self, _: int, change: RevocationOwed) -> Effect:
-        self._owe(change.owed)
+        self.owed.add(change.owed)
         return None
 
     def _revocation_done(self, _: int, change: RevocationDone) -> Effect:
-        revocation = self.owed.pop(change.id, None)
-        if revocation is not None and revocation.receipt_id is not None:
-            others = self._owed_by_receipt[revocation.receipt_id]
-            others.discard(revocation.id)
-            if not others:
-                del self._owed_by_receipt[revocation.receipt_id]
+        self.owed.done(change.id)
+        return None
+
+    def _notice_done(self, _: int, change: NoticeDone) -> Effect:
+        self.notices.done(change.id)
         return None
 
     def _used_once(self, position: int, change: UsedOnce) -> Effect:
@@ -356,6 +304,7 @@ class Ledger:
         return None
 
     def _receipt_dropped(self, receipt: Receipt) -> None:
+        self._left.drop(receipt.id)
         for name in receipt.session_ids:
             self._ended.pop(name, None)
 

@@ -29,3 +29,7 @@ class Limits:
     Used values of each kind.
     """
     jtis: int = 100_000
+    notices: int = 100_000
+    """
+    Applications that have yet to be told of an end.
+    """

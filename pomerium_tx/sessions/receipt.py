@@ -70,6 +70,11 @@ class OpenExchange(Protocol):
         Whether anything of it can still pass: an answer that is complete is open until the kernel has its last byte.
         """
 
+    def is_admitted(self) -> bool:
+        """
+        Whether its request would be let through now, to the same route and as the same person's.
+        """
+
     def cut(self, cause: Cause | None) -> None:
         """
         Let nothing more pass in either direction.

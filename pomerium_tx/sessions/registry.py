@@ -5,19 +5,22 @@ The registry is a fold over the store's log: what it knows of sessions changes i
 append names an expected version: every question whose answer two registries could give differently is answered when
 the change is applied, from what is before it in the log; the one who appended it then looks at what has become of it.
 An end may not fail because somebody else wrote something. What belongs to this process alone is kept beside the fold:
-open exchanges, last-seen times, and the queues of deadlines.
+open exchanges, when sessions were last used, and the queues of deadlines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from twisted.internet.interfaces import IReactorTime
 
+from pomerium_tx.sessions.activity import Activity
 from pomerium_tx.sessions.attachments import Attachments
 from pomerium_tx.sessions.cut_reports import CutReports
+from pomerium_tx.sessions.effects import Begun, Ended, Refreshed, SignedOutAtProvider
 from pomerium_tx.sessions.ending import Ending, SignedOutMeanwhile, new_receipt_id
-from pomerium_tx.sessions.ledger import Begun, Ended, Ledger, Refreshed, SignedOutAtProvider
+from pomerium_tx.sessions.knowledge import Knowledge
+from pomerium_tx.sessions.ledger import Ledger
 from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.receipt import OpenExchange, Receipt
 from pomerium_tx.sessions.session import Session, Tokens
@@ -25,7 +28,7 @@ from pomerium_tx.sessions.store import (
     Cause,
     Change,
     CutReported,
-    Departure,
+    NoticeDone,
     OpLogout,
     OpLogoutChanged,
     OwedRevocation,
@@ -46,7 +49,7 @@ from pomerium_tx.sessions.timetable import Timetable
 __all__ = ["Ending", "OpenExchange", "Receipt", "SessionRegistry", "SignedOutMeanwhile", "new_receipt_id"]
 
 
-class SessionRegistry:
+class SessionRegistry(Knowledge):
     """
     The one thing that all rooms share.
     """
@@ -55,18 +58,15 @@ class SessionRegistry:
         """
         Know of no session until `join`.
         """
+        super().__init__(clock.seconds, CutReports(store), limits or Limits())
         self._store = store
-        self._seconds = clock.seconds
-        self._limits = limits or Limits()
-        self._sessions: dict[str, Session] = {}
-        self._ledger = Ledger(self._limits, self._sessions)
         self._position = 0
         self._unfollow: Callable[[], None] | None = None
         self._attachments = Attachments()
         self._timetable = Timetable(clock, self._sessions)
-        self._cut_reports = CutReports(store)
-        self._last_seen: dict[str, float] = {}
+        self._activity = Activity(clock, self._sessions, lambda name: self._timetable.report(name, Cause.IDLE))
         self._on_owed: Subscribers[()] = Subscribers()
+        self._on_notices: Subscribers[()] = Subscribers()
         self._on_ended: Subscribers[Receipt, tuple[Session, ...]] = Subscribers()
 
     async def join(self) -> None:
@@ -75,9 +75,10 @@ class SessionRegistry:
 
         :raises StoreUnavailable: If the store cannot say.
         """
+        self._activity.joined()
         self._unfollow = await self._store.follow(0, self._apply)
-        if self._ledger.owed:
-            self._on_owed.tell()
+        self._activity.joined()
+        self._tell_what_is_owed()
 
     def leave(self) -> None:
         """
@@ -89,7 +90,7 @@ class SessionRegistry:
         self._timetable.stop()
         self._attachments.clear()
         self._cut_reports.stop()
-        self._last_seen.clear()
+        self._activity.stop()
         self._sessions.clear()
         self._ledger = Ledger(self._limits, self._sessions)
 
@@ -98,14 +99,25 @@ class SessionRegistry:
         The session, if it lives and is valid now.
         """
         session = self._sessions.get(session_id)
-        return session if session is not None and session.usable_until > self._seconds() else None
+        if session is None or session.usable_until <= (now := self._seconds()):
+            return None
+        return None if self._activity.is_limited and self._activity.is_idle(session, now) else session
 
-    def touch(self, session_id: str) -> None:
+    def touch(self, session_id: str, address: str = "") -> None:
         """
-        Note that the session is being used.
+        Note that the session is being used, unless it has not been for too long.
+
+        :param address: Where it is used from, if that is known.
         """
-        if session_id in self._sessions:
-            self._last_seen[session_id] = self._seconds()
+        session = self._sessions.get(session_id)
+        if session is not None:
+            self._activity.touch(session, address)
+
+    def set_idle_timeout(self, seconds: float | None) -> None:
+        """
+        From now on a session that is not used for so long is not found, and is due to end; None lifts the limit.
+        """
+        self._activity.limit(seconds)
 
     def attach(self, session_id: str, exchange: OpenExchange) -> bool:
         """
@@ -122,44 +134,7 @@ class SessionRegistry:
         """
         self._attachments.discard(session_id, exchange)
 
-    # What is known.
-
-    def known(self, session_id: str) -> Session | None:
-        """
-        The session, if it has not ended, although its time may be over.
-        """
-        return self._sessions.get(session_id)
-
-    @property
-    def count(self) -> int:
-        """
-        How many sessions have not ended.
-        """
-        return len(self._sessions)
-
-    def sessions(self) -> Iterable[Session]:
-        """
-        Every session that has not ended.
-        """
-        return tuple(self._sessions.values())
-
-    def by_sid(self, iss: str, sid: str) -> frozenset[str]:
-        """
-        The sessions that ever had this ``sid`` of this issuer.
-        """
-        return self._ledger.by_sid.get(iss, sid)
-
-    def by_sub(self, iss: str, sub: str) -> frozenset[str]:
-        """
-        The sessions of one End-User of one issuer.
-        """
-        return self._ledger.by_sub.get(iss, sub)
-
-    def by_browser(self, browser: str) -> frozenset[str]:
-        """
-        The sessions of one browser.
-        """
-        return self._ledger.by_browser.get("", browser)
+    # What is known in this process; what is known everywhere is answered by `Knowledge`.
 
     def exchanges(self, session_id: str) -> tuple[OpenExchange, ...]:
         """
@@ -172,49 +147,14 @@ class SessionRegistry:
         When the session was last used here; when it began, if it was not; 0 if there is no such session.
         """
         session = self._sessions.get(session_id)
-        return 0.0 if session is None else self._last_seen.get(session_id, session.began)
+        return 0.0 if session is None else self._activity.last_seen(session)
 
-    def ended(self, session_id: str) -> Receipt | None:
+    def last_address(self, session_id: str) -> str:
         """
-        The receipt of the end of a session, for as long as the session could have lived and at least a day.
+        From where the session was last used here; from where it began, if it was not; empty if there is none.
         """
-        return self._as_of_now(self._ledger.ended(session_id))
-
-    def receipt(self, receipt_id: str) -> Receipt | None:
-        """
-        The receipt of that id, as true as it is by now.
-        """
-        return self._as_of_now(self._ledger.receipt(receipt_id))
-
-    def departure(self, reference: str) -> Departure | None:
-        """
-        What is kept under a reference, until its time is over.
-        """
-        return self._in_time(self._ledger.departure(reference))
-
-    def departure_by_state(self, state: str) -> Departure | None:
-        """
-        What is kept for the return with a ``state``, until its time is over.
-        """
-        return self._in_time(self._ledger.departure_by_state(state))
-
-    def is_overtaken(self, browser: str, since: float) -> bool:
-        """
-        Whether a sign-in that a browser began at *since* has lost: its person was signed out meanwhile.
-        """
-        return self._ledger.is_overtaken(browser, since=since, at=self._seconds())
-
-    def has_seen(self, iss: str, jti: str) -> bool:
-        """
-        Whether a Logout Token was acted on.
-        """
-        return self._ledger.has_seen(iss, jti)
-
-    def owed(self) -> list[OwedRevocation]:
-        """
-        The revocations that are not done yet.
-        """
-        return list(self._ledger.owed.values())
+        session = self._sessions.get(session_id)
+        return "" if session is None else self._activity.last_address(session)
 
     def due(self) -> list[tuple[str, Cause]]:
         """
@@ -306,7 +246,7 @@ class SessionRegistry:
         What one end owes need not wait.
         """
         self._require_joined()
-        if self._ledger.has_waiting(receipt_id, self._seconds()):
+        if self._ledger.owed.has_waiting(receipt_id, self._seconds()):
             await self._append(RevocationsReleased(receipt_id=receipt_id))
 
     async def owe(self, owed: OwedRevocation) -> None:
@@ -319,9 +259,24 @@ class SessionRegistry:
         """
         Nothing more is owed under this id.
         """
-        owed = self._ledger.owed.get(id)
+        owed = self._ledger.owed.by_id.get(id)
         if owed is not None:
             await self._append(RevocationDone(id=id, receipt_id=owed.receipt_id, attempts=attempts))
+
+    async def notice_done(self, id: str, attempts: int) -> None:
+        """
+        The application has been told, or never will be.
+        """
+        notice = self._ledger.notices.get(id)
+        if notice is not None:
+            await self._append(NoticeDone(id=id, receipt_id=notice.receipt_id, attempts=attempts))
+
+    def report_due(self, session_id: str, cause: Cause) -> None:
+        """
+        Say that a session should end; whoever ends sessions that are due does.
+        """
+        if session_id in self._sessions:
+            self._timetable.report(session_id, cause)
 
     def put_off_refresh(self, session_id: str, until: float) -> None:
         """
@@ -349,6 +304,12 @@ class SessionRegistry:
         """
         return self._on_owed.add(callback)
 
+    def subscribe_notices(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """
+        Have *callback* told when more applications are to be told of an end.
+        """
+        return self._on_notices.add(callback)
+
     def subscribe_ended(self, callback: Callable[[Receipt, tuple[Session, ...]], object]) -> Callable[[], None]:
         """
         Have *callback* told the sessions of each end, wherever it was asked for.
@@ -360,6 +321,7 @@ class SessionRegistry:
         effect = self._ledger.apply(position, change)
         if isinstance(effect, Begun):
             self._timetable.begun(effect.session)
+            self._activity.begun(effect.session)
         elif isinstance(effect, Refreshed):
             self._timetable.refreshed(effect.session, effect.requested)
         elif isinstance(effect, SignedOutAtProvider):
@@ -368,19 +330,25 @@ class SessionRegistry:
             self._ended_here(effect)
         elif isinstance(change, CutReported):
             self._cut_reports.recorded(change)
-        if isinstance(change, SessionsEnded | RevocationOwed | RevocationsReleased) and self._ledger.owed:
-            self._on_owed.tell()
+        if isinstance(change, SessionsEnded | RevocationOwed | RevocationsReleased):
+            self._tell_what_is_owed()
 
     def _ended_here(self, effect: Ended) -> None:
         receipt = effect.receipt
         for session in effect.sessions:
             self._timetable.ended(session.id)
-            self._last_seen.pop(session.id, None)
+            self._activity.ended(session.id)
         cut = self._attachments.cut((session.id for session in effect.sessions), receipt.cause)
         if cut is not None:
             self._cut_reports.report(receipt.id, *cut)
         if effect.sessions:
             self._on_ended.tell(receipt, effect.sessions)
+
+    def _tell_what_is_owed(self) -> None:
+        if self._ledger.owed.by_id:
+            self._on_owed.tell()
+        if len(self._ledger.notices):
+            self._on_notices.tell()
 
     async def _append(self, change: Change) -> int:
         self._require_joined()
@@ -389,10 +357,3 @@ class SessionRegistry:
     def _require_joined(self) -> None:
         if self._unfollow is None:
             raise StoreUnavailable("this registry follows no store")
-
-    def _as_of_now(self, receipt: Receipt | None) -> Receipt | None:
-        receipt = self._cut_reports.complete(receipt)
-        return None if receipt is None else receipt.at(self._seconds())
-
-    def _in_time(self, departure: Departure | None) -> Departure | None:
-        return departure if departure is not None and departure.expires > self._seconds() else None

@@ -15,9 +15,11 @@ from heapq import heappop, heappush
 from pomerium_tx.sessions.ending import REMEMBER_ENDED
 from pomerium_tx.sessions.ledger import RECENT, SLACK
 from pomerium_tx.sessions.limits import Limits
+from pomerium_tx.sessions.notices import NOTICE_LIFETIME
 from pomerium_tx.sessions.store import (
     Change,
     CutReported,
+    NoticeDone,
     OpLogoutChanged,
     RevocationDone,
     RevocationOwed,
@@ -53,7 +55,9 @@ class Retention:
         self._limits = limits
         self._groups: dict[Group, list[int]] = {}
         self._ends: list[tuple[float, Group]] = []
+        self._receipts_until: dict[str, float] = {}
         self._refreshes: dict[str, tuple[str | None, int]] = {}
+        self._raced = 0
         self._outside: deque[Group] = deque()
         self._uses = Uses(limits.once, lambda position: self._dropped.append(position))
         self._time = 0.0
@@ -85,7 +89,7 @@ class Retention:
         elif isinstance(change, UsedOnce):
             if not self._uses.use(position, change):
                 self._dropped.append(position)
-        elif isinstance(change, CutReported | OpLogoutChanged | RevocationsReleased):
+        elif isinstance(change, CutReported | OpLogoutChanged | RevocationsReleased | NoticeDone):
             self._join(("receipt", change.receipt_id), position)
         return self._dropped
 
@@ -109,6 +113,8 @@ class Retention:
         kind, name = group
         if kind == "session":
             self._refreshes.pop(name, None)
+        elif kind == "receipt":
+            self._receipts_until.pop(name, None)
 
     def _begun(self, position: int, change: SessionBegun) -> None:
         session = change.session
@@ -139,8 +145,9 @@ class Retention:
         if not self._join(group, position):
             return
         earlier = self._refreshes.get(change.session_id)
-        # One with the same sid takes effect whenever the earlier one did, and says all that it said.
-        if earlier is not None and earlier[0] == change.sid:
+        # One with the same sid takes effect whenever the earlier one did, and says all that it said, except to an end
+        # in between that did not know of the earlier one.
+        if earlier is not None and earlier[0] == change.sid and earlier[1] > self._raced:
             self._groups[group].remove(earlier[1])
             self._dropped.append(earlier[1])
         self._refreshes[change.session_id] = (change.sid, position)
@@ -163,12 +170,18 @@ class Retention:
             ends.append(change.jti.expires)
         if change.owed:
             ends.append(change.remember_until)
-        is_outside = is_from_outside(change)
+        if change.notify:
+            ends.append(change.at + NOTICE_LIFETIME)
+        # Whoever remembers an end has to know that it is confirmed.
+        ends += [self._receipts_until.get(name, change.at) for name in change.confirms]
+        is_outside = is_from_outside(change) and not change.confirms
         if change.tombstones and has_raced:
             # It may have ended sessions that it does not name, whose beginnings are kept as long as they could live.
             ends.append(self._latest)
             is_outside = False
-        self._open(group, position, max(ends, default=change.at))
+            self._raced = position
+        expires = self._receipts_until[change.receipt_id] = max(ends, default=change.at)
+        self._open(group, position, expires)
         if is_outside:
             self._outside.append(group)
             if len(self._outside) > self._limits.outside_tombstones:

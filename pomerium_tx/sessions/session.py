@@ -120,3 +120,36 @@ class Session:
         The external origins it was used on.
         """
         return frozenset(use.origin for use in self.uses.values())
+
+    def left(self, receipt_id: str) -> LeftSession:
+        """
+        What is remembered of it when its person has signed out.
+        """
+        return LeftSession(
+            session_id=self.id,
+            receipt_id=receipt_id,
+            browser=self.browser,
+            idp_id=self.idp_id,
+            iss=self.iss,
+            client_id=self.client_id,
+            sub=self.sub,
+            sids=self.sids,
+            id_token_iat=self.id_token_iat,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftSession:
+    """
+    A session whose person has signed out, as far as its OP may still have a word to say about it.
+    """
+
+    session_id: str = field(repr=False)
+    receipt_id: str
+    browser: str = field(repr=False)
+    idp_id: str
+    iss: str
+    client_id: str
+    sub: str
+    sids: tuple[str, ...]
+    id_token_iat: float

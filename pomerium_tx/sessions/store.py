@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, Protocol
 
-from pomerium_tx.sessions.session import Session, Tokens
+from pomerium_tx.sessions.session import LeftSession, Session, Tokens
 
 
 class StoreUnavailable(Exception):
@@ -67,13 +67,19 @@ class OpLogout(Enum):
         return self in (OpLogout.CONFIRMED, OpLogout.RETURNED)
 
 
+TombstoneKind = Literal["browser", "sid", "sub", "sidless"]
+"""
+What a tombstone's value is; ``sidless`` is a ``sub``, of whose sign-ins only those lose whose ID Token has no ``sid``.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tombstone:
     """
     That whoever it names was signed out at a time: a sign-in that was under way then produces no session.
     """
 
-    kind: Literal["browser", "sid", "sub"]
+    kind: TombstoneKind
     value: str = field(repr=False)
     at: float
     expires: float
@@ -130,6 +136,27 @@ class OwedRevocation:
     """
     not_before: float
     attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwedNotice:
+    """
+    An application that has yet to be told that a session which was used on its route has ended.
+    """
+
+    id: str
+    """
+    The same in every process; says nothing about the session, and becomes the ``jti`` of the notice.
+    """
+    receipt_id: str
+    session_id: str = field(repr=False)
+    route_id: str
+    origin: str
+    user_id: str
+    since: float
+    """
+    When the session ended.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +233,22 @@ class SessionsEnded:
     routes: tuple[str, ...] = ()
     op_logout: OpLogout = OpLogout.NOT_NEEDED
     jti: SeenJti | None = None
+    left: tuple[LeftSession, ...] = ()
+    """
+    Those of the sessions that belong to the OP which *departure* leads to.
+    """
+    confirms: tuple[str, ...] = ()
+    """
+    The receipts of earlier ends that the OP has confirmed by asking for this one: what they owe need not wait.
+    """
+    notify: tuple[str, ...] = ()
+    """
+    The routes whose applications are told of the end.
+    """
+    notices: tuple[OwedNotice, ...] = ()
+    """
+    What they are to be told of *session_ids*, as far as whoever asked for the end knew.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +306,17 @@ class RevocationDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeDone:
+    """
+    Nothing more is to be done about one notice.
+    """
+
+    id: str
+    receipt_id: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsedOnce:
     """
     Somebody used a value that may be used once; the first in the log did.
@@ -283,6 +337,7 @@ Change = (
     | RevocationsReleased
     | RevocationOwed
     | RevocationDone
+    | NoticeDone
     | UsedOnce
 )
 

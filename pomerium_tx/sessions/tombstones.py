@@ -56,7 +56,7 @@ class Tombstones:
         Whether a session must not begin.
         """
         names = [("browser", "", session.browser), ("sub", session.iss, session.sub)]
-        names += [("sid", session.iss, sid) for sid in session.sids]
+        names += [("sid", session.iss, sid) for sid in session.sids] or [("sidless", session.iss, session.sub)]
         return any(self._covers(name, since=state_issued, at=session.began) for name in names)
 
     def forbid_browser(self, browser: str, *, since: float, at: float) -> bool:

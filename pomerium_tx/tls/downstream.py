@@ -43,6 +43,15 @@ class DownstreamContexts:
         if self._default is None:
             raise UnusableCertificate("no certificate")
 
+    def replace(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        """
+        Show these certificates from the next handshake on.
+
+        :raises UnusableCertificate: If there is no pair, or one cannot be used; then those before stay.
+        """
+        other = DownstreamContexts(pairs)
+        self._by_name, self._default = other._by_name, other._default
+
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """
         A connection that will choose its certificate when it hears the server name.

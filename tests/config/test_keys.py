@@ -49,6 +49,20 @@ OURS = {
     "end_session_needs_hint",
     "id_token_signed_response_alg",
     "revocation_delay",
+    "session_idle_timeout",
+    "session_idle_counts_streams",
+    "backchannel_logout_allow_missing_exp",
+    "frontchannel_sid_is_sub",
+    "admin_address",
+    "admin_token",
+    "admin_token_file",
+}
+OURS_OF_ROUTES = {
+    "allow_websocket_origins",
+    "caching",
+    "clear_site_data",
+    "upstream_logout_uri",
+    "upstream_logout_audience",
 }
 
 
@@ -66,7 +80,7 @@ class KeysTests(SynchronousTestCase):
         self.assertEqual([key for key in POMERIUM_ROOT_KEYS if key not in model and known_root_key(key) is None], [])
         self.assertEqual([key for key in POMERIUM_ROUTE_KEYS if key not in route_model and key not in ROUTE_KEYS], [])
         self.assertEqual(model - set(POMERIUM_ROOT_KEYS), OURS)
-        self.assertEqual(route_model - set(POMERIUM_ROUTE_KEYS), {"allow_websocket_origins"})
+        self.assertEqual(route_model - set(POMERIUM_ROUTE_KEYS), OURS_OF_ROUTES)
 
     def test_one_class_each(self) -> None:
         """

@@ -83,6 +83,26 @@ class LoadTests(SynchronousTestCase):
         self.assertIn("did you mean address?", str(invalid))
         self.assertNotIn("planted-secret", str(invalid))
 
+    def test_default_stays_a_default(self) -> None:
+        """
+        After loading, too, it is known which keys somebody wrote; the environment can write one, and switch it off.
+        """
+        self.assertNotIn("admin_address", loaded(self.mktemp(), {"routes": [ROUTE]}).config.model_fields_set)
+        for environ, shown in (({"ADMIN_ADDRESS": "unix:/a"}, "unix:/a"), ({"ADMIN_ADDRESS": "off"}, "None")):
+            config = loaded(self.mktemp(), {"policy": [ROUTE]}, environ).config
+            self.assertIn("admin_address", config.model_fields_set)
+            self.assertEqual(str(config.admin_address), shown)
+
+    def test_choices(self) -> None:
+        """
+        A key with a few words to choose from takes them in any case, and names them for any other.
+        """
+        for word, kept in (("PRIVATE", "private"), ("no_store", "no_store"), ("upstream", "upstream")):
+            (route,) = loaded(self.mktemp(), {"routes": [{**ROUTE, "caching": word}]}).config.routes
+            self.assertEqual(route.caching, kept)
+        (problem,) = complaints(self.mktemp(), {"routes": [{**ROUTE, "caching": "never"}]})
+        self.assertEqual((problem.key, problem.message), ("routes[0].caching", "must be upstream, private or no_store"))
+
     def test_secrets_do_not_show(self) -> None:
         """
         Neither a configuration nor what it consists of shows a secret when printed.

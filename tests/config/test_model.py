@@ -48,6 +48,31 @@ class ListenerTests(SynchronousTestCase):
         self.assertIsNone(shared.authenticate_listener)
 
 
+class AdministrationTests(SynchronousTestCase):
+    """
+    Where administrators connect.
+    """
+
+    def test_default_is_told_from_the_same_written(self) -> None:
+        """
+        It is known whether somebody asked for the address or it is merely the default.
+        """
+        self.assertNotIn("admin_address", config().model_fields_set)
+        self.assertEqual(str(config().admin_address), "unix:/run/pomerium-tx/admin.sock")
+        written = config(admin_address="unix:/run/pomerium-tx/admin.sock")
+        self.assertIn("admin_address", written.model_fields_set)
+        self.assertEqual(written.admin_address, config().admin_address)
+        self.assertIn("admin_address", config(admin_address="").model_fields_set)
+        self.assertIsNone(config(admin_address="").admin_address)
+
+    def test_token_is_not_shown(self) -> None:
+        """
+        No representation of a configuration has the token in it.
+        """
+        token = "planted-" + "x" * 24
+        self.assertNotIn("planted", repr(config(admin_token=token)))
+
+
 class ResponseHeaderTests(SynchronousTestCase):
     """
     ``set_response_headers``.

@@ -128,6 +128,48 @@ class RulesTests(SynchronousTestCase):
         both = route(allow_any_authenticated_user=False, allowed_users="a@b.c", allowed_domains="b.c")
         self.assertEqual(loaded(self.mktemp(), {"routes": [both]}).warnings, ())
 
+    def test_administration(self) -> None:
+        """
+        An address that every user of this machine can connect to needs a token; a socket has its owner.
+        """
+        token = "x" * 32
+        file = str(written(self.mktemp(), token, "token"))
+        here = {"admin_address": "127.0.0.1:9443", "routes": [ROUTE]}
+        self.refused(here, "admin_address", "needs admin_token_file")
+        for given in ({"admin_token": token}, {"admin_token_file": file}):
+            result = loaded(self.mktemp(), {**here, **given})
+            self.assertEqual(result.warnings, ())
+            assert result.config.admin_token is not None
+            self.assertEqual(result.config.admin_token.get_secret_value(), token)
+        for free in ("unix:/run/admin.sock", ""):
+            self.assertEqual(loaded(self.mktemp(), {**here, "admin_address": free}).warnings, ())
+
+    def test_administration_without_its_file(self) -> None:
+        """
+        A token that cannot be had is one problem, not two, and it stands beside all others.
+        """
+        values = {"admin_address": "[::1]:9443", "cookie_name": "a b"}
+        for broken, key in (
+            ({"admin_token_file": "missing"}, "admin_token_file"),
+            ({"admin_token": "x" * 31}, "admin_token"),
+        ):
+            with self.subTest(key):
+                found = complaints(self.mktemp(), {**values, **broken})
+                self.assertEqual({problem.key for problem in found}, {"cookie_name", key})
+                self.assertTrue(all(problem.line for problem in found))
+
+    def test_audience_of_logout_tokens(self) -> None:
+        """
+        No logout token has the audience of an assertion, of whatever route: neither passes for the other.
+        """
+        told = route(upstream_logout_uri="/out", upstream_logout_audience="App.example.com")
+        self.refused({"routes": [told]}, "routes[0].upstream_logout_audience", "on routes[0]")
+        other = route(from_="https://wiki.example.com")
+        values = {**told, "upstream_logout_audience": "wiki.example.com"}
+        self.refused({"routes": [values, other]}, "routes[0].upstream_logout_audience", "on routes[1]")
+        good = {**told, "upstream_logout_audience": "https://app.example.com/"}
+        self.assertEqual(loaded(self.mktemp(), {"routes": [good]}).warnings, ())
+
     def test_matching(self) -> None:
         """
         Two routes for the same requests are refused, and a route that another hides is warned of.
@@ -174,3 +216,10 @@ class RulesTests(SynchronousTestCase):
         self.warned({}, "routes", "empty")
         origins = route(allow_websocket_origins=["https://a.test"])
         self.warned({"routes": [origins]}, "routes[0].allow_websocket_origins", "allow_websockets")
+        audience = route(upstream_logout_audience="a")
+        self.warned({"routes": [audience]}, "routes[0].upstream_logout_audience", "without upstream_logout_uri")
+        for idle in ({}, {"session_idle_timeout": "0s"}):
+            values = {"session_idle_counts_streams": True, "routes": [ROUTE], **idle}
+            self.warned(values, "session_idle_counts_streams", "without session_idle_timeout")
+        both = {"session_idle_counts_streams": True, "session_idle_timeout": "1s", "routes": [ROUTE]}
+        self.assertEqual(loaded(self.mktemp(), both).warnings, ())

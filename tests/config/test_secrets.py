@@ -56,6 +56,28 @@ class SecretsTests(SynchronousTestCase):
             with self.subTest(repr(wrong)):
                 self.assertRaises(ValueError, secrets.password, wrong)
 
+    def test_admin_tokens(self) -> None:
+        """
+        A token is at least 32 characters that a header can carry, and never shown when it is refused.
+        """
+        good = "planted-" + "x" * 24
+        self.assertEqual(secrets.admin_token(good).get_secret_value(), good)
+        self.assertEqual(secrets.admin_token(good.encode() + b"\n").get_secret_value(), good)
+        for wrong in (
+            good[:-1],
+            "",
+            good + " x",
+            good + "\n",
+            good + "\x00",
+            good + "é",
+            "planted " * 5,
+            b"\xff" * 40,
+            3,
+            None,
+        ):
+            with self.subTest(repr(wrong)):
+                self.assertNotIn("planted", str(self.assertRaises(ValueError, secrets.admin_token, wrong)))
+
     def test_signing_keys(self) -> None:
         """
         P-256, RSA and Ed25519 keys sign, several may be given, as PEM or base64 of it.

@@ -98,6 +98,74 @@ class ValuesTests(SynchronousTestCase):
             with self.subTest(repr(wrong)):
                 self.assertRaises(ValueError, values.address, wrong)
 
+    def test_limits(self) -> None:
+        """
+        A limit of zero, however it is written, is none.
+        """
+        for text in ("0", "0s", "0h0m", 0, None):
+            with self.subTest(repr(text)):
+                self.assertIsNone(values.limit(text))
+        self.assertEqual(values.limit("30m"), timedelta(minutes=30))
+        self.assertEqual(values.limit("1ms"), timedelta(milliseconds=1))
+        self.assertRaises(ValueError, values.limit, "-1s")
+
+    def test_admin_addresses(self) -> None:
+        """
+        Administrators connect to a socket or to this machine; both are shown as they are written.
+        """
+        longest = "/" + "a" * 106
+        for text, path, host, port in (
+            ("unix:/run/pomerium-tx/admin.sock", "/run/pomerium-tx/admin.sock", "", 0),
+            (f"unix:{longest}", longest, "", 0),
+            ("127.0.0.1:9443", None, "127.0.0.1", 9443),
+            ("127.8.9.1:9443", None, "127.8.9.1", 9443),
+            ("[::1]:9443", None, "::1", 9443),
+            ("localhost:9443", None, "localhost", 9443),
+            ("admin.localhost:9443", None, "admin.localhost", 9443),
+        ):
+            with self.subTest(text):
+                found = values.admin_address(f" {text} ")
+                self.assertEqual(found, values.AdminAddress(path=path, host=host, port=port))
+                self.assertEqual(str(found), text)
+        for off in ("", " ", "off", None):
+            with self.subTest(repr(off)):
+                self.assertIsNone(values.admin_address(off))
+
+    def test_no_admin_addresses(self) -> None:
+        """
+        Another machine's address, every interface, a relative path or one that no socket can have is refused.
+        """
+        for wrong in (
+            ":9443",
+            "0.0.0.0:9443",
+            "[::]:9443",
+            "[::ffff:10.0.0.1]:9443",
+            "10.0.0.1:9443",
+            "admin.example.com:9443",
+            "localhost.example.com:9443",
+            "127.0.0.1",
+            "127.0.0.1:0",
+            "127.1:9443",
+            "unix:",
+            "unix:/",
+            "unix:/run/",
+            "unix:admin.sock",
+            "unix:./admin.sock",
+            "unix://run/admin.sock",
+            "unix:///run/admin.sock",
+            "unix:/run/a\0b",
+            "unix:/run/a\nb",
+            "unix:@abstract",
+            "/run/admin.sock",
+            "unix:/" + "a" * 107,
+            "unix:/" + "é" * 54,
+            9443,
+            False,
+            ["unix:/run/admin.sock"],
+        ):
+            with self.subTest(repr(wrong)):
+                self.assertRaises(ValueError, values.admin_address, wrong)
+
     def test_origins(self) -> None:
         """
         An origin is scheme, host and port, in the form in which hosts are compared.

@@ -26,6 +26,7 @@ class MemoryExchange:
     bytes_in: int = 0
     bytes_out: int = 0
     in_doubt: bool = False
+    admitted: bool = True
     causes: list[Cause | None] = field(default_factory=list)
     """
     Why it was cut, once for each time.
@@ -44,6 +45,12 @@ class MemoryExchange:
         Whether anything can still pass.
         """
         return not self.causes
+
+    def is_admitted(self) -> bool:
+        """
+        Whether its request would be let through now.
+        """
+        return self.admitted
 
     def open(self, registry: SessionRegistry, session_id: str) -> bool:
         """

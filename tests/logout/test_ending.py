@@ -5,11 +5,14 @@ Tests for `pomerium_tx.logout.ending`: the one door.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.logout.ending import SignedOut
+from pomerium_tx.sessions.provider_logout import ProviderLogout
+from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SignedOutMeanwhile
 from pomerium_tx.sessions.session import Session, Tokens
 from pomerium_tx.sessions.store import Cause, OpLogout, StoreUnavailable
@@ -244,7 +247,6 @@ class EndTests(_Case):
         loses = {
             Cause.ADMINISTRATOR: ("same sub", True),
             Cause.FRONT_CHANNEL: ("same sid", True),
-            Cause.BACK_CHANNEL: ("same sid", True),
             Cause.EXPIRED: ("same sub", False),
             Cause.REPLACED: ("same browser", False),
             Cause.REFRESH_REFUSED: ("same sub", False),
@@ -302,3 +304,134 @@ class EndTests(_Case):
             [(one.idp_id, one.not_before, one.receipt_id, one.tokens) for one in self.world.registry.owed()],
             [("idp", START, None, (("refresh_token", "r"), ("access_token", "a")))],
         )
+
+
+class EndByProviderTests(_Case):
+    """
+    Ends that an OP asks for.
+    """
+
+    def end_by(self, cause: Cause = Cause.BACK_CHANNEL, **logout: Any) -> Receipt:
+        """
+        The receipt of an OP's logout, said now unless said otherwise.
+        """
+        values = {"iss": "https://op.example.com", "sid": None, "sub": None, "issued": START} | logout
+        ending = self.world.ending.end_by_provider(ProviderLogout(**values), cause)
+        return self.successResultOf(Deferred.fromCoroutine(ending))
+
+    def test_whose_sign_in_loses(self) -> None:
+        """
+        Those of whom the OP speaks, whether anything ended or not: of a ``sid`` by either channel, of a ``sub``, and,
+        with both, of that ``sub`` where the OP gives no ``sid``.
+        """
+        by_sid = {"sub": "other", "sids": ("i",)}
+        without_sid = {"sub": "s", "sids": ()}
+        of_sub = {"sub": "s", "sids": ("other",)}
+        for cause, logout, loses in (
+            (Cause.FRONT_CHANNEL, {"sid": "i"}, (True, False, False)),
+            (Cause.BACK_CHANNEL, {"sid": "i"}, (True, False, False)),
+            (Cause.BACK_CHANNEL, {"sid": "i", "sub": "s"}, (True, True, False)),
+            (Cause.BACK_CHANNEL, {"sub": "s"}, (False, True, True)),
+        ):
+            for who, expected in zip((by_sid, without_sid, of_sub), loses, strict=True):
+                with self.subTest(cause=cause, logout=logout, who=who):
+                    self.setUp()
+                    self.assertEqual(self.end_by(cause, **logout).sessions_ended, 0)
+                    late = a_session(began=START + 1.0, **who)
+                    beginning = Deferred.fromCoroutine(self.world.registry.begin(late, state_issued=START - 1.0))
+                    if expected:
+                        self.failureResultOf(beginning, SignedOutMeanwhile)
+                    else:
+                        self.successResultOf(beginning)
+
+    def test_late_word(self) -> None:
+        """
+        A word that arrives late stops no sign-in that began after it was said, give or take what clocks differ.
+        """
+        for ago, expected in ((29.0, True), (31.0, False)):
+            with self.subTest(ago=ago):
+                self.setUp()
+                self.end_by(sub="s", issued=START - ago)
+                late = a_session(began=START + 1.0, sub="s")
+                beginning = Deferred.fromCoroutine(self.world.registry.begin(late, state_issued=START - 0.5))
+                if expected:
+                    self.failureResultOf(beginning, SignedOutMeanwhile)
+                else:
+                    self.successResultOf(beginning)
+
+    def test_revocation(self) -> None:
+        """
+        What the OP proves has the tokens revoked at once; what the front channel says has not.
+        """
+        for cause, expected in ((Cause.BACK_CHANNEL, [START]), (Cause.FRONT_CHANNEL, [])):
+            with self.subTest(cause=cause):
+                self.setUp()
+                self.begin(sids=("i",))
+                self.assertEqual(self.end_by(cause, sid="i").sessions_ended, 1)
+                self.assertEqual([one.not_before for one in self.world.registry.owed()], expected)
+
+    def test_confirmation(self) -> None:
+        """
+        A Logout Token confirms a person's own sign-out and releases its revocations; the front channel proves nothing.
+        """
+        for cause, expected in ((Cause.BACK_CHANNEL, OpLogout.CONFIRMED), (Cause.FRONT_CHANNEL, OpLogout.PENDING)):
+            with self.subTest(cause=cause):
+                self.setUp()
+                session = self.begin(sids=("i",))
+                signing_out = self.world.ending.sign_out([session.id], cause=Cause.USER_ROUTE, target=None)
+                out = self.successResultOf(Deferred.fromCoroutine(signing_out))
+                self.end_by(cause, sid="i")
+                receipt = self.world.registry.receipt(out.receipt.id)
+                assert receipt is not None
+                self.assertEqual(receipt.op_logout, expected)
+                released = [one.not_before <= START for one in self.world.registry.owed()]
+                self.assertEqual(released, [expected is OpLogout.CONFIRMED])
+
+
+class EndElsewhereTests(_Case):
+    """
+    Ends that a person asks for of their sessions in other browsers.
+    """
+
+    def test_end_elsewhere(self) -> None:
+        """
+        All sessions of those browsers end; the OP's logout is not to be expected, and tokens outlive it by the delay.
+        """
+        mine = self.begin(browser="here")
+        first, second = self.begin(browser="there"), self.begin(browser="there", idp_id=self.world.provider2.idp_id)
+        receipt = self.successResultOf(
+            Deferred.fromCoroutine(self.world.ending.end_elsewhere([first.id], Cause.USER_AUTHENTICATE))
+        )
+        found = [self.world.registry.find(session.id) is not None for session in (mine, first, second)]
+        self.assertEqual(found, [True, False, False])
+        self.assertEqual((receipt.sessions_ended, receipt.op_logout), (2, OpLogout.UNCONFIRMED))
+        self.assertTrue(all(one.not_before > START for one in self.world.registry.owed()))
+        self.assertEqual([one.id for one in self.world.receipts], [receipt.id])
+
+    def test_nothing_to_end(self) -> None:
+        """
+        What is unknown ends nothing, and is not in the audit log.
+        """
+        receipt = self.successResultOf(
+            Deferred.fromCoroutine(self.world.ending.end_elsewhere(["unknown"], Cause.USER_EVERYWHERE))
+        )
+        self.assertEqual((receipt.sessions_ended, self.world.receipts), (0, []))
+
+    def test_everywhere(self) -> None:
+        """
+        The same person's sessions in all browsers end in one step, nobody else's; of this browser they go to the OP,
+        and no sign-in of theirs that is under way begins a session, in whatever browser.
+        """
+        mine, elsewhere = self.begin(browser="here"), self.begin(browser="there")
+        bobs = self.begin(browser="bob's", sub="bob")
+        signing_out = self.world.ending.sign_out(
+            [mine.id], cause=Cause.USER_EVERYWHERE, target=None, everywhere=True
+        )
+        out = self.successResultOf(Deferred.fromCoroutine(signing_out))
+        found = [self.world.registry.find(session.id) is not None for session in (mine, elsewhere, bobs)]
+        self.assertEqual(found, [False, False, True])
+        assert out.departure is not None
+        self.assertEqual((out.departure.idp_id, out.departure.browsers), (mine.idp_id, ("here",)))
+        late = a_session(began=START + 1.0, browser="third", sub=mine.sub, iss=mine.iss)
+        beginning = Deferred.fromCoroutine(self.world.registry.begin(late, state_issued=START - 1.0))
+        self.failureResultOf(beginning, SignedOutMeanwhile)

@@ -183,6 +183,23 @@ class BuildTests(SynchronousTestCase):
         self.assertEqual((route.tls.skip_verify, route.tls.server_name), (True, "b.test"))
         self.assertIsNone(route.tls.client_certificate)
 
+    def test_what_an_end_does(self) -> None:
+        """
+        What a route asks for at a sign-out is carried; a route that asks for nothing gets nothing.
+        """
+        route = built(
+            caching="no_store",
+            clear_site_data=["cache", "storage"],
+            upstream_logout_uri="/out",
+            upstream_logout_audience="app",
+        )
+        self.assertEqual((route.caching, route.clear_site_data), ("no_store", {"cache", "storage"}))
+        self.assertEqual((route.upstream_logout_uri, route.upstream_logout_audience), ("/out", "app"))
+        plain = built()
+        self.assertEqual((plain.caching, plain.clear_site_data), ("upstream", frozenset()))
+        self.assertEqual((plain.upstream_logout_uri, plain.upstream_logout_audience), (None, None))
+        self.assertEqual(built(clear_site_data="cache").id, plain.id)
+
     def test_client_certificate(self) -> None:
         """
         The certificate for the upstream is carried with its key, and the key is never shown.
@@ -215,6 +232,46 @@ class DefaultTests(SynchronousTestCase):
         self.assertFalse(route.allow_websockets)
         self.assertFalse(route.preserve_host_header)
         self.assertFalse(route.pass_identity_headers)
+
+
+class LogoutUriTests(SynchronousTestCase):
+    """
+    Where an application is told that a session has ended.
+    """
+
+    def upstreams(self, *urls: str) -> tuple[Upstream, ...]:
+        """
+        Those that several routes with these ``to`` have.
+        """
+        return tuple(upstream for url in urls for upstream in built(to=url).upstreams)
+
+    def test_none(self) -> None:
+        """
+        An application that did not ask is told nothing.
+        """
+        self.assertEqual(built().logout_uris, ())
+
+    def test_absolute(self) -> None:
+        """
+        An absolute URI is the only one, as it was written, however many upstreams there are.
+        """
+        uri = "https://Hooks.example.com/out?of=app"
+        route = a_route("https://a.test", upstreams=self.upstreams("http://x", "http://y"), upstream_logout_uri=uri)
+        self.assertEqual(route.logout_uris, (uri,))
+
+    def test_path_on_every_upstream(self) -> None:
+        """
+        A path is asked of the host of every upstream, once each, whatever path the upstream itself has.
+        """
+        for to, expected in (
+            (["http://127.0.0.1:3000"], ["http://127.0.0.1:3000/out?x"]),
+            (["http://a:80", "https://a:443/base"], ["http://a/out?x", "https://a/out?x"]),
+            (["https://[::1]:8443"], ["https://[::1]:8443/out?x"]),
+            (["http://a:1", "http://b:1", "http://a:1/other"], ["http://a:1/out?x", "http://b:1/out?x"]),
+        ):
+            with self.subTest(to):
+                route = a_route("https://a.test", upstreams=self.upstreams(*to), upstream_logout_uri="/out?x")
+                self.assertEqual(route.logout_uris, tuple(expected))
 
 
 class OriginTests(SynchronousTestCase):

@@ -22,6 +22,7 @@ from twisted.web.http_headers import Headers
 
 from pomerium_tx import paths
 from pomerium_tx.config.loader import load
+from pomerium_tx.config.model import Config
 from pomerium_tx.demo.provider import DevelopmentProvider
 from pomerium_tx.demo.provider_site import UnloggedSite, provider_resource
 from pomerium_tx.demo.registration import Client, Lifetimes
@@ -188,14 +189,21 @@ class WorldTestCase(SynchronousTestCase):
         """
         return MemoryStore()
 
+    def read(self, **changes: object) -> Config:
+        """
+        This world's configuration; what is changed to ``None`` is left out.
+        """
+        path = Path(self.mktemp() + ".yaml")
+        values = {**CONFIG, **self.settings, **changes}
+        path.write_text(yaml.safe_dump({key: value for key, value in values.items() if value is not None}))
+        return load(path, {}).config
+
     def build_house(self, address: str = "proxy") -> House:
         """
         A house on the store of this world, listening at *address*.
         """
-        path = Path(self.mktemp() + ".yaml")
-        path.write_text(yaml.safe_dump({**CONFIG, **self.settings}))
         house = House(
-            load(path, {}).config,
+            self.read(),
             store=self.store,
             clock=self.clock,
             now=self.clock.seconds,

@@ -173,9 +173,9 @@ class BoundsTests(LedgerTestCase):
             receipt = self.end(f"alice-{number}", owed=(owed(f"o{number}", receipt_id="r"),), departure=departure())
             self.assertIsNotNone(self.ledger.receipt(receipt))
         for number in range(3):
-            self.ledger.owed.pop(f"o{number}")
+            self.ledger.owed.done(f"o{number}")
         self.apply(UsedOnce(key="a", at=NOW + 1e6, expires=NOW + 2e6))
-        self.assertEqual([len(book) for book in self.ledger._books], [0, 0, 0, 0, 1, 0])
+        self.assertEqual([len(book) for book in self.ledger._books], [0, 0, 0, 0, 1, 0, 0])
         self.assertEqual((self.ledger._ended, self.ledger._references), ({}, {}))
         self.assertEqual([len(index) for index in (self.ledger.by_sid, self.ledger.by_sub)], [0, 0])
 
@@ -191,7 +191,7 @@ class OwedTests(LedgerTestCase):
         """
         self.begins("alice-1")
         self.end("alice-1")
-        self.assertEqual(self.ledger.owed, {})
+        self.assertEqual(self.ledger.owed.by_id, {})
 
     def test_tokens_of_another_op(self) -> None:
         """
@@ -200,6 +200,6 @@ class OwedTests(LedgerTestCase):
         self.begins("alice-1", idp_id="idp", tokens=tokens("newer"))
         self.begins("alice-2", idp_id="other", tokens=tokens("other"))
         self.end("alice-1", "alice-2", owed=(owed(name="older"),))
-        revoked = [token for one in self.ledger.owed.values() for _, token in one.tokens]
+        revoked = [token for one in self.ledger.owed.by_id.values() for _, token in one.tokens]
         self.assertEqual(revoked, ["refresh-older", "access-older", "refresh-newer", "access-newer"])
-        self.assertEqual({one.not_before for one in self.ledger.owed.values()}, {NOW + 60})
+        self.assertEqual({one.not_before for one in self.ledger.owed.by_id.values()}, {NOW + 60})

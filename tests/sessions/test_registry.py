@@ -57,7 +57,7 @@ class FindTests(registries.RegistryTestCase):
         self.done(self.one.end(ending("alice-1")))
         self.one.touch("alice-1")
         self.assertEqual(self.one.last_seen("alice-1"), 0.0)
-        self.assertEqual(self.one._last_seen, {})
+        self.assertEqual(self.one._activity._seen, {})
 
 
 class UnavailableTests(registries.RegistryTestCase):

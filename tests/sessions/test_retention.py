@@ -12,11 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.sessions.ledger import RECENT, Ledger
 from pomerium_tx.sessions.limits import Limits
+from pomerium_tx.sessions.provider_logout import ProviderLogout
 from pomerium_tx.sessions.retention import Retention
 from pomerium_tx.sessions.store import (
     Cause,
     Change,
     CutReported,
+    NoticeDone,
     OpLogout,
     OpLogoutChanged,
     RevocationDone,
@@ -33,7 +35,13 @@ from tests.sessions.records import HOUR, ISS, NOW, ending, owed, session, tokens
 
 IDS = [f"{person}-{number}" for person in ("alice", "bob") for number in (1, 2, 3)]
 SIDS = ["sid-a", "sid-b"]
-BURIED = [("sid", "sid-a"), ("sub", "bob"), ("browser", "b")]
+BURIED = [("sid", "sid-a"), ("sub", "bob"), ("sidless", "alice"), ("browser", "b")]
+LOGOUTS = [
+    ProviderLogout(iss=ISS, sid=sid, sub=sub, issued=NOW + 1e9)
+    for sid in (None, *SIDS)
+    for sub in (None, "alice", "bob")
+    if sid or sub
+]
 
 
 @st.composite
@@ -48,7 +56,7 @@ def logs(draw: Any) -> list[Change]:
     for step in range(draw(st.integers(1, 25))):
         now += draw(st.sampled_from([0, 1, 30, 400, 5000, 90_000]))
         begun = {change.session.id: change.session for change in log if isinstance(change, SessionBegun)}
-        kind = draw(st.integers(0, 8))
+        kind = draw(st.integers(0, 9))
         name = draw(ids)
         if kind == 0 and name not in begun:
             sids = tuple(draw(st.lists(st.sampled_from(SIDS), max_size=1)))
@@ -84,6 +92,8 @@ def logs(draw: Any) -> list[Change]:
                 ),
                 departure=draw(st.sampled_from([None, departure(reference=str(step), state=str(step))])),
                 owed=tuple(owed(f"{step}-{other.id}", tokens=other.tokens.revocable()) for other in live),
+                confirms=tuple(draw(st.lists(st.sampled_from(receipts), max_size=2))) if receipts else (),
+                notify=draw(st.sampled_from([(), ("r",), ("r", "q")])),
             )
             log.append(one.change(live, known))
             receipts.append(one.receipt_id)
@@ -105,6 +115,11 @@ def logs(draw: Any) -> list[Change]:
                 if isinstance(change, RevocationOwed) and draw(st.booleans()):
                     log.append(RevocationDone(id=change.owed.id, receipt_id=None, attempts=1))
                     break
+        elif kind == 9:
+            notices = read(list(enumerate(log, 1))).notices.owed()
+            if notices:
+                notice = draw(st.sampled_from(notices))
+                log.append(NoticeDone(id=notice.id, receipt_id=notice.receipt_id, attempts=1))
     return log
 
 
@@ -129,7 +144,9 @@ def known(ledger: Ledger, now: float) -> tuple[object, ...]:
         {sid: ledger.by_sid.get(ISS, sid) & lives for sid in SIDS},
         {sub: ledger.by_sub.get(ISS, sub) & lives for sub in ("alice", "bob")},
         ledger.by_browser.get("", "b") & lives,
-        {one.id: one for one in ledger.owed.values() if one.receipt_id is None or ledger.receipt(one.receipt_id)},
+        {one.id: one for one in ledger.owed.by_id.values() if not one.receipt_id or ledger.receipt(one.receipt_id)},
+        {one.id: one for one in ledger.notices.owed()},
+        [ledger.confirmed_by(logout) for logout in LOGOUTS],
         {key: ledger.winner_of(key) for key in "kl"},
         [ledger.receipt(f"receipt-{step}") for step in range(25)],
         [ledger.departure(str(step)) for step in range(25)],
@@ -165,7 +182,7 @@ class RetentionTests(SynchronousTestCase):
                 del left[dropped]
         return list(left.items())
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(logs(), st.sampled_from([0.0, 500.0, 100_000.0]))
     def test_nobody_notices(self, log: list[Change], later: float) -> None:
         """
@@ -215,8 +232,8 @@ class RetentionTests(SynchronousTestCase):
         log.append(one.change(begun[:1], 1))
         self.assertEqual([position for position, _ in self.kept(log)], [2, 3])
         whole, left = read(list(enumerate(log, 1))), read(self.kept(log))
-        self.assertEqual(len(whole.owed), 2)
-        self.assertEqual(left.owed, whole.owed)
+        self.assertEqual(len(whole.owed.by_id), 2)
+        self.assertEqual(left.owed.by_id, whole.owed.by_id)
 
     def test_revocations(self) -> None:
         """

@@ -1,0 +1,318 @@
+"""
+What a configuration comes to: everything of a house that a reload replaces, and nothing that outlives it.
+
+Making a layout changes nothing outside of it, so that one which cannot be made is as if it had never been tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.logger import Logger
+from twisted.web.server import Site
+
+from pomerium_tx import paths
+from pomerium_tx.assertion.assertion import Assertions
+from pomerium_tx.authenticate.site import authenticate_site
+from pomerium_tx.authorize.check import Authorizer
+from pomerium_tx.authorize.refusal import unauthenticated
+from pomerium_tx.authorize.verdict import Verdict
+from pomerium_tx.config.model import Config
+from pomerium_tx.dashboard.login import LoginStart
+from pomerium_tx.dashboard.published import JwksPage, PingPage
+from pomerium_tx.dashboard.site import route_site
+from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.http11.heads import HeadLimits
+from pomerium_tx.jose.signer import Signer, derived_signer, load_signers
+from pomerium_tx.logout.ending import Ending
+from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.logout.target import Targets
+from pomerium_tx.oidc.fetch import HTTPClient
+from pomerium_tx.oidc.provider import Provider, ProviderSettings
+from pomerium_tx.operations import audit_log
+from pomerium_tx.operations.access_log import log_request
+from pomerium_tx.proxy.connection import Answered, Proxy, Times
+from pomerium_tx.proxy.deadlines import NEVER, Deadlines
+from pomerium_tx.proxy.forwarding import Forwarding
+from pomerium_tx.proxy.pool import Pool
+from pomerium_tx.proxy.refusals import Refusals
+from pomerium_tx.proxy.resource import ReverseProxyResource
+from pomerium_tx.routing.route import Route, build
+from pomerium_tx.routing.table import RouteTable
+from pomerium_tx.sessions.handle import Handles
+from pomerium_tx.sessions.registry import SessionRegistry
+from pomerium_tx.sessions.session import Session
+from pomerium_tx.web.csrf import Csrf
+from pomerium_tx.web.resource import Folder
+from pomerium_tx.web.sealed import Sealer
+from pomerium_tx.web.signed_url import UrlSigner
+
+log = Logger()
+
+Connect = Callable[[Route], IStreamClientEndpoint]
+"""
+What connects to the upstream of a route.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lasting:
+    """
+    What every layout of a house is built around.
+    """
+
+    registry: SessionRegistry
+    ending: Ending
+    providers: Mapping[str, Provider]
+    """
+    Those of the layout in use, by id: the mapping stays, what is in it changes.
+    """
+    clock: IReactorTime
+    deadlines: Deadlines
+    http: HTTPClient
+    connect: Connect
+
+
+class Layout:
+    """
+    Routes, policies, providers, pages and all their settings, joined.
+
+    :param previous: The layout that this one is to replace: what means the same in both is taken over.
+    """
+
+    def __init__(self, config: Config, lasting: Lasting, previous: Layout | None = None) -> None:
+        self.config = config
+        self._lasting = lasting
+        shared = config.shared_secret.get_secret_value()
+        self._authenticate_origin = config.authenticate_service_url
+        self._url_signer = UrlSigner(shared)
+        self._sealer = Sealer(config.cookie_secret.get_secret_value())
+        self._handles = Handles(shared, config.cookie_name)
+        self._cookie = CookieSettings(
+            name=config.cookie_name,
+            domain=config.cookie_domain,
+            http_only=config.cookie_http_only,
+            same_site=config.cookie_same_site,
+            lifetime=config.cookie_expire.total_seconds(),
+        )
+        key = config.signing_key
+        self.signers: Sequence[Signer] = (
+            [derived_signer(shared)] if key is None else load_signers(key.get_secret_value())
+        )
+        self.assertions = Assertions(
+            self.signers[0], lasting.clock, config.jwt_issuer_format, dict(config.jwt_claims_headers)
+        )
+        self.table = RouteTable(build(section, config) for section in config.routes)
+        provider = self._provider(_provider_settings(config), previous)
+        self.providers: Mapping[str, Provider] = {provider.idp_id: provider}
+        self.default_idp_id = provider.idp_id
+        self._login = LoginStart(
+            url_signer=self._url_signer,
+            authenticate_origin=self._authenticate_origin,
+            cookie_name=config.cookie_name,
+        )
+        self.authorizer = Authorizer(
+            self.table,
+            lasting.registry,
+            self._handles,
+            idp_id_of=lambda route: self.default_idp_id,
+            authenticate_origin=self._authenticate_origin,
+        )
+        self.resources = {route.id: self._resource(route, previous) for route in self.table.routes}
+        # What was signed with an older key is verified for a while yet.
+        older = () if previous is None else previous.signers
+        keys = {signer.kid: signer.public_jwk() for signer in (*self.signers, *older)}
+        self._route_site, self._authenticate_site, self._probe_site = self._sites(JwksPage(list(keys.values())))
+
+    def proxy(self) -> Proxy:
+        """
+        What connections are to know of this layout.
+        """
+        config, lasting = self.config, self._lasting
+        return Proxy(
+            check=self.authorizer.check,
+            decide=self.authorizer.decide,
+            unauthenticated=unauthenticated,
+            registry=lasting.registry,
+            used=self._used,
+            identity=self._identity,
+            resources=lambda route: self.resources[route.id],
+            site_of=self._site_of,
+            refusals=Refusals(
+                begin_sign_in=lambda url, cookies, route: self._login.begin(
+                    url, cookies, self.default_idp_id, lasting.clock.seconds()
+                ),
+                response_fields=lambda route: (
+                    config.response_headers(None) if route is None else route.set_response_headers
+                ),
+            ),
+            access_log=_log_access,
+            clock=lasting.clock,
+            deadlines=lasting.deadlines,
+            limits=HeadLimits(),
+            times=Times(
+                body=config.timeout_read.total_seconds() or NEVER,
+                idle=config.timeout_idle.total_seconds() or NEVER,
+            ),
+            normalize_path=config.normalize_path,
+            merge_slashes=config.merge_slashes,
+        )
+
+    def retire(self, successor: Layout | None = None) -> None:
+        """
+        Let go of what *successor* has not taken over.
+        """
+        kept = set() if successor is None else {resource.pool for resource in successor.resources.values()}
+        for resource in self.resources.values():
+            if successor is None:
+                resource.pool.close()
+            elif resource.pool not in kept:
+                resource.pool.retire()
+
+    # Rooms.
+
+    def _provider(self, settings: ProviderSettings, previous: Layout | None) -> Provider:
+        known = () if previous is None else previous.providers.values()
+        for provider in known:
+            if provider.settings == settings:
+                return provider
+        return Provider(settings, http=self._lasting.http, clock=self._lasting.clock)
+
+    def _resource(self, route: Route, previous: Layout | None) -> ReverseProxyResource:
+        config = self.config
+        name = route.name or route.id
+        return ReverseProxyResource(
+            route=route,
+            upstream=route.upstreams[0],
+            pool=self._pool(route, previous),
+            forwarding=Forwarding(
+                route,
+                cookie_name=config.cookie_name.encode("ascii"),
+                claim_fields=[field.encode("ascii") for field in config.jwt_claims_headers],
+                response_fields=[(n.encode("ascii"), v.encode("latin-1")) for n, v in route.set_response_headers],
+                append_forwarded_for=not config.skip_xff_append,
+                dropped_cookie=lambda cookie: log.warn(
+                    "The upstream of route {route} tried to set our cookie {name}; it was dropped",
+                    route=name,
+                    name=cookie.decode("latin-1"),
+                ),
+            ),
+        )
+
+    def _pool(self, route: Route, previous: Layout | None) -> Pool:
+        if previous is not None and previous.config.certificate_authority == self.config.certificate_authority:
+            before = previous.resources.get(route.id)
+            if before is not None and (before.route.upstreams, before.route.tls) == (route.upstreams, route.tls):
+                return before.pool
+        return Pool(self._lasting.connect(route), limits=HeadLimits(), deadlines=self._lasting.deadlines)
+
+    def _sites(self, jwks: JwksPage) -> tuple[Site, Site, Site]:
+        """
+        The trees of the route hosts, of the authenticate host, and of hosts that nobody has configured.
+        """
+        config, lasting = self.config, self._lasting
+        targets = Targets(
+            serves_origin=self.table.serves_origin,
+            origins=(self._authenticate_origin, *config.sign_out_redirect_allowlist),
+            any_absolute=config.runtime_flags.allow_any_sign_out_redirect_uri,
+            default=config.signout_redirect_url,
+        )
+        from_same_site_now = config.sign_out_from_same_site == "now"
+        ping, healthz = PingPage(), PingPage()
+        routes = route_site(
+            authenticate_origin=self._authenticate_origin,
+            registry=lasting.registry,
+            ending=lasting.ending,
+            targets=targets,
+            cookie=self._cookie,
+            handles=self._handles,
+            sealer=self._sealer,
+            url_signer=self._url_signer,
+            assertions=self.assertions,
+            login=self._login,
+            idp_id_of=lambda origin: self.default_idp_id,
+            from_same_site_now=from_same_site_now,
+            jwks=jwks,
+            ping=ping,
+            healthz=healthz,
+            clock=lasting.clock,
+        )
+        authenticate = authenticate_site(
+            authenticate_origin=self._authenticate_origin,
+            registry=lasting.registry,
+            providers=lasting.providers,
+            default_idp_id=self.default_idp_id,
+            ending=lasting.ending,
+            targets=targets,
+            cookie=self._cookie,
+            handles=self._handles,
+            csrf=Csrf(config.cookie_secret.get_secret_value()),
+            sealer=self._sealer,
+            url_signer=self._url_signer,
+            serves_origin=self.table.serves_origin,
+            from_same_site_now=from_same_site_now,
+            session_begun=audit_log.session_begun,
+            jwks=jwks,
+            ping=ping,
+            healthz=healthz,
+            clock=lasting.clock,
+        )
+        probes = Folder()
+        probes.putChild(paths.PING[1:].encode(), ping)
+        probes.putChild(paths.HEALTHZ[1:].encode(), healthz)
+        return Site(routes), Site(authenticate), Site(probes)  # type: ignore[no-untyped-call] # Twisted's own
+
+    # What rooms ask of one another.
+
+    def _site_of(self, canonical: Canonical) -> Site:
+        host, port = canonical.host, canonical.port
+        if self.authorizer.is_authenticate(host, port):
+            return self._authenticate_site
+        return self._route_site if self.table.serves(host, port) else self._probe_site
+
+    def _identity(self, verdict: Verdict, canonical: Canonical) -> Sequence[tuple[bytes, bytes]]:
+        route = verdict.route
+        if route is None or not route.pass_identity_headers:
+            return ()
+        return self.assertions.headers(verdict.session, canonical.host, route.jwt_issuer_format)
+
+    def _used(self, session: Session, route: Route, origin: str) -> None:
+        registry = self._lasting.registry
+        registry.touch(session.id)
+        if route.id not in session.uses:
+            Deferred.fromCoroutine(registry.use_route(session.id, route.id, origin)).addErrback(
+                lambda reason: log.failure("The first use of route {route_id} was not kept", reason, route_id=route.id)
+            )
+
+
+def _provider_settings(config: Config) -> ProviderSettings:
+    return ProviderSettings(
+        issuer=config.idp_provider_url,
+        client_id=config.idp_client_id,
+        client_secret=config.idp_client_secret.get_secret_value(),
+        redirect_uri=config.authenticate_service_url + paths.PROVIDER_CALLBACK,
+        scopes=config.idp_scopes,
+        request_params=config.idp_request_params,
+        end_session_needs_hint=config.end_session_needs_hint,
+        id_token_signed_response_alg=config.id_token_signed_response_alg,
+    )
+
+
+def _log_access(answered: Answered) -> None:
+    asked = answered.asked
+    route = None if asked is None else asked.verdict.route
+    log_request(
+        head=answered.head,
+        authority="" if asked is None else asked.canonical.authority.decode("ascii"),
+        path="" if asked is None else asked.canonical.path.decode("ascii"),
+        peer=answered.peer,
+        request_id=answered.request_id,
+        upstream="" if route is None else route.name or route.id,
+        status=answered.status,
+        size=answered.size,
+        seconds=answered.seconds,
+        details=answered.details,
+    )

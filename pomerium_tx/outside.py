@@ -1,0 +1,143 @@
+"""
+Where connections go, and how both ends of TLS are told: what a house needs of the network, by the configuration of the
+day.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.iweb import IPolicyForHTTPS
+from zope.interface import implementer
+
+from pomerium_tx import logs
+from pomerium_tx.config.model import Config
+from pomerium_tx.oidc.fetch import HTTPClient, http_client
+from pomerium_tx.routing.route import Route
+from pomerium_tx.tls.downstream import DownstreamContexts
+from pomerium_tx.tls.upstream import client_options
+
+CONNECT_SECONDS = 10.0
+
+
+class Outside:
+    """
+    The network, as a configuration sees it.
+
+    :param reactor: Must provide ``IReactorTCP``, ``IReactorTime`` and a name resolver.
+    """
+
+    def __init__(self, reactor: Any, config: Config) -> None:
+        self._reactor = reactor
+        self._config = config
+        self._contexts = None if config.insecure_server else DownstreamContexts(_pairs(config))
+        self._pool = HTTPConnectionPool(reactor)  # type: ignore[no-untyped-call] # Twisted's own
+        self.http = self._client(_ProviderTls(self), self._pool)
+        """
+        What speaks to the OP.
+        """
+        logs.threshold.set(config.log_level)
+
+    @property
+    def ca_pem(self) -> bytes | None:
+        """
+        The authorities that are trusted where nothing else is said.
+        """
+        return self._config.certificate_authority
+
+    def configure(self, config: Config) -> None:
+        """
+        Connect and answer by another configuration from now on.
+
+        :raises UnusableCertificate: If its certificates cannot be used; then nothing has changed.
+        """
+        if self._contexts is not None and _pairs(config) != _pairs(self._config):
+            self._contexts.replace(_pairs(config))
+        self._config = config
+        logs.threshold.set(config.log_level)
+
+    def wrapped(self, factory: Any) -> Any:
+        """
+        *factory* inside TLS, where that is configured.
+        """
+        return factory if self._contexts is None else TLSMemoryBIOFactory(self._contexts, False, factory)
+
+    def endpoint(self, route: Route) -> IStreamClientEndpoint:
+        """
+        What connects to the upstream of a route.
+        """
+        upstream = route.upstreams[0]
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(
+            self._reactor, upstream.host, upstream.port, timeout=CONNECT_SECONDS
+        )
+        if upstream.scheme == "https":
+            endpoint = wrapClientTLS(self.options_of(route, upstream.host), endpoint)
+        return endpoint
+
+    def http_of(self, route: Route) -> HTTPClient:
+        """
+        What speaks to the application of a route for ourselves: it trusts whom the proxied requests trust.
+        """
+        # Kept connections are known by name and port alone: one that trusts less must not be found by the OP's client.
+        return self._client(_RouteTls(self, route), None)
+
+    async def close(self) -> None:
+        """
+        Close the connections to the OP.
+        """
+        closing: Deferred[None] = self._pool.closeCachedConnections()  # type: ignore[no-untyped-call] # Twisted's own
+        await closing
+
+    def options_of(self, route: Route, host: str) -> IOpenSSLClientConnectionCreator:
+        """
+        How a route's application at *host* is known.
+        """
+        tls = route.tls
+        return client_options(
+            tls.server_name or host,
+            ca_pem=tls.ca_pem or self.ca_pem,
+            skip_verify=tls.skip_verify,
+            client_certificate=tls.client_certificate,
+        )
+
+    def _client(self, policy: IPolicyForHTTPS, pool: HTTPConnectionPool | None) -> HTTPClient:
+        agent = Agent(self._reactor, policy, connectTimeout=CONNECT_SECONDS, pool=pool)  # type: ignore[no-untyped-call] # Twisted's own
+        return http_client(agent)
+
+
+@implementer(IPolicyForHTTPS)
+class _ProviderTls:
+    """
+    Verifies the OP's certificate.
+    """
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> IOpenSSLClientConnectionCreator:
+        return client_options(
+            hostname.decode("ascii"), ca_pem=self._outside.ca_pem, skip_verify=False, client_certificate=None
+        )
+
+
+@implementer(IPolicyForHTTPS)
+class _RouteTls:
+    """
+    Verifies the certificate of a route's application.
+    """
+
+    def __init__(self, outside: Outside, route: Route) -> None:
+        self._outside = outside
+        self._route = route
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> IOpenSSLClientConnectionCreator:
+        return self._outside.options_of(self._route, hostname.decode("ascii"))
+
+
+def _pairs(config: Config) -> list[tuple[bytes, bytes]]:
+    return [(certificate, key.get_secret_value()) for certificate, key in config.key_pairs]

@@ -1,0 +1,51 @@
+"""
+What a change in the log comes to, for those who keep things beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pomerium_tx.sessions.receipt import Receipt
+from pomerium_tx.sessions.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """
+    A session can be found now.
+    """
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshed:
+    """
+    A session has new tokens.
+    """
+
+    session: Session
+    requested: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """
+    Sessions cannot be found any more.
+    """
+
+    receipt: Receipt
+    sessions: tuple[Session, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOutAtProvider:
+    """
+    A session was to become part of an OP's session that had been signed out meanwhile: it has to end.
+    """
+
+    session_id: str
+
+
+Effect = Begun | Refreshed | Ended | SignedOutAtProvider | None

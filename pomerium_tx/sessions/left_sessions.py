@@ -1,0 +1,74 @@
+"""
+Sessions whose people have signed out, until their OP has confirmed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from pomerium_tx.sessions.index import Index
+from pomerium_tx.sessions.provider_logout import ProviderLogout
+from pomerium_tx.sessions.session import LeftSession, Session
+from pomerium_tx.sessions.store import SessionsEnded
+
+
+def left_by(change: SessionsEnded, ids: Collection[str], sessions: Iterable[Session]) -> tuple[LeftSession, ...]:
+    """
+    The sessions that an end ended at the OP to which its departure leads.
+
+    :param ids: All that it ended.
+    :param sessions: Those of them about which the log still says everything. Of the others it says enough in the end
+        itself.
+    """
+    if change.departure is None or not change.departure.idp_id:
+        return ()
+    at_hand = {session.id for session in sessions}
+    known = [one for one in change.left if one.session_id in ids and one.session_id not in at_hand]
+    known += [one.left(change.receipt_id) for one in sessions if one.idp_id == change.departure.idp_id]
+    return tuple(known)
+
+
+class LeftSessions:
+    """
+    What each end of a person's own may still be confirmed by.
+    """
+
+    def __init__(self) -> None:
+        self._by_receipt: dict[str, tuple[LeftSession, ...]] = {}
+        self._by_sid = Index()
+        self._by_sub = Index()
+
+    def __len__(self) -> int:
+        return len(self._by_receipt)
+
+    def add(self, receipt_id: str, left: tuple[LeftSession, ...]) -> None:
+        """
+        Remember the sessions of one end.
+        """
+        if not left:
+            return
+        self._by_receipt[receipt_id] = left
+        for one in left:
+            self._by_sub.add(one.iss, one.sub, receipt_id)
+            for sid in one.sids:
+                self._by_sid.add(one.iss, sid, receipt_id)
+
+    def drop(self, receipt_id: str) -> None:
+        """
+        Forget the sessions of one end.
+        """
+        for one in self._by_receipt.pop(receipt_id, ()):
+            self._by_sub.discard(one.iss, one.sub, receipt_id)
+            for sid in one.sids:
+                self._by_sid.discard(one.iss, sid, receipt_id)
+
+    def confirmed_by(self, logout: ProviderLogout) -> tuple[str, ...]:
+        """
+        The ends of which all sessions are over at the OP as well.
+        """
+        found: frozenset[str] = frozenset()
+        if logout.sid is not None:
+            found |= self._by_sid.get(logout.iss, logout.sid)
+        if logout.sub is not None:
+            found |= self._by_sub.get(logout.iss, logout.sub)
+        return tuple(name for name in sorted(found) if all(map(logout.names, self._by_receipt[name])))
