@@ -201,14 +201,20 @@ class Ending:
         known = (self._registry.known(name) for name in self._registry.named_by(logout))
         # A sign-in that began after the OP spoke is another one, however late its word arrives.
         spoken = min(now, logout.issued + SKEW)
-        return await self._end_others(
+        is_proof = cause is Cause.BACK_CHANNEL
+        receipt = await self._end_others(
             [session for session in known if session is not None],
             cause,
             at=now,
             tombstones=_tombstones(named, spoken, now),
             jti=jti,
-            confirms=self._registry.confirmed_by(logout) if cause is Cause.BACK_CHANNEL else (),
+            confirms=self._registry.confirmed_by(logout) if is_proof else (),
         )
+        # Own sign-outs that were recorded meanwhile.
+        for name in self._registry.confirmed_by(logout) if is_proof else ():
+            await self._registry.op_logout(name, OpLogout.CONFIRMED)
+            await self._registry.release_revocations(name)
+        return receipt
 
     async def owe(self, idp_id: str, tokens: Tokens) -> None:
         """

@@ -34,6 +34,10 @@ OTHER_PROVIDER = "pomerium_other_idp_id"
 """
 Names a further OP at which the person may still be signed in.
 """
+CLEARED = "pomerium_cleared"
+"""
+Says that the user agent was asked to forget the cookies of the whole site, so that it may come without any.
+"""
 CONFIRM = "pomerium_confirm"
 """
 A sealed `Confirmation`.

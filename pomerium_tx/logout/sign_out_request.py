@@ -10,13 +10,6 @@ from pomerium_tx.web.fetch_metadata import SignOutRule, sign_out_rule
 from pomerium_tx.web.resource import Answer, HttpProblem, PageRequest, html_answer, json_answer
 
 
-def provider_speaks(request: PageRequest) -> bool:
-    """
-    Whether an OP speaks, about a session that it names: the cookies which come along say nothing then.
-    """
-    return request.method == "GET" and bool(request.values("iss", "query") or request.values("sid", "query"))
-
-
 def nothing_to_see() -> Answer:
     """
     The page for a frame of somebody else's.

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from urllib.parse import urlencode, urlsplit
 
 from pomerium_tx import paths
-from pomerium_tx.logout.handover import CONFIRM, ENDED, OTHER_PROVIDER, REDIRECT_URI
+from pomerium_tx.logout.handover import CLEARED, CONFIRM, ENDED, OTHER_PROVIDER, REDIRECT_URI
 from pomerium_tx.oidc.metadata import is_loopback
 from pomerium_tx.web.signed_url import UrlSigner
 
@@ -26,11 +26,15 @@ class SignOutUrls:
         The one ``post_logout_redirect_uri``.
         """
 
-    def ended(self, reference: str, other_idp_ids: Iterable[str], now: float) -> str:
+    def ended(self, reference: str, other_idp_ids: Iterable[str], now: float, *, cookies_cleared: bool = False) -> str:
         """
         On from an end that is recorded under *reference*.
+
+        :param cookies_cleared: Whether the user agent has been asked to forget its cookies.
         """
         query = [(ENDED, reference), *((OTHER_PROVIDER, idp_id) for idp_id in other_idp_ids)]
+        if cookies_cleared:
+            query.append((CLEARED, "1"))
         return self._signer.sign(f"{self._sign_out}?{urlencode(query)}", now)
 
     def nothing_ended(self, target: str | None, now: float) -> str:

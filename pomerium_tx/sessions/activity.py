@@ -62,7 +62,6 @@ class Activity:
         if timeout == self._timeout:
             return
         now = self._seconds()
-        self._queue.stop()
         # Who was idle a moment ago is not any less so by the new timeout, although it has not been noticed yet.
         for session in list(self._sessions.values()) if self._timeout < _NEVER else ():
             deadline = self._deadline(session.id)
@@ -70,15 +69,15 @@ class Activity:
                 self._reached(session.id)
         self._timeout = timeout
         self.is_limited = timeout < _NEVER or bool(self._idle)
-        for session in self._sessions.values():
-            self.begun(session)
+        deadlines = ((self._deadline(name), name) for name in self._sessions if timeout < _NEVER)
+        self._queue.replace((deadline, name) for deadline, name in deadlines if deadline is not None)
 
     def begun(self, session: Session) -> None:
         """
         Enter a session.
         """
-        if self._timeout < _NEVER and (deadline := self._deadline(session.id)) is not None:
-            self._queue.add(deadline, session.id)
+        if self._timeout < _NEVER:
+            self._queue.add(self._counted(session) + self._timeout, session.id)
 
     def touch(self, session: Session, address: str) -> None:
         """

@@ -4,7 +4,7 @@ Many deadlines, one delayed call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -53,6 +53,16 @@ class Deadlines:
         if len(self._heap) > 2 * self._sound + _SPARE:
             self._sweep()
         heappush(self._heap, (deadline, key))
+        self._arm()
+
+    def replace(self, entries: Iterable[tuple[float, str]]) -> None:
+        """
+        Have these keys told at their deadlines, and none of those that were added before.
+        """
+        self.stop()
+        self._heap = list(entries)
+        heapify(self._heap)
+        self._sound = len(self._heap)
         self._arm()
 
     def stop(self) -> None:

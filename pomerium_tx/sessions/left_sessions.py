@@ -14,18 +14,19 @@ from pomerium_tx.sessions.store import SessionsEnded
 
 def left_by(change: SessionsEnded, ids: Collection[str], sessions: Iterable[Session]) -> tuple[LeftSession, ...]:
     """
-    The sessions that an end ended at the OP to which its departure leads.
+    The sessions that an end ended at the OP to which its departure leads, in the browser that it leads there.
 
     :param ids: All that it ended.
     :param sessions: Those of them about which the log still says everything. Of the others it says enough in the end
         itself.
     """
-    if change.departure is None or not change.departure.idp_id:
+    if change.departure is None:
         return ()
     at_hand = {session.id for session in sessions}
     known = [one for one in change.left if one.session_id in ids and one.session_id not in at_hand]
     known += [one.left(change.receipt_id) for one in sessions if one.idp_id == change.departure.idp_id]
-    return tuple(known)
+    # Sessions of other browsers that end with it are not what this one's person waits for.
+    return tuple(one for one in known if one.browser in change.departure.browsers)
 
 
 class LeftSessions:

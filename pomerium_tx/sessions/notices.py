@@ -13,7 +13,7 @@ from pomerium_tx.sessions.store import OwedNotice, SessionsEnded
 
 NOTICE_LIFETIME = 24 * 3600.0
 """
-Seconds for which an application is worth telling.
+Seconds for which an application is worth telling; no longer than ends are remembered.
 """
 
 
@@ -62,8 +62,8 @@ class Notices:
         :param sessions: Those of them about which the log still says everything. Of the others it says enough in the
             end itself.
         """
-        at_hand = {session.id for session in sessions}
-        notices = [one for one in change.notices if one.session_id in ids and one.session_id not in at_hand]
+        # Of one session both say the same, by the same names, but for uses that whoever asked for its end did not know.
+        notices = [one for one in change.notices if one.session_id in ids]
         for session in sessions:
             notices += notices_of(session, change.receipt_id, change.at, change.notify)
         for notice in notices:

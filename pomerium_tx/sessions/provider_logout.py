@@ -47,4 +47,4 @@ class ProviderLogout:
         if self.sid in session.sids:
             return self.sub is None or self.sub == session.sub
         # What the OP never gave a sid for cannot be told from the session that is over.
-        return self.sub is not None and not session.sids and self.sub == session.sub
+        return not session.sids and self.sub == session.sub

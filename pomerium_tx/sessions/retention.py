@@ -15,7 +15,6 @@ from heapq import heappop, heappush
 from pomerium_tx.sessions.ending import REMEMBER_ENDED
 from pomerium_tx.sessions.ledger import RECENT, SLACK
 from pomerium_tx.sessions.limits import Limits
-from pomerium_tx.sessions.notices import NOTICE_LIFETIME
 from pomerium_tx.sessions.store import (
     Change,
     CutReported,
@@ -170,14 +169,12 @@ class Retention:
             ends.append(change.jti.expires)
         if change.owed:
             ends.append(change.remember_until)
-        if change.notify:
-            ends.append(change.at + NOTICE_LIFETIME)
         # Whoever remembers an end has to know that it is confirmed.
         ends += [self._receipts_until.get(name, change.at) for name in change.confirms]
         is_outside = is_from_outside(change) and not change.confirms
         if change.tombstones and has_raced:
             # It may have ended sessions that it does not name, whose beginnings are kept as long as they could live.
-            ends.append(self._latest)
+            ends += [self._latest, change.remember_until]
             is_outside = False
             self._raced = position
         expires = self._receipts_until[change.receipt_id] = max(ends, default=change.at)

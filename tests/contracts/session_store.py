@@ -28,7 +28,7 @@ from tests.sessions.records import ISS, NOW, ending, owed, session, tokens, tomb
 
 def departure(**changes: Any) -> Departure:
     """
-    A departure to nowhere in particular.
+    A departure to nowhere in particular, of any of the people here.
     """
     fields: dict[str, Any] = {
         "reference": "reference",
@@ -38,6 +38,7 @@ def departure(**changes: Any) -> Departure:
         "id_token": "id-alice",
         "target": None,
         "expires": NOW + 600,
+        "browsers": tuple(f"browser-{name}-{number}" for name in ("alice", "bob") for number in range(10)),
     }
     return Departure(**fields | changes)
 
@@ -70,9 +71,15 @@ class SessionStoreContract:
         """
         One more registry that has joined the store.
         """
-        registry = SessionRegistry(self.store, self.clock)
+        registry = self.unjoined()
         self.done(registry.join())
         return registry
+
+    def unjoined(self) -> SessionRegistry:
+        """
+        One more registry that has yet to join the store.
+        """
+        return SessionRegistry(self.store, self.clock)
 
     def done(self, coroutine: Any) -> Any:
         """

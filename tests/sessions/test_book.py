@@ -55,6 +55,19 @@ class BookTests(SynchronousTestCase):
             self.book.make_room()
             self.assertEqual((self.dropped, dict(self.book)), ([20], {"a": 30, "c": 40}))
 
+    def test_discard(self) -> None:
+        """
+        What is discarded is forgotten without a word, and may be remembered anew, for its new time.
+        """
+        for key in ("a", "b"):
+            self.book.put(key, 1, 10)
+        for _ in range(2):
+            self.book.discard("a")
+        self.assertEqual((self.book.get("a"), len(self.book), self.dropped), (None, 1, []))
+        self.book.put("a", 2, 20)
+        self.book.forget(10)
+        self.assertEqual((dict(self.book), self.dropped), ({"a": 2}, [1]))
+
     def test_moved(self) -> None:
         """
         An entry whose end is moved stays until the new end, earlier or later, and is dropped once.

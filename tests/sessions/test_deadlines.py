@@ -75,6 +75,21 @@ class DeadlinesTests(SynchronousTestCase):
         self.clock.advance(50)
         self.assertEqual(self.reached, [("kept", 50)])
 
+    def test_replace(self) -> None:
+        """
+        Keys that take the place of all others are told at their times, and none of the others is.
+        """
+        for key in ("gone", "kept"):
+            self.add(key, 10)
+        self.current["kept"] = self.current["new"] = 20
+        self.deadlines.replace([(20, "new"), (20, "kept")])
+        self.assertEqual((len(self.deadlines), len(self.clock.getDelayedCalls())), (2, 1))
+        self.clock.pump([10, 10, 10])
+        self.assertEqual(self.reached, [("kept", 20), ("new", 20)])
+        self.add("gone", 50)
+        self.deadlines.replace([])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_stop(self) -> None:
         """
         After a stop nothing is told and nothing waits.
@@ -83,3 +98,67 @@ class DeadlinesTests(SynchronousTestCase):
         self.deadlines.stop()
         self.assertEqual((len(self.deadlines), self.clock.getDelayedCalls()), (0, []))
         self.deadlines.stop()
+
+
+class LazyDeadlinesTests(SynchronousTestCase):
+    """
+    Deadlines that move all the time.
+    """
+
+    def setUp(self) -> None:
+        """
+        A lazy queue that writes down what is reached.
+        """
+        self.clock = Clock()
+        self.current: dict[str, float] = {}
+        self.reached: list[tuple[str, float]] = []
+        self.deadlines = Deadlines(
+            self.clock,
+            self.current.get,
+            lambda key: self.reached.append((key, self.clock.seconds())),
+            is_lazy=True,
+        )
+
+    def add(self, key: str, deadline: float) -> None:
+        """
+        Give a key its first deadline.
+        """
+        self.current[key] = deadline
+        self.deadlines.add(deadline, key)
+
+    def test_moved(self) -> None:
+        """
+        A key that was added once is told once, when the deadline that it has by then comes; one that is gone, never.
+        """
+        for key in ("moved", "stays", "gone"):
+            self.add(key, 10)
+        for deadline in (12, 25, 35):
+            self.current["moved"] = deadline
+        del self.current["gone"]
+        self.clock.pump([10, 10, 10])
+        self.assertEqual(self.reached, [("stays", 10)])
+        self.clock.pump([5, 30, 30])
+        self.assertEqual(self.reached, [("stays", 10), ("moved", 35)])
+        self.assertEqual((len(self.deadlines), self.clock.getDelayedCalls()), (0, []))
+
+    def test_moved_to_now(self) -> None:
+        """
+        A key whose place is reached late, when its moved deadline has come as well, is told at once.
+        """
+        self.add("a", 10)
+        self.current["a"] = 20
+        self.clock.advance(30)
+        self.assertEqual(self.reached, [("a", 30)])
+
+    def test_sweeping_keeps_what_moved(self) -> None:
+        """
+        When what is void is cleared away, the keys whose deadlines have moved keep their places.
+        """
+        self.add("moved", 10)
+        self.current["moved"] = 50
+        for number in range(10_000):
+            self.add(str(number), 1e6)
+            del self.current[str(number)]
+        self.assertLess(len(self.deadlines), 2000)
+        self.clock.pump([10, 40])
+        self.assertEqual(self.reached, [("moved", 50)])

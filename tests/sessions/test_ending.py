@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.sessions.session import RouteUse
 from pomerium_tx.sessions.store import SeenJti
 from tests.contracts.session_store import departure
 from tests.sessions.records import HOUR, NOW, ending, owed, session, tombstone
@@ -28,6 +29,8 @@ class EndingTests(SynchronousTestCase):
             ({"departure": departure()}, True),
             ({"owed": (owed(),)}, True),
             ({"jti": SeenJti(iss="i", jti="j", expires=1)}, True),
+            ({"confirms": ("receipt",)}, True),
+            ({"notify": ("route",)}, False),
         ]
         for fields, expected in table:
             with self.subTest(fields=list(fields)):
@@ -42,6 +45,19 @@ class EndingTests(SynchronousTestCase):
         names = {change.receipt_id, change.departure and change.departure.receipt_id, change.owed[0].receipt_id}
         self.assertEqual(names, {one.receipt_id})
         self.assertNotEqual(one.receipt_id, other.receipt_id)
+
+    def test_what_the_log_forgets(self) -> None:
+        """
+        An end says of its sessions what is asked of them later: the log need not remember how they began.
+        """
+        uses = {name: RouteUse(origin=f"https://{name}", first_used=NOW) for name in ("app", "quiet")}
+        live = [session("alice-1", uses=uses), session("alice-2", idp_id="other")]
+        change = ending(departure=departure(), notify=("app", "wiki"), confirms=("earlier",)).change(live, 0)
+        self.assertEqual(change.left, (live[0].left(change.receipt_id),))
+        self.assertEqual([(one.session_id, one.route_id) for one in change.notices], [("alice-1", "app")])
+        self.assertEqual((change.confirms, change.notify), (("earlier",), ("app", "wiki")))
+        quiet = ending().change(live, 0)
+        self.assertEqual((quiet.left, quiet.notices), ((), ()))
 
     def test_remembered(self) -> None:
         """

@@ -10,9 +10,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.sessions.ledger import Ledger
 from pomerium_tx.sessions.limits import Limits
-from pomerium_tx.sessions.store import Cause, Change, SeenJti, SessionBegun, UsedOnce
+from pomerium_tx.sessions.provider_logout import ProviderLogout
+from pomerium_tx.sessions.store import (
+    Cause,
+    Change,
+    RouteUsed,
+    SeenJti,
+    SessionBegun,
+    SessionRefreshed,
+    UsedOnce,
+)
 from tests.contracts.session_store import departure
-from tests.sessions.records import NOW, ending, owed, session, tokens, tombstone
+from tests.sessions.records import HOUR, ISS, NOW, ending, owed, session, tokens, tombstone
 
 
 class LedgerTestCase(SynchronousTestCase):
@@ -178,6 +187,92 @@ class BoundsTests(LedgerTestCase):
         self.assertEqual([len(book) for book in self.ledger._books], [0, 0, 0, 0, 1, 0, 0])
         self.assertEqual((self.ledger._ended, self.ledger._references), ({}, {}))
         self.assertEqual([len(index) for index in (self.ledger.by_sid, self.ledger.by_sub)], [0, 0])
+
+
+class LateTests(LedgerTestCase):
+    """
+    Sessions that began while an end was asked for that would have kept them from it.
+    """
+
+    def end_unaware(self, known: int, **changes: Any) -> None:
+        """
+        An end whose asker knew the log up to a position.
+        """
+        self.apply(ending(**changes).change([], known))
+
+    def test_without_a_sid(self) -> None:
+        """
+        The OP's word ends those that have no ``sid``, and none that has one, be it since a moment ago.
+        """
+        self.begins("alice-0", sids=())
+        known = self.position
+        self.begins("alice-1", sids=())
+        self.begins("alice-2", sids=("sid",))
+        self.begins("alice-3", sids=())
+        self.begins("alice-4", NOW + 1, sids=())
+        self.begins("bob-1", sids=())
+        self.apply(
+            SessionRefreshed(
+                session_id="alice-3", tokens=tokens(), claims={}, email="", name="", sid="sid", requested=NOW - 1
+            )
+        )
+        self.end_unaware(known, tombstones=(tombstone("sidless", "alice"),), cause=Cause.BACK_CHANNEL)
+        self.assertEqual(set(self.ledger.sessions), {"alice-0", "alice-2", "alice-3", "alice-4", "bob-1"})
+
+    def test_what_follows(self) -> None:
+        """
+        Such a session is part of the end in all that follows: its application is told, and the OP has a word on it.
+        """
+        self.begins("alice-1", browser="b")
+        self.apply(RouteUsed(session_id="alice-1", route_id="app", origin="https://app", at=NOW))
+        self.end_unaware(
+            0, tombstones=(tombstone("browser", "b"),), departure=departure(browsers=("b",)), notify=("app",)
+        )
+        (notice,) = self.ledger.notices.owed()
+        self.assertEqual((notice.session_id, notice.route_id), ("alice-1", "app"))
+        said = ProviderLogout(iss=ISS, sid="sid-alice-1", sub=None, issued=NOW)
+        self.assertEqual(self.ledger.confirmed_by(said), (notice.receipt_id,))
+
+
+class ConfirmedTests(LedgerTestCase):
+    """
+    What an OP confirms.
+    """
+
+    def test_first_come(self) -> None:
+        """
+        Of two sign-outs of one session the first is to be confirmed, and the other ended nothing.
+        """
+        self.begins("alice-1")
+        live = [self.ledger.sessions["alice-1"]]
+        for number in range(2):
+            to = departure(reference=f"r{number}", state=f"s{number}")
+            self.apply(ending("alice-1", departure=to, receipt_id=f"receipt-{number}").change(live, 1))
+        said = ProviderLogout(iss=ISS, sid=None, sub="alice", issued=NOW)
+        self.assertEqual(self.ledger.confirmed_by(said), ("receipt-0",))
+
+    def test_forgotten_with_the_receipt(self) -> None:
+        """
+        What is remembered of sessions that were left goes with the receipt, for want of room or in time.
+        """
+        for number in range(5):
+            self.begins(f"alice-{number}", sids=("sid",))
+            self.end(f"alice-{number}", departure=departure(reference=f"r{number}", state=f"s{number}"))
+        said = ProviderLogout(iss=ISS, sid="sid", sub=None, issued=NOW)
+        self.assertEqual(len(self.ledger.confirmed_by(said)), 3)
+        self.apply(UsedOnce(key="a", at=NOW + 25 * HOUR, expires=NOW + 26 * HOUR))
+        self.assertEqual((self.ledger.confirmed_by(said), len(self.ledger._left)), ((), 0))
+
+    def test_no_room_at_all(self) -> None:
+        """
+        An end that is forgotten at once, because others are remembered for longer, leaves nothing behind either.
+        """
+        for number in range(3):
+            self.begins(f"alice-{number}", expires=NOW + 99 * HOUR)
+            self.end(f"alice-{number}")
+        self.begins("bob-1")
+        self.end("bob-1", departure=departure())
+        self.assertEqual((len(self.ledger._ended), len(self.ledger._left)), (3, 0))
 
 
 class OwedTests(LedgerTestCase):

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.memory import MemoryStore
 from pomerium_tx.sessions.store import Change, StoreUnavailable, UsedOnce
-from tests.contracts import session_ends, session_store
+from tests.contracts import session_ends, session_idle, session_provider, session_store
 from tests.sessions.records import HOUR, NOW, ending, session
 
 
@@ -43,6 +43,42 @@ class MemoryLifeTests(session_store.LifeContract, SynchronousTestCase):
 class MemoryEndTests(session_ends.EndContract, SynchronousTestCase):
     """
     The end contract, in memory.
+    """
+
+    def make_store(self) -> MemoryStore:
+        """
+        A store in memory.
+        """
+        return MemoryStore()
+
+
+class MemoryProviderTests(session_provider.ProviderContract, SynchronousTestCase):
+    """
+    The provider contract, in memory.
+    """
+
+    def make_store(self) -> MemoryStore:
+        """
+        A store in memory.
+        """
+        return MemoryStore()
+
+
+class MemoryNoticeTests(session_provider.NoticeContract, SynchronousTestCase):
+    """
+    The notice contract, in memory.
+    """
+
+    def make_store(self) -> MemoryStore:
+        """
+        A store in memory.
+        """
+        return MemoryStore()
+
+
+class MemoryIdleTests(session_idle.IdleContract, SynchronousTestCase):
+    """
+    The idle contract, in memory.
     """
 
     def make_store(self) -> MemoryStore:

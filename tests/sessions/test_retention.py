@@ -183,7 +183,7 @@ class RetentionTests(SynchronousTestCase):
         return list(left.items())
 
     @settings(max_examples=150, deadline=None)
-    @given(logs(), st.sampled_from([0.0, 500.0, 100_000.0]))
+    @given(logs(), st.sampled_from([0.0, 500.0, 60_000.0, 100_000.0]))
     def test_nobody_notices(self, log: list[Change], later: float) -> None:
         """
         Who reads what is left of a log knows what one who reads all of it does, except of what is over by its time.
@@ -234,6 +234,96 @@ class RetentionTests(SynchronousTestCase):
         whole, left = read(list(enumerate(log, 1))), read(self.kept(log))
         self.assertEqual(len(whole.owed.by_id), 2)
         self.assertEqual(left.owed.by_id, whole.owed.by_id)
+
+    def test_refreshes_around_an_end(self) -> None:
+        """
+        A refresh that an end in between did not know of is kept beside a later one with the same ``sid``.
+        """
+        fields: dict[str, Any] = {"session_id": "alice-1", "tokens": tokens(), "claims": {}, "email": "", "name": ""}
+        refresh = SessionRefreshed(sid="sid", requested=NOW - 1, **fields)
+        for stone, lives in ((tombstone("sidless", "alice"), True), (tombstone("sid", "sid"), False)):
+            with self.subTest(stone=stone):
+                log: list[Change] = [SessionBegun(session=session(sids=()), state_issued=NOW - 2), refresh]
+                log += [ending(tombstones=(stone,), cause=Cause.BACK_CHANNEL).change([], 0), refresh]
+                whole, left = read(list(enumerate(log, 1))), read(self.kept(log))
+                self.assertEqual([set(one.sessions) for one in (whole, left)], [{"alice-1"} if lives else set()] * 2)
+
+    def test_confirmations(self) -> None:
+        """
+        That an end was confirmed is kept as long as the end, and, where that is over, not at all.
+        """
+        log: list[Change] = [SessionBegun(session=session(expires=NOW + 40 * HOUR), state_issued=NOW)]
+        log.append(
+            ending("alice-1", receipt_id="r", departure=departure()).change([session(expires=NOW + 40 * HOUR)], 1)
+        )
+        confirms = ending(confirms=("r",), cause=Cause.BACK_CHANNEL, at=NOW + 60)
+        log.append(confirms.change([], 2))
+        for hours, expected in ((39, [2, 3, 4]), (41, [4])):
+            with self.subTest(hours=hours):
+                last = UsedOnce(key="a", at=NOW + hours * HOUR, expires=NOW + 99 * HOUR)
+                self.assertEqual([position for position, _ in self.kept([*log, last])], expected)
+        unknown = ending(confirms=("unknown",), cause=Cause.BACK_CHANNEL).change([], 0)
+        later = UsedOnce(key="a", at=NOW + 61, expires=NOW + HOUR)
+        self.assertEqual([position for position, _ in self.kept([unknown, later])], [2])
+
+    def test_a_flood_of_confirmations(self) -> None:
+        """
+        However many names anybody sends through the front channel, what an OP has confirmed is kept.
+        """
+        log: list[Change] = [SessionBegun(session=session(), state_issued=NOW)]
+        log.append(ending("alice-1", receipt_id="r", departure=departure()).change([session()], 1))
+        log.append(ending(confirms=("r",), cause=Cause.FRONT_CHANNEL).change([], 2))
+        for number in range(50):
+            stone = tombstone("sid", str(number))
+            log.append(ending(tombstones=(stone,), cause=Cause.FRONT_CHANNEL).change([], number + 3))
+        kept = [position for position, _ in self.kept(log, Limits(outside_tombstones=5))]
+        self.assertEqual((kept[:2], len(kept)), ([2, 3], 7))
+
+    def test_an_end_that_names_nobody(self) -> None:
+        """
+        An end that ended a session which it does not name is remembered as long as any, with what it brought.
+        """
+        begun = session(browser="b", expires=NOW + HOUR)
+        log: list[Change] = [SessionBegun(session=begun, state_issued=NOW - 1)]
+        log.append(RouteUsed(session_id="alice-1", route_id="r", origin="o", at=NOW))
+        log.append(ending(tombstones=(tombstone("browser", "b"),), notify=("r",)).change([], 0))
+        log.append(UsedOnce(key="a", at=NOW + 23 * HOUR, expires=NOW + 24 * HOUR))
+        whole, left = read(list(enumerate(log, 1))), read(self.kept(log))
+        self.assertIsNotNone(whole.ended("alice-1"))
+        self.assertEqual(left.ended("alice-1"), whole.ended("alice-1"))
+        self.assertEqual(len(whole.notices), 1)
+        self.assertEqual(left.notices.owed(), whole.notices.owed())
+
+    def test_nobody_comes_back(self) -> None:
+        """
+        A session that an end did not name is no more, for as long as it could have lived.
+        """
+        begun = session(browser="b", expires=NOW + 40 * HOUR)
+        log: list[Change] = [SessionBegun(session=begun, state_issued=NOW - 1)]
+        log.append(ending(tombstones=(tombstone("browser", "b"),)).change([], 0))
+        log.append(UsedOnce(key="a", at=NOW + 39 * HOUR, expires=NOW + 40 * HOUR))
+        self.assertEqual(read(self.kept(log)).sessions, {})
+
+    def test_notices(self) -> None:
+        """
+        That a notice is done is kept as long as that it was owed.
+        """
+        log: list[Change] = [SessionBegun(session=session(), state_issued=NOW)]
+        log.append(ending("alice-1", receipt_id="r", notify=("route",)).change([session()], 1))
+        log += [NoticeDone(id="n", receipt_id=name, attempts=1) for name in ("r", "unknown")]
+        self.assertEqual([position for position, _ in self.kept(log)], [2, 3])
+        log.append(UsedOnce(key="a", at=NOW + 25 * HOUR, expires=NOW + 26 * HOUR))
+        self.assertEqual([position for position, _ in self.kept(log)], [5])
+
+    def test_nothing_is_left(self) -> None:
+        """
+        When all times are over nothing is remembered about receipts.
+        """
+        retention = Retention(Limits(), {})
+        retention.add(1, ending("alice-1", receipt_id="r").change([session()], 0))
+        self.assertEqual(list(retention._receipts_until), ["r"])
+        retention.add(2, UsedOnce(key="a", at=NOW + 25 * HOUR, expires=NOW + 26 * HOUR))
+        self.assertEqual((retention._receipts_until, retention._groups), ({}, {}))
 
     def test_revocations(self) -> None:
         """

@@ -62,3 +62,14 @@ class SessionTests(SynchronousTestCase):
         """
         uses = {name: RouteUse(origin="https://app.example.com", first_used=NOW) for name in ("a", "b")}
         self.assertEqual(session(uses=uses).origins, {"https://app.example.com"})
+
+    def test_left(self) -> None:
+        """
+        Of a session that was left its names at the OP are remembered, and of its secrets and its person nothing else.
+        """
+        one = session("alice-1", sids=("a", "b"))
+        left = one.left("receipt")
+        for name in ("browser", "idp_id", "iss", "client_id", "sub", "sids", "id_token_iat"):
+            self.assertEqual(getattr(left, name), getattr(one, name))
+        self.assertEqual((left.session_id, left.receipt_id), ("alice-1", "receipt"))
+        self.assertNotIn("alice-1", repr(left).replace("'sid-alice-1'", ""))

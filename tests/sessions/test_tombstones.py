@@ -40,6 +40,22 @@ class TombstonesTests(SynchronousTestCase):
                 self.assertFalse(tombstones.forbid(alice, NOW))
                 self.assertFalse(tombstones.forbid(session("bob-1"), NOW - 60))
 
+    def test_without_a_sid(self) -> None:
+        """
+        A sign-in of somebody whose OP's session is over loses if its ID Token has no ``sid``, and otherwise does not.
+        """
+        self.tombstones.set(an_end(tombstone("sidless", "alice")))
+        table = [
+            (session("alice-1", sids=()), NOW - 1, True),
+            (session("alice-1", sids=()), NOW, False),
+            (session("alice-1", sids=("sid",)), NOW - 1, False),
+            (session("bob-1", sids=()), NOW - 1, False),
+            (session("alice-1", sids=(), iss="https://other.example"), NOW - 1, False),
+        ]
+        for one, state_issued, expected in table:
+            with self.subTest(one=one, state_issued=state_issued):
+                self.assertIs(self.tombstones.forbid(one, state_issued), expected)
+
     def test_browser_alone(self) -> None:
         """
         A browser's sign-in is known to have lost before anybody knows who signs in.
