@@ -20,6 +20,7 @@ from pomerium_tx.config.loader import load
 from pomerium_tx.demo.config import DemoPorts, DemoSettings, banner, demo_config
 from pomerium_tx.demo.start import PortTaken, start
 from pomerium_tx.logs import json_line
+from pomerium_tx.operations import command
 from pomerium_tx.proxy.listener import NotBound
 from pomerium_tx.service import build_service
 
@@ -37,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument(
         "--first-port", type=int, default=8000, metavar="PORT", help="use PORT and the four after it (default: 8000)"
     )
+    command.add_commands(commands)
     chosen = parser.parse_args(arguments)
+    if chosen.command != "demo":
+        return command.run(chosen)
     try:
         ports = DemoPorts.starting_at(chosen.first_port)
     except ValueError as problem:

@@ -12,15 +12,19 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from pomerium_tx.administration import admin_proxy
 from pomerium_tx.authenticate.refresher import Refresher
 from pomerium_tx.config.model import Config
 from pomerium_tx.layout import Connect, Lasting, Layout
+from pomerium_tx.logout.back_channel import BackChannelLogoutPage
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.expiry import Expiry
 from pomerium_tx.logout.outbox import Outbox
+from pomerium_tx.logout.session_events import SessionEvents
 from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.operations import audit_log
+from pomerium_tx.operations.admin import Administered
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.factory import DownstreamFactory
 from pomerium_tx.sessions.receipt import Receipt
@@ -64,10 +68,15 @@ class House:
             audit=audit_log.session_ended,
         )
         self._deadlines = Deadlines(clock, now)
+        self._session_events = SessionEvents(registry=self.registry, clock=clock)
         self._lasting = Lasting(
             registry=self.registry,
             ending=self.ending,
             providers=self._providers,
+            back_channel=BackChannelLogoutPage(
+                registry=self.registry, providers=self._providers, ending=self.ending, clock=clock
+            ),
+            session_events=self._session_events,
             clock=clock,
             deadlines=self._deadlines,
             http=http,
@@ -77,9 +86,25 @@ class House:
         self.proxy = self.layout.proxy()
         self._settle_in()
         self.factory = DownstreamFactory(self.proxy)
+        outbox = Outbox(registry=self.registry, providers=self._providers_ever, clock=clock)
+        administered = Administered(
+            registry=self.registry,
+            ending=self.ending,
+            providers=self._providers_ever,
+            routes=lambda: self.layout.table.routes,
+            clock=clock,
+            now=now,
+            revocation_attempts=outbox.attempts,
+            notice_attempts=lambda id: 0,
+        )
+        self._admin_proxy = admin_proxy(config, administered, self._deadlines)
+        self.admin_factory = None if self._admin_proxy is None else DownstreamFactory(self._admin_proxy)
+        """
+        What speaks on the administrator's listener, if there is one.
+        """
         self._workers = (
             Expiry(registry=self.registry, ending=self.ending, clock=clock),
-            Outbox(registry=self.registry, providers=self._providers_ever, clock=clock),
+            outbox,
             Refresher(
                 registry=self.registry,
                 providers=self._providers,
@@ -127,18 +152,35 @@ class House:
             if session.idp_id not in self._providers:
                 self.registry.report_due(session.id, Cause.PROVIDER_REMOVED)
 
+    @property
+    def open_connections(self) -> int:
+        """
+        How many connections there are, to whichever listener.
+        """
+        return sum(factory.open_connections for factory in self._factories)
+
+    @property
+    def _factories(self) -> list[DownstreamFactory]:
+        return [factory for factory in (self.factory, self.admin_factory) if factory is not None]
+
     def drain(self) -> None:
         """
         Answer what is under way, and nothing new on the same connections.
         """
         self.proxy.draining = True
-        self.factory.close_idle()
+        if self._admin_proxy is not None:
+            self._admin_proxy.draining = True
+        self._session_events.close()
+        for factory in self._factories:
+            factory.close_idle()
 
     def stop(self) -> None:
         """
         End every connection and every delayed call.
         """
-        self.factory.abort_all()
+        self._session_events.close()
+        for factory in self._factories:
+            factory.abort_all()
         for worker in self._workers:
             worker.stop()
         self.layout.retire()

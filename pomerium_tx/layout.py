@@ -27,8 +27,10 @@ from pomerium_tx.dashboard.site import route_site
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import HeadLimits
 from pomerium_tx.jose.signer import Signer, derived_signer, load_signers
+from pomerium_tx.logout.back_channel import BackChannelLogoutPage
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.logout.session_events import SessionEvents
 from pomerium_tx.logout.target import Targets
 from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.provider import Provider, ProviderSettings
@@ -70,6 +72,8 @@ class Lasting:
     """
     Those of the layout in use, by id: the mapping stays, what is in it changes.
     """
+    back_channel: BackChannelLogoutPage
+    session_events: SessionEvents
     clock: IReactorTime
     deadlines: Deadlines
     http: HTTPClient
@@ -225,6 +229,7 @@ class Layout:
         routes = route_site(
             authenticate_origin=self._authenticate_origin,
             registry=lasting.registry,
+            providers=lasting.providers,
             ending=lasting.ending,
             targets=targets,
             cookie=self._cookie,
@@ -238,6 +243,9 @@ class Layout:
             jwks=jwks,
             ping=ping,
             healthz=healthz,
+            site_data=self.table.site_data,
+            session_events=lasting.session_events,
+            back_channel=lasting.back_channel,
             clock=lasting.clock,
         )
         authenticate = authenticate_site(
@@ -258,6 +266,9 @@ class Layout:
             jwks=jwks,
             ping=ping,
             healthz=healthz,
+            site_data=self.table.site_data,
+            session_events=lasting.session_events,
+            back_channel=lasting.back_channel,
             clock=lasting.clock,
         )
         probes = Folder()
@@ -298,6 +309,8 @@ def _provider_settings(config: Config) -> ProviderSettings:
         request_params=config.idp_request_params,
         end_session_needs_hint=config.end_session_needs_hint,
         id_token_signed_response_alg=config.id_token_signed_response_alg,
+        backchannel_logout_allow_missing_exp=config.backchannel_logout_allow_missing_exp,
+        frontchannel_sid_is_sub=config.frontchannel_sid_is_sub,
     )
 
 

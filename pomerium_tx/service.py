@@ -19,9 +19,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pomerium_tx.config.loader import Loaded
+from pomerium_tx.config.model import Config
 from pomerium_tx.config.problems import InvalidConfig
 from pomerium_tx.config.reload import merged
 from pomerium_tx.house import House
+from pomerium_tx.operations.unix_listener import SocketNotBound, UnixListener
 from pomerium_tx.outside import Outside
 from pomerium_tx.proxy.listener import Listener, NotBound
 from pomerium_tx.resolver import LocalhostResolver
@@ -50,6 +52,7 @@ class PomeriumService(Service):
         outside: Outside,
         *,
         listeners: Sequence[Listener],
+        admin: Listener | UnixListener | None = None,
         drain_seconds: float,
     ) -> None:
         self.setName("pomerium")  # type: ignore[no-untyped-call] # Twisted's own
@@ -61,6 +64,7 @@ class PomeriumService(Service):
         self._reactor = reactor
         self._outside = outside
         self._listeners = listeners
+        self._admin = admin
         self._drain_seconds = drain_seconds
         self._bound = False
         self._is_hurried = False
@@ -75,13 +79,13 @@ class PomeriumService(Service):
         if self._bound:
             return
         problems = []
-        for listener in self._listeners:
+        for listener in self._all_listeners():
             try:
                 listener.bind()
-            except NotBound as problem:
+            except (NotBound, SocketNotBound) as problem:
                 problems.append(str(problem))
         if problems:
-            for listener in self._listeners:
+            for listener in self._all_listeners():
                 listener.close()
             raise NotBound("\n".join(problems))
         self._bound = True
@@ -142,11 +146,14 @@ class PomeriumService(Service):
         for listener in self._listeners:
             listener.accept(self._reactor, factory)
             log.info("Listening on port {port}", port=listener.port)
+        if self._admin is not None:
+            admin_factory: Any = self.house.admin_factory
+            self._admin.accept(self._reactor, admin_factory)
 
     async def _stop(self) -> None:
         if self._starting is not None:
             self._starting.cancel()
-        for listener in self._listeners:
+        for listener in self._all_listeners():
             await listener.stop()
             listener.close()
         self.house.drain()
@@ -154,7 +161,7 @@ class PomeriumService(Service):
 
         def look() -> None:
             is_over = self._is_hurried or self._reactor.seconds() >= until
-            if is_over or not self.house.factory.open_connections:
+            if is_over or not self.house.open_connections:
                 waited.stop()
 
         until = self._reactor.seconds() + self._drain_seconds
@@ -164,6 +171,9 @@ class PomeriumService(Service):
         self.house.stop()
         await self._outside.close()
         log.info("Stopped")
+
+    def _all_listeners(self) -> list[Listener | UnixListener]:
+        return [*self._listeners, *([] if self._admin is None else [self._admin])]
 
     def _failed(self, reason: Failure) -> None:
         if isinstance(reason.value, CancelledError):
@@ -201,5 +211,15 @@ def build_service(loaded: Loaded, reactor: Any, *, drain_seconds: float = DRAIN_
         house,
         outside,
         listeners=listeners,
+        admin=_admin_listener(config),
         drain_seconds=drain_seconds,
     )
+
+
+def _admin_listener(config: Config) -> Listener | UnixListener | None:
+    address, key = config.admin_address, "admin_address"
+    if address is None:
+        return None
+    if address.path is None:
+        return Listener(address, key=key)
+    return UnixListener(address.path, key=key, is_required=key in config.model_fields_set)

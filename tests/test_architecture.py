@@ -21,7 +21,7 @@ LEVELS = (
     ("routing", "assertion"),
     ("authorize", "logout"),
     ("proxy", "authenticate", "dashboard", "operations", "demo"),
-    ("layout",),
+    ("layout", "administration"),
     ("house", "outside"),
     ("service",),
     ("tap",),

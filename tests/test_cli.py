@@ -21,6 +21,7 @@ from pomerium_tx import cli, tap
 from pomerium_tx.config.loader import Loaded
 from pomerium_tx.demo.config import DemoPorts
 from pomerium_tx.demo.start import PortTaken
+from pomerium_tx.operations import command
 from pomerium_tx.proxy.listener import NotBound
 
 
@@ -183,3 +184,43 @@ class DemoTests(SynchronousTestCase):
         self.patch(tempfile, "tempdir", str(folder))
         cli.main(["demo"])
         self.assertEqual(list(folder.iterdir()), [])
+
+
+class AdminTests(SynchronousTestCase):
+    """
+    The administrator's commands.
+    """
+
+    def test_commands(self) -> None:
+        """
+        They are the program's own, ask the listener that is named, and their status is the program's.
+        """
+        asked: list[tuple[str, str, str]] = []
+
+        class Client:
+            """
+            The way to the listener.
+            """
+
+            def __init__(self, address: object, token: str | None) -> None:
+                self.address = str(address)
+
+            def ask(self, method: str, path: str, parameters: dict[str, str] | None = None) -> dict[str, Any]:
+                asked.append((self.address, method, path))
+                name = path[1:]
+                return {"count": 0, name: [], "next": None}
+
+        self.patch(command, "AdminClient", Client)
+        self.patch(sys, "stdout", io.StringIO())
+        self.assertEqual(cli.main(["sessions", "list", "--address", "unix:/run/s"]), 0)
+        self.assertEqual(cli.main(["revocations", "--address", "unix:/run/s"]), 0)
+        self.assertEqual(
+            asked,
+            [
+                ("unix:/run/s", "GET", "/sessions"),
+                ("unix:/run/s", "GET", "/revocations"),
+                ("unix:/run/s", "GET", "/notices"),
+            ],
+        )
+        self.patch(sys, "stderr", io.StringIO())
+        self.assertEqual(cli.main(["sessions", "list", "--address", "nowhere"]), 2)

@@ -14,6 +14,7 @@ from pomerium_tx.logout.ending import OWN_SIGN_OUT
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
+from pomerium_tx.sessions.store import Cause, OpLogout
 from pomerium_tx.web.cookies import clear_cookie, set_cookie
 from pomerium_tx.web.resource import PageRequest
 from pomerium_tx.web.sealed import Sealer
@@ -46,6 +47,10 @@ class Hold:
     only_by_click: bool = False
     """
     Whether it took the place of another one in force, so that its own OP's word is not enough to end it.
+    """
+    is_of_one_browser: bool = False
+    """
+    Whether all that has ended was this browser's, so that its person may see where it was used.
     """
 
 
@@ -90,7 +95,7 @@ class Holds:
         released = {hold.receipt_id for hold in holds if hold.is_released}
         for session_id in browser.session_ids:
             receipt = self._registry.ended(session_id)
-            if receipt is None or receipt.cause not in OWN_SIGN_OUT or receipt.op_logout.releases_hold:
+            if receipt is None or receipt.cause not in OWN_SIGN_OUT or releases(receipt):
                 continue
             # The cookie was told of the return from the OP, which another process may not know yet.
             if receipt.id not in released:
@@ -114,6 +119,7 @@ class Holds:
                     other_providers=tuple(content["others"]),
                     is_released=content["released"],
                     only_by_click=content.get("click", False),
+                    is_of_one_browser=content.get("one", False),
                 )
                 found.append(hold)
         return found
@@ -125,7 +131,7 @@ class Holds:
             return False
         receipt = self._registry.receipt(hold.receipt_id)
         # Forgotten, or unknown after a restart: nobody can say that the OP confirmed.
-        return receipt is None or not receipt.op_logout.releases_hold
+        return receipt is None or not releases(receipt)
 
     def cookie(self, hold: Hold) -> tuple[str, str]:
         """
@@ -137,6 +143,7 @@ class Holds:
             "others": list(hold.other_providers),
             "released": hold.is_released,
             "click": hold.only_by_click,
+            "one": hold.is_of_one_browser,
         }
         return "Set-Cookie", set_cookie(
             self._name,
@@ -161,7 +168,13 @@ class Holds:
         return self.cookie(replace(max(others, key=lambda other: other.at), only_by_click=True))
 
     def after(
-        self, request: PageRequest, browser: Browser, receipt: Receipt, other_providers: tuple[str, ...]
+        self,
+        request: PageRequest,
+        browser: Browser,
+        receipt: Receipt,
+        other_providers: tuple[str, ...],
+        *,
+        is_of_one_browser: bool = False,
     ) -> tuple[str, str]:
         """
         The field with the hold of an end, which takes none away that is in force.
@@ -170,8 +183,9 @@ class Holds:
         hold = replace(
             hold_of(receipt, other_providers),
             only_by_click=any(other.only_by_click or other.receipt_id != receipt.id for other in in_force),
+            is_of_one_browser=is_of_one_browser,
         )
-        return self.released(hold) if receipt.op_logout.releases_hold else self.cookie(hold)
+        return self.released(hold) if releases(receipt) else self.cookie(hold)
 
     def kept(self, request: PageRequest, browser: Browser) -> tuple[tuple[str, str], ...]:
         """
@@ -199,6 +213,15 @@ class Holds:
             same_site=self._cookie.crossing_same_site,
         )
         return (("Set-Cookie", cleared),)
+
+
+def releases(receipt: Receipt) -> bool:
+    """
+    Whether what is known of an end releases every browser that it has signed out.
+    """
+    # One browser has returned from the OP, which may still know the person's others; its own cookie says that it has.
+    is_of_many = receipt.cause is Cause.USER_EVERYWHERE and receipt.op_logout is OpLogout.RETURNED
+    return receipt.op_logout.releases_hold and not is_of_many
 
 
 def hold_of(receipt: Receipt, other_providers: tuple[str, ...] = ()) -> Hold:

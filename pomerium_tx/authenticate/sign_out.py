@@ -12,15 +12,16 @@ from twisted.internet.interfaces import IReactorTime
 from pomerium_tx import paths
 from pomerium_tx.authenticate.browser import Browser, Browsers
 from pomerium_tx.authenticate.hold import Holds
+from pomerium_tx.authenticate.my_sessions import EVERYWHERE_FIELD, OwnSessions
+from pomerium_tx.authenticate.recent_authentication import RecentAuthentication
 from pomerium_tx.logout.confirmation import Confirmation, Confirmations
 from pomerium_tx.logout.ending import Ending, SignedOut
-from pomerium_tx.logout.handover import CONFIRM, ENDED, OTHER_PROVIDER, REDIRECT_URI
+from pomerium_tx.logout.front_channel import FrontChannel
+from pomerium_tx.logout.handover import CLEARED, CONFIRM, ENDED, OTHER_PROVIDER, REDIRECT_URI
 from pomerium_tx.logout.rp_initiated import RelyingPartyLogout
 from pomerium_tx.logout.sign_out_request import (
     confirmation_required,
-    nothing_to_see,
     nothing_was_ended,
-    provider_speaks,
     refused,
     rule_of,
 )
@@ -35,6 +36,7 @@ from pomerium_tx.web.resource import Answer, Page, PageRequest, html_answer, jso
 from pomerium_tx.web.signed_url import InvalidSignature, UrlSigner
 
 _Headers = tuple[tuple[str, str], ...]
+_SAME_SITE = frozenset({"none", "same-origin", "same-site"})
 
 
 class SignOutPage(Page):
@@ -52,7 +54,10 @@ class SignOutPage(Page):
         providers: Mapping[str, Provider],
         browsers: Browsers,
         holds: Holds,
+        sessions: OwnSessions,
+        recent: RecentAuthentication,
         ending: Ending,
+        front_channel: FrontChannel,
         relying_party_logout: RelyingPartyLogout,
         confirmations: Confirmations,
         targets: Targets,
@@ -69,7 +74,10 @@ class SignOutPage(Page):
         self._providers = providers
         self._browsers = browsers
         self._holds = holds
+        self._sessions = sessions
+        self._recent = recent
         self._ending = ending
+        self._front_channel = front_channel
         self._relying_party_logout = relying_party_logout
         self._confirmations = confirmations
         self._targets = targets
@@ -82,8 +90,9 @@ class SignOutPage(Page):
         """
         Sign out, go on, or ask; which of them, the request itself says.
         """
-        if provider_speaks(request):
-            return nothing_to_see()
+        told = await self._front_channel.answer(request, lambda asked: self._browsers.read(asked).session_ids)
+        if told is not None:
+            return told
         rule = rule_of(request, handle_in_header=False, from_same_site_now=self._from_same_site_now)
         browser = self._browsers.read(request)
         reference = request.one(ENDED, "query")
@@ -94,7 +103,10 @@ class SignOutPage(Page):
             return refusal
         has_token = self._browsers.has_token(browser, request)
         if has_token and rule in (SignOutRule.NOW, SignOutRule.NOW_JSON):
-            return await self._sign_out(request, browser, as_json=rule is SignOutRule.NOW_JSON)
+            as_json = rule is SignOutRule.NOW_JSON
+            if request.one(EVERYWHERE_FIELD, "form") == "1":
+                return await self._sign_out_everywhere(request, browser, as_json=as_json)
+            return await self._sign_out(request, browser, as_json=as_json)
         if rule is SignOutRule.NOW_JSON or prefers_json(request.header("Accept")):
             return confirmation_required(request)
         return self._ask(request, browser)
@@ -115,7 +127,7 @@ class SignOutPage(Page):
         departure = self._registry.departure(reference)
         if departure is not None and self._browsers.is_signed_in(browser):
             return self._ask(request, browser)
-        if departure is None or not self._is_of(request, browser, departure):
+        if departure is None or not await self._is_of(request, browser, departure):
             return redirect(self._urls.signed_out, status=303, headers=self._still_held(request, browser))
         issuers = [
             provider.settings.issuer
@@ -124,9 +136,24 @@ class SignOutPage(Page):
         ]
         return await self._leave(request, browser, departure, tuple(issuers))
 
-    def _is_of(self, request: PageRequest, browser: Browser, departure: Departure) -> bool:
+    async def _is_of(self, request: PageRequest, browser: Browser, departure: Departure) -> bool:
         is_known = self._holds.of(request, departure.receipt_id) is not None
-        return is_known or self._browsers.is_of(browser, departure)
+        return is_known or self._browsers.is_of(browser, departure) or await self._has_forgotten_us(request, departure)
+
+    async def _has_forgotten_us(self, request: PageRequest, departure: Departure) -> bool:
+        """
+        Whether it is the user agent that a route host has just asked to forget its cookies, and ours with them.
+
+        It comes from the same site, without any cookie, and once. Who has one was not asked.
+        """
+        if request.one(CLEARED, "query") is None or request.raw_headers(b"cookie"):
+            return False
+        if request.header("Sec-Fetch-Mode") != "navigate" or request.header("Sec-Fetch-Site") not in _SAME_SITE:
+            return False
+        try:
+            return await self._registry.use_once(f"cleared/{departure.reference}", departure.expires + 60.0)
+        except StoreUnavailable:
+            return False
 
     def _ask(self, request: PageRequest, browser: Browser) -> Answer:
         """
@@ -149,19 +176,37 @@ class SignOutPage(Page):
             wanted = confirmation.target
         return self._targets.of(wanted)
 
-    async def _sign_out(self, request: PageRequest, browser: Browser, *, as_json: bool) -> Answer:
+    async def _sign_out_everywhere(self, request: PageRequest, browser: Browser, *, as_json: bool) -> Answer:
+        """
+        On all the person's devices, if it is they who ask.
+        """
+        own = self._sessions.current(request, browser)
+        if own is not None and not self._recent.is_recent(own):
+            return await self._recent.ask(request, browser, own)
+        receipts = (self._registry.ended(name) for name in browser.session_ids)
+        is_repeated = any(receipt is not None and receipt.cause is Cause.USER_EVERYWHERE for receipt in receipts)
+        if own is None and not is_repeated:
+            # It has ended in another way, and nobody is there whose other sessions these could be.
+            return await self._sessions.sign_in(request, browser)
+        return await self._sign_out(request, browser, as_json=as_json, everywhere=True)
+
+    async def _sign_out(
+        self, request: PageRequest, browser: Browser, *, as_json: bool, everywhere: bool = False
+    ) -> Answer:
         now = self._clock.seconds()
         reference = request.one(html.REFERENCE_FIELD, "form") or request.one(CONFIRM)
-        confirmation = self._confirmations.open(reference, now)
+        # What another host has named is another browser's perhaps, and another person's: not all devices are theirs.
+        confirmation = None if everywhere else self._confirmations.open(reference, now)
         try:
             # What uses a reference up is the end of its sessions, which is for good. Whatever is used up before that is
             # lost if the end cannot be recorded, and the same click tried again would end nothing.
             confirmed = () if confirmation is None else confirmation.session_ids
             signed_out = await self._ending.sign_out(
                 tuple(dict.fromkeys((*confirmed, *browser.session_ids))),
-                cause=Cause.USER_AUTHENTICATE,
+                cause=Cause.USER_EVERYWHERE if everywhere else Cause.USER_AUTHENTICATE,
                 target=self._target(request, confirmation),
                 browsers=self._browsers.own_ids(browser),
+                everywhere=everywhere,
             )
         except StoreUnavailable:
             raise nothing_was_ended() from None
@@ -216,7 +261,8 @@ class SignOutPage(Page):
         if receipt is None:
             return self._still_held(request, browser)
         headers = self._browsers.without_stale_session(browser)
-        return (*headers, self._holds.after(request, browser, receipt, issuers))
+        hold = self._holds.after(request, browser, receipt, issuers, is_of_one_browser=len(departure.browsers) == 1)
+        return (*headers, hold)
 
     def _still_held(self, request: PageRequest, browser: Browser) -> _Headers:
         """

@@ -7,20 +7,32 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pomerium_tx import paths
 from pomerium_tx.authenticate.browser import Browser, Browsers
-from pomerium_tx.authenticate.hold import Hold, Holds
+from pomerium_tx.authenticate.hold import Hold, Holds, releases
 from pomerium_tx.logout.ending import OWN_SIGN_OUT
+from pomerium_tx.logout.site_data import ClearingImages, origins_of
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
-from pomerium_tx.sessions.store import Departure, OpLogout, StoreUnavailable
+from pomerium_tx.sessions.store import Cause, Departure, OpLogout, StoreUnavailable
 from pomerium_tx.web import html
-from pomerium_tx.web.html import Truth
-from pomerium_tx.web.resource import Answer, HttpProblem, Page, PageRequest, html_answer, redirect
+from pomerium_tx.web.fetch_metadata import prefers_json
+from pomerium_tx.web.html import Confirmed, Truth
+from pomerium_tx.web.resource import Answer, HttpProblem, Page, PageRequest, html_answer, json_answer, redirect
 
 log = Logger()
+
+STILL_OPEN = 30.0
+"""
+Seconds after an end for which the page looks by itself whether the OP has confirmed it.
+"""
+AGAIN = "pomerium_again"
+"""
+The parameter with which it does.
+"""
 
 
 class SignedOutPage(Page):
@@ -30,11 +42,21 @@ class SignedOutPage(Page):
 
     methods: ClassVar[tuple[str, ...] | None] = ("GET",)
 
-    def __init__(self, *, registry: SessionRegistry, browsers: Browsers, holds: Holds) -> None:
+    def __init__(
+        self,
+        *,
+        registry: SessionRegistry,
+        browsers: Browsers,
+        holds: Holds,
+        images: ClearingImages,
+        clock: IReactorTime,
+    ) -> None:
         super().__init__()
         self._registry = registry
         self._browsers = browsers
         self._holds = holds
+        self._images = images
+        self._clock = clock
 
     async def answer(self, request: PageRequest) -> Answer:
         """
@@ -73,22 +95,43 @@ class SignedOutPage(Page):
     def _page(self, request: PageRequest, hold: Hold | None, headers: tuple[tuple[str, str], ...]) -> Answer:
         browser = self._browsers.read(request)
         receipt = self._receipt(browser, hold)
-        if self._browsers.is_signed_in(browser):
-            body = html.signed_out(
-                Truth.STILL_SIGNED_IN,
-                receipt_id=None if receipt is None else receipt.id,
-                sign_out_action=paths.SIGN_OUT,
-                csrf_token=self._browsers.token(browser),
-            )
-            return html_answer(body, headers=[*headers, self._browsers.csrf_cookie(browser)])
+        is_signed_in = self._browsers.is_signed_in(browser)
         is_released = bool(headers) or (hold is not None and hold.is_released)
+        if is_signed_in:
+            headers = (*headers, self._browsers.csrf_cookie(browser))
+        truth = Truth.STILL_SIGNED_IN if is_signed_in else _truth(receipt, hold, is_released=is_released)
+        receipt_id = receipt.id if receipt is not None else None if hold is None else hold.receipt_id
+        if prefers_json(request.header("Accept")):
+            op_logout = None if receipt is None else receipt.op_logout.value
+            return json_answer({"truth": truth.value, "op_logout": op_logout, "receipt": receipt_id}, headers=headers)
+        is_first_look = request.one(AGAIN, "query") is None
+        # Where somebody else was, in another browser, is not for this person to see.
+        shows_images = hold is not None and hold.is_of_one_browser and is_first_look and not is_signed_in
+        images = self._images.urls(receipt) if receipt is not None and shows_images else ()
         body = html.signed_out(
-            _truth(receipt, hold, is_released=is_released),
-            receipt_id=hold.receipt_id if hold is not None else None if receipt is None else receipt.id,
+            truth,
+            confirmed=_confirmed(receipt) if truth is Truth.EVERYWHERE else None,
+            on_all_devices=receipt is not None and receipt.cause is Cause.USER_EVERYWHERE,
+            receipt_id=receipt_id,
             sign_in_url=paths.DASHBOARD,
-            other_providers=() if hold is None else hold.other_providers,
+            sign_out_action=paths.SIGN_OUT if is_signed_in else None,
+            csrf_token=self._browsers.token(browser) if is_signed_in else "",
+            other_providers=() if hold is None or is_signed_in else hold.other_providers,
+            look_again=f"{paths.SIGNED_OUT}?{AGAIN}=1" if self._may_change(truth, receipt) else None,
+            images=images,
         )
-        return html_answer(body, headers=headers)
+        return html_answer(body, headers=headers, image_origins=origins_of(images))
+
+    def _may_change(self, truth: Truth, receipt: Receipt | None) -> bool:
+        """
+        Whether the OP's own word, on the back channel, may arrive while the person reads.
+        """
+        return (
+            truth in (Truth.EVERYWHERE, Truth.PROVIDER_UNCONFIRMED)
+            and receipt is not None
+            and receipt.op_logout in (OpLogout.PENDING, OpLogout.RETURNED)
+            and self._clock.seconds() < receipt.time + STILL_OPEN
+        )
 
     def _receipt(self, browser: Browser, hold: Hold | None) -> Receipt | None:
         if hold is not None:
@@ -106,8 +149,14 @@ def _truth(receipt: Receipt | None, hold: Hold | None, *, is_released: bool) -> 
     if receipt is None:
         # The hold remembers a sign-out that the registry does not know any more.
         return Truth.NOTHING if hold is None else Truth.PROVIDER_UNCONFIRMED
-    if receipt.op_logout.releases_hold:
+    if releases(receipt):
         return Truth.EVERYWHERE
     if receipt.op_logout is OpLogout.NOT_SUPPORTED:
         return Truth.NO_PROVIDER_SIGN_OUT
     return Truth.PROVIDER_UNCONFIRMED
+
+
+def _confirmed(receipt: Receipt | None) -> Confirmed:
+    # The cookie knows of a return, be the receipt forgotten.
+    is_confirmed = receipt is not None and receipt.op_logout is OpLogout.CONFIRMED
+    return Confirmed.BY_LOGOUT_TOKEN if is_confirmed else Confirmed.BY_RETURN

@@ -14,7 +14,9 @@ from pomerium_tx.authenticate.browser import Browsers
 from pomerium_tx.authenticate.callback import CallbackPage
 from pomerium_tx.authenticate.code_verifiers import CodeVerifierCookies
 from pomerium_tx.authenticate.hold import Holds
-from pomerium_tx.authenticate.pages import MySessionPage, RobotsPage, RootPage, WellKnownPage
+from pomerium_tx.authenticate.my_sessions import SESSIONS, EndSessionsPage, MySessionsPage, OwnSessions
+from pomerium_tx.authenticate.pages import RobotsPage, RootPage, WellKnownPage
+from pomerium_tx.authenticate.recent_authentication import RecentAuthentication
 from pomerium_tx.authenticate.sign_in import SignInPage
 from pomerium_tx.authenticate.sign_out import SignOutPage
 from pomerium_tx.authenticate.signed_out import SignedOutPage
@@ -22,9 +24,18 @@ from pomerium_tx.authenticate.start import SignInStart
 from pomerium_tx.authenticate.state import States
 from pomerium_tx.logout.confirmation import Confirmations
 from pomerium_tx.logout.ending import Ending
+from pomerium_tx.logout.front_channel import FrontChannel
 from pomerium_tx.logout.handover import Handovers
 from pomerium_tx.logout.rp_initiated import RelyingPartyLogout
 from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.logout.session_events import (
+    EVENTS,
+    SCRIPT,
+    SessionEvents,
+    SessionEventsPage,
+    SessionEventsScriptPage,
+)
+from pomerium_tx.logout.site_data import ClearingImages, SiteData, nothing
 from pomerium_tx.logout.target import Targets
 from pomerium_tx.logout.urls import SignOutUrls
 from pomerium_tx.oidc.provider import Provider
@@ -56,11 +67,16 @@ def authenticate_site(
     jwks: IResource,
     ping: IResource,
     healthz: IResource,
+    session_events: SessionEvents,
     clock: IReactorTime,
+    site_data: SiteData = nothing,
+    back_channel: IResource | None = None,
 ) -> Folder:
     """
     The root of the tree.
 
+    :param back_channel: The page to which OPs post logout tokens, the same on every host.
+    :param session_events: Who listens for the end of sessions; the same for all hosts.
     :param cookie: The ``cookie_*`` options, with the route hosts' cookie name.
     :param serves_origin: Whether a URL's origin is that of a configured route.
     :param from_same_site_now: The setting ``sign_out_from_same_site: now``.
@@ -109,12 +125,17 @@ def authenticate_site(
         session_begun=session_begun,
         clock=clock,
     )
+    own_sessions = OwnSessions(registry=registry, browsers=browsers, holds=holds, start=start, clock=clock)
+    recent = RecentAuthentication(start=start, clock=clock)
     sign_out = SignOutPage(
         registry=registry,
         providers=providers,
         browsers=browsers,
         holds=holds,
+        sessions=own_sessions,
+        recent=recent,
         ending=ending,
+        front_channel=FrontChannel(registry=registry, providers=providers, ending=ending, clock=clock),
         relying_party_logout=RelyingPartyLogout(registry=registry, providers=providers, signed_out_url=urls.signed_out),
         confirmations=Confirmations(sealer),
         targets=targets,
@@ -124,10 +145,23 @@ def authenticate_site(
         clock=clock,
     )
     pomerium = Folder()
-    pomerium.putChild(b"", MySessionPage(browsers=browsers, holds=holds, start=start))
+    pomerium.putChild(b"", MySessionsPage(registry=registry, browsers=browsers, sessions=own_sessions, recent=recent))
+    pomerium.putChild(
+        SESSIONS.encode(), EndSessionsPage(browsers=browsers, sessions=own_sessions, recent=recent, ending=ending)
+    )
+    pomerium.putChild(
+        EVENTS.encode(),
+        SessionEventsPage(events=session_events, session_of=lambda request: browsers.read(request).session),
+    )
+    pomerium.putChild(SCRIPT.encode(), SessionEventsScriptPage())
     pomerium.putChild(b"sign_in", sign_in)
     pomerium.putChild(b"sign_out", sign_out)
-    pomerium.putChild(b"signed_out", SignedOutPage(registry=registry, browsers=browsers, holds=holds))
+    if back_channel is not None:
+        pomerium.putChild(b"backchannel_logout", back_channel)
+    images = ClearingImages(registry=registry, url_signer=url_signer, site_data=site_data, clock=clock)
+    pomerium.putChild(
+        b"signed_out", SignedOutPage(registry=registry, browsers=browsers, holds=holds, images=images, clock=clock)
+    )
     oauth2 = Folder()
     oauth2.putChild(b"callback", callback)
     well_known_pomerium = WellKnownPage(browsers=browsers)

@@ -35,6 +35,9 @@ class WellKnownPage(Page):
             "authentication_callback_endpoint": self._authenticate_origin + paths.PROVIDER_CALLBACK,
             "jwks_uri": request.origin + paths.JWKS,
             "frontchannel_logout_uri": request.origin + paths.SIGN_OUT,
+            "frontchannel_logout_session_supported": True,
+            "backchannel_logout_uri": request.origin + paths.BACKCHANNEL_LOGOUT,
+            "backchannel_logout_session_supported": True,
         }
         return json_answer(document, headers=[_ANY_ORIGIN])
 

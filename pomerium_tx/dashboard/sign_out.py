@@ -11,16 +11,16 @@ from twisted.internet.interfaces import IReactorTime
 from pomerium_tx.dashboard.presented import RouteSessions
 from pomerium_tx.logout.confirmation import Confirmations
 from pomerium_tx.logout.ending import Ending, SignedOut
+from pomerium_tx.logout.front_channel import FrontChannel
 from pomerium_tx.logout.handover import REDIRECT_URI
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.logout.sign_out_request import (
     confirmation_required,
-    nothing_to_see,
     nothing_was_ended,
-    provider_speaks,
     refused,
     rule_of,
 )
+from pomerium_tx.logout.site_data import SiteData, clear_site_data
 from pomerium_tx.logout.target import Targets
 from pomerium_tx.logout.urls import SignOutUrls
 from pomerium_tx.sessions.store import Cause, StoreUnavailable
@@ -41,11 +41,13 @@ class RouteSignOutPage(Page):
         *,
         sessions: RouteSessions,
         ending: Ending,
+        front_channel: FrontChannel,
         targets: Targets,
         confirmations: Confirmations,
         urls: SignOutUrls,
         cookie: CookieSettings,
         from_same_site_now: bool,
+        site_data: SiteData,
         clock: IReactorTime,
     ) -> None:
         """
@@ -54,19 +56,22 @@ class RouteSignOutPage(Page):
         super().__init__()
         self._sessions = sessions
         self._ending = ending
+        self._front_channel = front_channel
         self._targets = targets
         self._confirmations = confirmations
         self._urls = urls
         self._cookie = cookie
         self._from_same_site_now = from_same_site_now
+        self._site_data = site_data
         self._clock = clock
 
     async def answer(self, request: PageRequest) -> Answer:
         """
         Sign out, ask, or refuse; which of them, the request itself says.
         """
-        if provider_speaks(request):
-            return nothing_to_see()
+        told = await self._front_channel.answer(request, self._sessions.all_session_ids)
+        if told is not None:
+            return told
         rule = rule_of(
             request,
             handle_in_header=self._sessions.in_header_only(request),
@@ -84,19 +89,21 @@ class RouteSignOutPage(Page):
             )
         except StoreUnavailable:
             raise nothing_was_ended() from None
-        url = self._next_url(signed_out, target)
-        headers = [("Set-Cookie", self._cookie.clear())]
+        forgotten = self._site_data(request.origin)
+        url = self._next_url(signed_out, target, cookies_cleared="cookies" in forgotten)
+        headers = [("Set-Cookie", self._cookie.clear()), *clear_site_data(forgotten)]
         if rule is SignOutRule.NOW_JSON:
             # Where else its user goes, an application need not learn.
             receipt = signed_out.receipt.as_json(with_routes=False)
             return json_answer({**receipt, "end_session_url": url}, headers=headers)
         return redirect(url, headers=headers)
 
-    def _next_url(self, signed_out: SignedOut, target: str | None) -> str:
+    def _next_url(self, signed_out: SignedOut, target: str | None, *, cookies_cleared: bool) -> str:
         now = self._clock.seconds()
         if signed_out.departure is None:
             return self._urls.nothing_ended(target, now)
-        return self._urls.ended(signed_out.departure.reference, signed_out.other_idp_ids, now)
+        reference, others = signed_out.departure.reference, signed_out.other_idp_ids
+        return self._urls.ended(reference, others, now, cookies_cleared=cookies_cleared)
 
     def _ask(self, request: PageRequest, target: str | None) -> Answer:
         """

@@ -4,13 +4,15 @@ The resource tree that every route host has, whatever its routes are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource
 
 from pomerium_tx.assertion.assertion import Assertions
 from pomerium_tx.dashboard.callback import RouteCallbackPage
+from pomerium_tx.dashboard.clear_cache import ClearCachePage
 from pomerium_tx.dashboard.login import LoginStart
 from pomerium_tx.dashboard.presented import RouteSessions
 from pomerium_tx.dashboard.published import WellKnownPage
@@ -18,10 +20,20 @@ from pomerium_tx.dashboard.sign_out import RouteSignOutPage
 from pomerium_tx.dashboard.user import UserPage, WhoAmIPage
 from pomerium_tx.logout.confirmation import Confirmations
 from pomerium_tx.logout.ending import Ending
+from pomerium_tx.logout.front_channel import FrontChannel
 from pomerium_tx.logout.handover import Handovers
 from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.logout.session_events import (
+    EVENTS,
+    SCRIPT,
+    SessionEvents,
+    SessionEventsPage,
+    SessionEventsScriptPage,
+)
+from pomerium_tx.logout.site_data import ClearingImages, SiteData, nothing
 from pomerium_tx.logout.target import Targets
 from pomerium_tx.logout.urls import SignOutUrls
+from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.sessions.handle import Handles
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.web.resource import Folder
@@ -46,11 +58,17 @@ def route_site(
     jwks: IResource,
     ping: IResource,
     healthz: IResource,
+    session_events: SessionEvents,
     clock: IReactorTime,
+    site_data: SiteData = nothing,
+    providers: Mapping[str, Provider] = MappingProxyType({}),
+    back_channel: IResource | None = None,
 ) -> Folder:
     """
     The root of the tree. One serves all route hosts: a request says which host it is for.
 
+    :param back_channel: The page to which OPs post logout tokens, the same on every host.
+    :param session_events: Who listens for the end of sessions; the same for all hosts.
     :param idp_id_of: The OP that an origin's routes want people from.
     :param from_same_site_now: The setting ``sign_out_from_same_site: now``.
     """
@@ -72,21 +90,29 @@ def route_site(
     sign_out = RouteSignOutPage(
         sessions=sessions,
         ending=ending,
+        front_channel=FrontChannel(registry=registry, providers=providers, ending=ending, clock=clock),
         targets=targets,
         confirmations=Confirmations(sealer),
         urls=SignOutUrls(url_signer, authenticate_origin),
         cookie=cookie,
         from_same_site_now=from_same_site_now,
+        site_data=site_data,
         clock=clock,
     )
+    images = ClearingImages(registry=registry, url_signer=url_signer, site_data=site_data, clock=clock)
     user = UserPage(sessions=sessions, assertions=assertions, login=login, idp_id_of=idp_id_of, clock=clock)
     pomerium = Folder()
     pomerium.putChild(
         b"", WhoAmIPage(sessions=sessions, assertions=assertions, authenticate_origin=authenticate_origin)
     )
     pomerium.putChild(b"user", user)
+    pomerium.putChild(EVENTS.encode(), SessionEventsPage(events=session_events, session_of=sessions.session))
+    pomerium.putChild(SCRIPT.encode(), SessionEventsScriptPage())
     pomerium.putChild(b"sign_out", sign_out)
+    if back_channel is not None:
+        pomerium.putChild(b"backchannel_logout", back_channel)
     pomerium.putChild(b"callback", callback)
+    pomerium.putChild(b"clear_cache", ClearCachePage(images))
     well_known_pomerium = WellKnownPage(authenticate_origin=authenticate_origin)
     well_known_pomerium.putChild(b"", WellKnownPage(authenticate_origin=authenticate_origin))
     well_known_pomerium.putChild(b"jwks.json", jwks)

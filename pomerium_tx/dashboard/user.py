@@ -14,7 +14,7 @@ from pomerium_tx import paths
 from pomerium_tx.assertion.assertion import Assertions
 from pomerium_tx.dashboard.login import LoginStart
 from pomerium_tx.dashboard.presented import RouteSessions
-from pomerium_tx.web import html
+from pomerium_tx.web import session_pages
 from pomerium_tx.web.fetch_metadata import unauthenticated_is_401
 from pomerium_tx.web.resource import Answer, HttpProblem, Page, PageRequest, html_answer, json_answer, redirect
 
@@ -43,7 +43,8 @@ class WhoAmIPage(Page):
         if session is not None:
             claims = self._assertions.claims(session, _host(request))
             rows = [(name, _text(value)) for name, value in claims.items() if name not in _ABOUT_THE_TOKEN]
-        return html_answer(html.who_am_i(rows, paths.SIGN_OUT, self._authenticate_url))
+        body = session_pages.who_am_i(rows, paths.SIGN_OUT, self._authenticate_url)
+        return html_answer(body, listening=bool(rows))
 
 
 class UserPage(Page):

@@ -1,5 +1,6 @@
 """
-What ``make demo`` shows: a development OpenID Provider and two sample applications, on loopback only.
+What ``make demo`` shows: a development OpenID Provider, two sample applications behind the proxy and one beside it,
+on loopback only.
 
 The provider is also the double that the tests of the relying party use.
 """

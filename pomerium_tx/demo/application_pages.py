@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from twisted.web.template import Tag, tags
 
 from pomerium_tx import paths
+from pomerium_tx.demo import pages
 from pomerium_tx.demo.serving import ServedExchange
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.jose.jwt import InvalidToken, parse
@@ -31,11 +32,15 @@ _PAGE_FIELDS = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
     """
-    Where the two applications are, as the person sees it.
+    Where the applications are, as the person sees it.
     """
 
     app: str
     chat: str
+    other: str
+    """
+    The one that is not behind the proxy.
+    """
 
 
 def asserted_claims(head: RequestHead) -> Mapping[str, object]:
@@ -48,11 +53,19 @@ def asserted_claims(head: RequestHead) -> Mapping[str, object]:
         return {}
 
 
-def respond_with_page(exchange: ServedExchange, markup: bytes) -> None:
+def scripts(path: str) -> tuple[Tag, Tag]:
+    """
+    The application's own script at *path*, and the proxy's, which tells the page that the person is signed out.
+    """
+    # In this order: what listens has to be there first.
+    return pages.script(path), pages.script(f"{paths.SESSION_EVENTS}.js", **{"data-signed-in": ""})
+
+
+def respond_with_page(exchange: ServedExchange, markup: bytes, *, status: int = 200) -> None:
     """
     *markup* is the page that was asked for.
     """
-    exchange.respond(200, _PAGE_FIELDS, markup)
+    exchange.respond(status, _PAGE_FIELDS, markup)
 
 
 def respond_with_static(exchange: ServedExchange, content: bytes, media_type: bytes) -> None:
@@ -81,6 +94,7 @@ def navigation(links: Links, *, here: str) -> Tag:
         tags.ul(
             link("Application", f"{links.app}/"),
             link("Chat", f"{links.chat}/"),
+            link("Other application", f"{links.other}/"),
             link("Who am I", paths.DASHBOARD),
             link("Sign out", paths.SIGN_OUT),
         ),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from twisted.internet.interfaces import IPushProducer, IReactorTime
@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.web.template import tags
 from zope.interface import implementer
 
-from pomerium_tx.demo import pages
+from pomerium_tx.demo import logout_notices, pages
 from pomerium_tx.demo.application_pages import (
     ALARM,
     NO_STORE,
@@ -26,8 +26,10 @@ from pomerium_tx.demo.application_pages import (
     respond_with_page,
     respond_with_problem,
     respond_with_static,
+    scripts,
     shown_fields,
 )
+from pomerium_tx.demo.logout_notices import LogoutNotices
 from pomerium_tx.demo.serving import ServedExchange
 from pomerium_tx.http11.heads import RequestHead
 
@@ -54,20 +56,15 @@ class Counters:
     uploads_cut: int = 0
     bytes_uploaded: int = 0
 
-    def as_json(self) -> bytes:
-        """
-        The numbers, by name.
-        """
-        return json.dumps({name: getattr(self, name) for name in self.__slots__}).encode("ascii") + b"\n"
-
 
 class SampleApplication:
     """
     Answers the exchanges of the first sample application.
     """
 
-    def __init__(self, *, clock: IReactorTime, links: Links) -> None:
+    def __init__(self, *, clock: IReactorTime, links: Links, notices: LogoutNotices) -> None:
         self.counters = Counters()
+        self._notices = notices
         self._clock = clock
         self._links = links
         self._script = pages.static_file("app.js")
@@ -81,11 +78,12 @@ class SampleApplication:
             "/upload": ((b"POST", b"PUT"), self._upload),
             "/download": ((b"GET",), self._download),
             "/events": ((b"GET",), self._events),
+            logout_notices.PATH: ((b"POST",), notices.answer),
         }
 
     def __call__(self, exchange: ServedExchange) -> None:
         if exchange.path == "/counters":
-            exchange.respond(200, [(b"Content-Type", b"application/json"), NO_STORE], self.counters.as_json())
+            exchange.respond(200, [(b"Content-Type", b"application/json"), NO_STORE], self._counted())
             return
         self.counters.requests += 1
         methods, answer = self._answers.get(exchange.path, ((), None))
@@ -96,8 +94,12 @@ class SampleApplication:
         else:
             answer(exchange)
 
+    def _counted(self) -> bytes:
+        told = {"logouts_told": self._notices.received, "logout_notices_refused": self._notices.refused}
+        return json.dumps(asdict(self.counters) | told).encode("ascii") + b"\n"
+
     def _page(self, exchange: ServedExchange) -> None:
-        respond_with_page(exchange, _application_page(exchange.head, self._links))
+        respond_with_page(exchange, _application_page(exchange.head, self._links, self._notices))
 
     def _upload(self, exchange: ServedExchange) -> None:
         began = self._clock.seconds()
@@ -213,7 +215,7 @@ class _Paced:
             self._step()
 
 
-def _application_page(head: RequestHead, links: Links) -> bytes:
+def _application_page(head: RequestHead, links: Links, notices: LogoutNotices) -> bytes:
     events = tags.section(
         tags.h2("Event stream"),
         tags.p("One event a second, without end."),
@@ -246,7 +248,7 @@ def _application_page(head: RequestHead, links: Links) -> bytes:
         tags.summary("The request as the application received it"),
         pages.rows(shown_fields(head), names="Field", values="Value", caption=request_line(head)),
     )
-    content = [ALARM, identity(head), events, download, upload, tags.section(fields)]
+    content = [ALARM, identity(head), events, download, upload, notices.shown(), tags.section(fields)]
     return pages.document(
-        "Sample application", content, navigation=navigation(links, here="Application"), script="/app.js"
+        "Sample application", content, navigation=navigation(links, here="Application"), scripts=scripts("/app.js")
     )

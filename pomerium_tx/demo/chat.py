@@ -25,6 +25,7 @@ from pomerium_tx.demo.application_pages import (
     respond_with_page,
     respond_with_problem,
     respond_with_static,
+    scripts,
 )
 from pomerium_tx.demo.serving import IStreamTransport, ServedExchange
 from pomerium_tx.demo.websocket import (
@@ -207,4 +208,4 @@ def _chat_page(head: RequestHead, links: Links) -> bytes:
         tags.noscript(tags.p("The chat needs JavaScript; signing out does not.")),
     )
     content = [ALARM, chat, identity(head)]
-    return pages.document("Chat", content, navigation=navigation(links, here="Chat"), script="/chat.js")
+    return pages.document("Chat", content, navigation=navigation(links, here="Chat"), scripts=scripts("/chat.js"))

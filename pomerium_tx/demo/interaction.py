@@ -4,16 +4,20 @@ The endpoints of the development OP that a person's user agent visits.
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+
+from twisted.internet.defer import Deferred
 
 from pomerium_tx.demo import pages
 from pomerium_tx.demo.authorization import InteractionRequired, ResponseRefused, one, read_request
 from pomerium_tx.demo.end_session import LogoutRequest, read_logout
 from pomerium_tx.demo.ledger import OPSession, RequestRefused
+from pomerium_tx.demo.logout_channels import Logout
 from pomerium_tx.demo.messages import Answer, Received, page_answer, see_other
 from pomerium_tx.demo.provider import DevelopmentProvider
 
 SESSION_COOKIE = "op_session"
+_SCRIPT = pages.static_file("logout.js")
 
 
 def home(provider: DevelopmentProvider, received: Received) -> Answer:
@@ -21,7 +25,9 @@ def home(provider: DevelopmentProvider, received: Received) -> Answer:
     Who is signed in here.
     """
     session = _session(provider, received)
-    return page_answer(pages.provider_home(None if session is None else session.user, provider.issuer))
+    if session is None:
+        return page_answer(pages.provider_home(None, provider.issuer))
+    return page_answer(pages.provider_home(session.user, provider.issuer, clients=tuple(session.clients)))
 
 
 def style(_: DevelopmentProvider, __: Received) -> Answer:
@@ -30,6 +36,14 @@ def style(_: DevelopmentProvider, __: Received) -> Answer:
     """
     headers = (("Content-Type", "text/css; charset=utf-8"), ("Cache-Control", "max-age=300"))
     return Answer(headers=headers, body=pages.STYLE)
+
+
+def script(_: DevelopmentProvider, __: Received) -> Answer:
+    """
+    What makes the page of a logout go on as soon as everybody has been told.
+    """
+    headers = (("Content-Type", "text/javascript; charset=utf-8"), ("Cache-Control", "max-age=300"))
+    return Answer(headers=headers, body=_SCRIPT)
 
 
 def authorization(provider: DevelopmentProvider, received: Received) -> Answer:
@@ -71,7 +85,7 @@ def sign_in(provider: DevelopmentProvider, received: Received) -> Answer:
     return see_other(location, headers=(_cookie(provider, session.handle),))
 
 
-def end_session(provider: DevelopmentProvider, received: Received) -> Answer:
+def end_session(provider: DevelopmentProvider, received: Received) -> Answer | Deferred[Answer]:
     """
     A relying party, or the person, would like the person to be signed out here.
     """
@@ -88,7 +102,7 @@ def end_session(provider: DevelopmentProvider, received: Received) -> Answer:
     return page_answer(pages.confirm_logout(session.user, client_id=client_id, request=received.query))
 
 
-def confirm_end_session(provider: DevelopmentProvider, received: Received) -> Answer:
+def confirm_end_session(provider: DevelopmentProvider, received: Received) -> Answer | Deferred[Answer]:
     """
     The person has said whether they want to be signed out.
     """
@@ -104,14 +118,42 @@ def confirm_end_session(provider: DevelopmentProvider, received: Received) -> An
     return _end(provider, request, session)
 
 
-def _end(provider: DevelopmentProvider, request: LogoutRequest, session: OPSession | None) -> Answer:
+def sign_out(provider: DevelopmentProvider, received: Received) -> Answer | Deferred[Answer]:
+    """
+    The person has pressed *Sign out* on the OP's own page.
+    """
+    try:
+        _require_own_page(received)
+    except RequestRefused as refused:
+        return _refusal(refused)
+    return _end(provider, None, _session(provider, received))
+
+
+def _end(
+    provider: DevelopmentProvider, request: LogoutRequest | None, session: OPSession | None
+) -> Answer | Deferred[Answer]:
+    client = None if request is None else request.client
+    location = None if request is None else request.location()
+    logout = None
     if session is not None:
-        provider.end_session(session.sid)
-    forgotten = (_cookie(provider, ""),)
-    location = request.location()
-    if location is None:
-        return page_answer(pages.signed_out(), headers=forgotten)
-    return see_other(location, headers=forgotten)
+        logout = provider.log_out(session.sid, initiator=None if client is None else client.client_id)
+    if logout is None:
+        logout = Logout(sid="")
+
+    def answer(_: None) -> Answer:
+        forgotten = (_cookie(provider, ""),)
+        if location is not None and not logout.frames:
+            return see_other(location, headers=forgotten)
+        told = [record for record in provider.logouts if record.sid == logout.sid]
+        page = pages.signed_out(told, logout.frames, location=location)
+        return page_answer(page, headers=forgotten, frames=sorted({_origin(frame.url) for frame in logout.frames}))
+
+    return logout.told.addCallback(answer)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _session(provider: DevelopmentProvider, received: Received) -> OPSession | None:

@@ -44,6 +44,10 @@ class OPSession:
     user: User
     auth_time: float
     expires: float
+    clients: dict[str, None] = field(default_factory=dict)
+    """
+    To whom ID Tokens of this session were given, in order.
+    """
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,6 +62,10 @@ class Grant:
     sid: str
     auth_time: float
     nonce: str | None = field(default=None, repr=False)
+    clients: dict[str, None] = field(default_factory=dict)
+    """
+    Those of the session: the same mapping.
+    """
     revoked: bool = False
 
 
@@ -99,16 +107,18 @@ class Ledger:
         """
         now = self._clock.seconds()
         sid = secrets.token_urlsafe(16)
+        clients: dict[str, None] = {}
         if current is not None:
             self._sessions.pop(current.handle, None)
             if current.user.sub == user.sub:
-                sid = current.sid
+                sid, clients = current.sid, current.clients
         session = OPSession(
             handle=secrets.token_urlsafe(32),
             sid=sid,
             user=user,
             auth_time=now,
             expires=now + self._lifetimes.session,
+            clients=clients,
         )
         _drop_expired(self._sessions, now)
         self._sessions[session.handle] = session
@@ -123,14 +133,14 @@ class Ledger:
             return None
         return session
 
-    def end_session(self, sid: str) -> bool:
+    def end_session(self, sid: str) -> OPSession | None:
         """
-        Nobody is signed in at the OP under *sid* any more; false if nobody was.
+        Nobody is signed in at the OP under *sid* any more; the session that this ended.
         """
-        handles = [handle for handle, session in self._sessions.items() if session.sid == sid]
-        for handle in handles:
-            del self._sessions[handle]
-        return bool(handles)
+        ended = next((session for session in self._sessions.values() if session.sid == sid), None)
+        if ended is not None:
+            del self._sessions[ended.handle]
+        return ended
 
     def new_code(self, grant: Grant, *, redirect_uri: str, code_challenge: str | None) -> str:
         """

@@ -5,19 +5,18 @@ What arrives at an endpoint of the development OP, and what leaves it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 NO_STORE = ("Cache-Control", "no-store")
 _PAGE_HEADERS = (
     NO_STORE,
     ("Content-Type", "text/html; charset=utf-8"),
-    # No form-action: browsers apply it to the redirect that answers a form as well.
-    ("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"),
     ("X-Frame-Options", "DENY"),
     ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "same-origin"),
 )
+# No form-action: browsers apply it to the redirect that answers a form as well.
+_POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +95,20 @@ def json_answer(document: object, *, status: int = 200, headers: tuple[tuple[str
     return Answer(status=status, headers=(("Content-Type", "application/json"), *headers), body=body)
 
 
-def page_answer(body: bytes, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+def page_answer(
+    body: bytes, *, status: int = 200, headers: tuple[tuple[str, str], ...] = (), frames: Sequence[str] = ()
+) -> Answer:
     """
     A page for the person, which nobody may frame.
+
+    :param frames: The origins of what the page frames; they learn whose page it is, as relying parties may ask.
     """
-    return Answer(status=status, headers=(*_PAGE_HEADERS, *headers), body=body)
+    policy = f"{_POLICY}; frame-src {' '.join(frames)}" if frames else _POLICY
+    own = (
+        ("Content-Security-Policy", policy),
+        ("Referrer-Policy", "strict-origin" if frames else "same-origin"),
+    )
+    return Answer(status=status, headers=(*_PAGE_HEADERS, *own, *headers), body=body)
 
 
 def see_other(location: str, *, headers: tuple[tuple[str, str], ...] = ()) -> Answer:

@@ -9,9 +9,14 @@ from importlib.resources import files
 
 from twisted.web.template import Tag, flattenString, tags
 
+from pomerium_tx.demo.logout_channels import Frame, LogoutRecord
 from pomerium_tx.demo.registration import User
 
 Content = Tag | str
+_MOMENT = 2
+"""
+Seconds that relying parties have to be told by the page itself.
+"""
 
 
 def static_file(name: str) -> bytes:
@@ -24,11 +29,19 @@ def static_file(name: str) -> bytes:
 STYLE = static_file("style.css")
 
 
-def document(title: str, content: Iterable[Content], *, navigation: Content = "", script: str | None = None) -> bytes:
+def document(
+    title: str,
+    content: Iterable[Content],
+    *,
+    navigation: Content = "",
+    scripts: Iterable[Tag] = (),
+    refresh: str | None = None,
+) -> bytes:
     """
     A whole page.
 
-    :param script: The path of a script that makes the page livelier.
+    :param scripts: What makes the page livelier.
+    :param refresh: When the page is followed by which other one, as ``<meta http-equiv="refresh">`` has it.
     """
     head = [
         tags.meta(charset="utf-8"),
@@ -37,8 +50,9 @@ def document(title: str, content: Iterable[Content], *, navigation: Content = ""
         tags.meta(name="color-scheme", content="light dark"),
         tags.link(rel="stylesheet", href="/style.css"),
     ]
-    if script is not None:
-        head.append(tags.script(src=script, defer="defer"))
+    if refresh is not None:
+        head.append(tags.meta(content=refresh, **{"http-equiv": "refresh"}))
+    head += scripts
     page = tags.html(
         tags.head(*head),
         tags.body(tags.header(navigation), Tag("main")(tags.h1(title), *content)),
@@ -48,6 +62,13 @@ def document(title: str, content: Iterable[Content], *, navigation: Content = ""
     flattenString(None, page).addCallback(rendered.append)
     [markup] = rendered
     return b"<!DOCTYPE html>\n" + markup
+
+
+def script(path: str, **attributes: str) -> Tag:
+    """
+    The script at *path*, which runs once the page is there.
+    """
+    return tags.script(src=path, defer="defer", **attributes)
 
 
 def rows(pairs: Iterable[tuple[str, str]], *, names: str, values: str, caption: str) -> Tag:
@@ -121,11 +142,28 @@ def confirm_logout(user: User, *, client_id: str | None, request: str) -> bytes:
     return document("Do you want to sign out?", [tags.section(asks, form), _DEVELOPMENT])
 
 
-def signed_out() -> bytes:
+def signed_out(told: Iterable[LogoutRecord], frames: Iterable[Frame], *, location: str | None) -> bytes:
     """
-    The news that nobody is signed in at the OP.
+    The news that nobody is signed in at the OP, and what tells relying parties of it.
+
+    :param location: Where the person goes on to.
     """
-    return document("You are signed out", [tags.section(tags.p("Nobody is signed in at this provider."))])
+    news = [(record.client_id, f"{record.channel} channel{_outcome(record)}") for record in told]
+    content = [tags.section(tags.p("Nobody is signed in at this provider."))]
+    if news:
+        content.append(tags.section(rows(news, names="Application", values="Told by", caption="Who has been told")))
+    content += [tags.iframe(src=frame.url, title=f"Sign-out of {frame.client_id}", hidden="hidden") for frame in frames]
+    if location is None:
+        return document("You are signed out", content)
+    content.append(tags.p(tags.a("Go on", href=location, id="next", class_="button")))
+    refresh = f"{_MOMENT}; url={location}"
+    return document("You are signed out", content, scripts=[script("/logout.js")], refresh=refresh)
+
+
+def _outcome(record: LogoutRecord) -> str:
+    if record.channel == "front":
+        return ""
+    return f": {record.failure or record.status}"
 
 
 def still_signed_in(user: User) -> bytes:
@@ -143,16 +181,20 @@ def refusal(error: str, description: str) -> bytes:
     return document("This request is refused", [said])
 
 
-def provider_home(user: User | None, issuer: str) -> bytes:
+def provider_home(user: User | None, issuer: str, *, clients: Iterable[str] = ()) -> bytes:
     """
     What the OP shows to who looks at it directly.
+
+    :param clients: Who has been told who is signed in.
     """
     if user is None:
         said = [tags.p("Nobody is signed in here.")]
     else:
+        to = ", ".join(clients)
         said = [
             tags.p(f"You are signed in here as {user.name}."),
-            tags.p(tags.a("Sign out", href="/end-session", class_="button")),
+            tags.p(f"Signed in to: {to}." if to else "Signed in to no application."),
+            tags.form(tags.button("Sign out", type="submit"), method="post", action="/sign-out"),
         ]
     discovery = tags.a("discovery document", href="/.well-known/openid-configuration")
     at = tags.p(tags.code(issuer), ": ", discovery, class_="quiet")

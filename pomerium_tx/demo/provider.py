@@ -1,16 +1,15 @@
 """
 A development OpenID Provider: no passwords, real signatures.
 
-OpenID Connect Core 1.0 and Discovery 1.0, as far as the authorization code flow goes. It is what ``make demo`` signs in
-with, and the double that the tests of the relying party use: without HTTP through its methods, with HTTP through
-`pomerium_tx.demo.provider_site.provider_resource`.
+OpenID Connect Core 1.0 and Discovery 1.0, as far as the authorization code flow goes, and logout in all its three ways.
+It is what ``make demo`` signs in with, and the double that the tests of the relying party use: without HTTP through its
+methods, with HTTP through `pomerium_tx.demo.provider_site.provider_resource`.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -26,19 +25,16 @@ from pomerium_tx.demo.authorization import (
     response_location,
 )
 from pomerium_tx.demo.ledger import Grant, Ledger, OPSession, RequestRefused
+from pomerium_tx.demo.logout_channels import Logout, LogoutChannels, LogoutRecord, OwedLogout, Post
+from pomerium_tx.demo.logout_tokens import logout_claims
+from pomerium_tx.demo.loopback import require_loopback
 from pomerium_tx.demo.messages import Misbehaviour, Received
+from pomerium_tx.demo.metadata import provider_metadata
 from pomerium_tx.demo.registration import ALICE, BOB, Client, Lifetimes, User
 from pomerium_tx.jose.signer import Signer
 
 SCOPES = ("openid", "profile", "email", "offline_access")
-_AUTHENTICATION_METHODS = ["client_secret_basic", "client_secret_post"]
 _REMEMBERED_REQUESTS = 1000
-
-
-class NotLoopback(Exception):
-    """
-    An OP that asks for no password would be reachable from elsewhere.
-    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +57,7 @@ class DevelopmentProvider:
     The OP: who is known to it, what it has issued, and how it misbehaves when a test wants it to.
 
     :param address: Where it is going to listen.
+    :param post: How logout tokens are sent; without it they are kept in `owed_logouts`, for whoever has a use for them.
     :raises NotLoopback: If that is not a loopback address.
     """
 
@@ -74,6 +71,7 @@ class DevelopmentProvider:
         users: Iterable[User] = (ALICE, BOB),
         lifetimes: Lifetimes | None = None,
         address: str = "127.0.0.1",
+        post: Post | None = None,
     ) -> None:
         require_loopback(address)
         parts = urlsplit(issuer)
@@ -94,15 +92,35 @@ class DevelopmentProvider:
         """
         self.alterations: dict[str, Callable[[dict[str, object]], object]] = {}
         """
-        What becomes of the JSON of ``discovery``, ``jwks``, ``token``, ``userinfo``, and of the claims of ``id_token``.
+        What becomes of the JSON of ``discovery``, ``jwks``, ``token``, ``userinfo``, and of the claims of
+        ``id_token`` and ``logout_token``.
         """
         self.requests: list[Received] = []
         """
         Everything that arrived, oldest first; the latest thousand.
         """
         self.always_confirm_logout = False
+        self.tells_initiator = True
+        """
+        Whether the relying party that started a logout is told of it as the others are.
+        """
+        self.channels = LogoutChannels(issuer=issuer, clock=clock, post=post)
         self.ledger = Ledger(clock, self.lifetimes)
         self._clock = clock
+
+    @property
+    def logouts(self) -> list[LogoutRecord]:
+        """
+        Every attempt to tell a relying party of a logout.
+        """
+        return self.channels.records
+
+    @property
+    def owed_logouts(self) -> list[OwedLogout]:
+        """
+        Every logout token that some relying party had a right to, sent or not.
+        """
+        return self.channels.owed
 
     @property
     def revocations(self) -> list[Received]:
@@ -151,27 +169,7 @@ class DevelopmentProvider:
         """
         What discovery says.
         """
-        return {
-            "issuer": self.issuer,
-            "authorization_endpoint": f"{self.issuer}/authorize",
-            "token_endpoint": f"{self.issuer}/token",
-            "userinfo_endpoint": f"{self.issuer}/userinfo",
-            "jwks_uri": f"{self.issuer}/jwks",
-            "revocation_endpoint": f"{self.issuer}/revoke",
-            "end_session_endpoint": f"{self.issuer}/end-session",
-            "scopes_supported": list(SCOPES),
-            "response_types_supported": ["code"],
-            "response_modes_supported": ["query"],
-            "grant_types_supported": ["authorization_code", "refresh_token"],
-            "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": sorted({signer.algorithm for signer in self.signers}),
-            "token_endpoint_auth_methods_supported": _AUTHENTICATION_METHODS,
-            "revocation_endpoint_auth_methods_supported": _AUTHENTICATION_METHODS,
-            "code_challenge_methods_supported": ["S256"],
-            "authorization_response_iss_parameter_supported": True,
-            "prompt_values_supported": ["none", "login", "consent", "select_account"],
-            "claims_supported": ["sub", "sid", "auth_time", "name", "preferred_username", "groups", "email"],
-        }
+        return provider_metadata(self.issuer, scopes=SCOPES, algorithms={signer.algorithm for signer in self.signers})
 
     def jwk_set(self) -> dict[str, object]:
         """
@@ -192,9 +190,59 @@ class DevelopmentProvider:
 
     def end_session(self, sid: str) -> bool:
         """
-        The OP's session *sid* is over; false if there was none.
+        The OP's session *sid* is over, and its relying parties are being told; false if there was none.
         """
-        return self.ledger.end_session(sid)
+        return self.log_out(sid) is not None
+
+    def log_out(self, sid: str, *, initiator: str | None = None) -> Logout | None:
+        """
+        The OP's session *sid* is over; how its relying parties hear of it, or None if there was no such session.
+
+        :param initiator: The ``client_id`` of the relying party that started it.
+        """
+        ended = self.ledger.end_session(sid)
+        if ended is None:
+            return None
+        told = [
+            self.clients[client_id]
+            for client_id in ended.clients
+            if client_id in self.clients and (self.tells_initiator or client_id != initiator)
+        ]
+        frames = [self.channels.front(client, sid) for client in told]
+        owed = [
+            OwedLogout(
+                client_id=client.client_id,
+                uri=client.backchannel_logout_uri,
+                sid=sid,
+                sub=ended.user.sub,
+                logout_token=self.logout_token(
+                    client.client_id,
+                    sid=sid if client.backchannel_logout_session_required else None,
+                    sub=ended.user.sub,
+                ),
+            )
+            for client in told
+            if client.backchannel_logout_uri is not None
+        ]
+        return Logout(sid=sid, frames=tuple(filter(None, frames)), told=self.channels.back(owed))
+
+    def logout_token(
+        self,
+        client_id: str,
+        *,
+        sid: str | None = None,
+        sub: str | None = None,
+        typ: str = "logout+jwt",
+        **changes: object,
+    ) -> str:
+        """
+        A logout token for *client_id* (Back-Channel Logout 1.0, section 2.4), whoever is signed in.
+
+        :param changes: Claims that are other than they should be; None leaves one out.
+        """
+        claims = logout_claims(iss=self.issuer, aud=client_id, sid=sid, sub=sub, now=self._clock.seconds()) | changes
+        claims = {name: value for name, value in claims.items() if value is not None}
+        return self.sign(self._altered("logout_token", claims), typ)
 
     def authorize(self, url: str, session: OPSession | None = None, *, person: str | None = None) -> str:
         """
@@ -258,6 +306,7 @@ class DevelopmentProvider:
             sid=session.sid,
             auth_time=session.auth_time,
             nonce=request.nonce,
+            clients=session.clients,
         )
         code = self.ledger.new_code(grant, redirect_uri=request.redirect_uri, code_challenge=request.code_challenge)
         return response_location(request.redirect_uri, {"code": code}, state=request.state, issuer=self.issuer)
@@ -282,6 +331,7 @@ class DevelopmentProvider:
             sid=session.sid,
             auth_time=session.auth_time,
             nonce=nonce,
+            clients=session.clients,
         )
         return self.issue(grant, nonce=nonce)
 
@@ -290,6 +340,7 @@ class DevelopmentProvider:
         Fresh tokens of *grant*; the refresh token only if offline access was granted.
         """
         access_token = self.ledger.new_access_token(grant)
+        grant.clients[grant.client_id] = None
         return IssuedTokens(
             access_token=access_token,
             id_token=self._id_token(grant, access_token, nonce),
@@ -321,26 +372,15 @@ class DevelopmentProvider:
         }
         if nonce is not None:
             claims["nonce"] = nonce
-        alteration = self.alterations.get("id_token")
-        if alteration is not None:
-            altered = alteration(claims)
-            assert isinstance(altered, dict)
-            claims = altered
-        return self.sign(claims)
+        return self.sign(self._altered("id_token", claims))
 
-
-def require_loopback(address: str) -> None:
-    """
-    *address* can be reached from this computer only.
-
-    :raises NotLoopback: If it can be reached from elsewhere, or is not an address.
-    """
-    try:
-        is_loopback = ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise NotLoopback(f"the development OpenID Provider does not listen on {address or 'every address'}")
+    def _altered(self, name: str, claims: dict[str, object]) -> dict[str, object]:
+        alteration = self.alterations.get(name)
+        if alteration is None:
+            return claims
+        altered = alteration(claims)
+        assert isinstance(altered, dict)
+        return altered
 
 
 def _at_hash(access_token: str, algorithm: str) -> str:

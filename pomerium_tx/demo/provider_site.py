@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
@@ -19,6 +22,8 @@ from pomerium_tx.demo.messages import Answer, Fault, Received, json_answer
 from pomerium_tx.demo.provider import DevelopmentProvider
 from pomerium_tx.web.fetch_metadata import unsafe_request_allowed
 
+log = Logger()
+
 _LONGEST_FORM = 65536
 _COOKIE_NAME = SESSION_COOKIE.encode("ascii")
 
@@ -27,7 +32,7 @@ _COOKIE_NAME = SESSION_COOKIE.encode("ascii")
 class _Endpoint:
     name: str
     methods: tuple[str, ...]
-    answer: Callable[[DevelopmentProvider, Received], Answer]
+    answer: Callable[[DevelopmentProvider, Received], Answer | Deferred[Answer]]
 
 
 _GET = ("GET",)
@@ -38,8 +43,10 @@ _ENDPOINTS: Mapping[str, _Endpoint] = {
     "/style.css": _Endpoint(name="style", methods=_GET, answer=interaction.style),
     "/.well-known/openid-configuration": _Endpoint(name="discovery", methods=_GET, answer=endpoints.discovery),
     "/jwks": _Endpoint(name="jwks", methods=_GET, answer=endpoints.jwks),
+    "/logout.js": _Endpoint(name="script", methods=_GET, answer=interaction.script),
     "/authorize": _Endpoint(name="authorization", methods=_BOTH, answer=interaction.authorization),
     "/sign-in": _Endpoint(name="sign_in", methods=_POST, answer=interaction.sign_in),
+    "/sign-out": _Endpoint(name="sign_out", methods=_POST, answer=interaction.sign_out),
     "/token": _Endpoint(name="token", methods=_POST, answer=endpoints.token),
     "/userinfo": _Endpoint(name="userinfo", methods=_BOTH, answer=endpoints.userinfo),
     "/revoke": _Endpoint(name="revocation", methods=_POST, answer=endpoints.revocation),
@@ -65,16 +72,27 @@ class _ProviderResource(Resource):
         self._provider = provider
         self._authority = urlsplit(provider.issuer).netloc.encode("ascii")
 
-    def render(self, request: Request) -> bytes | int:
+    def render(self, request: Request) -> int:
         answer = self._answer(request)
-        if answer.silent:
-            return NOT_DONE_YET
-        request.setResponseCode(answer.status)
-        for name, value in answer.headers:
-            request.responseHeaders.addRawHeader(name, value)
-        return answer.body
+        later = answer if isinstance(answer, Deferred) else succeed(answer)
+        has_gone = False
 
-    def _answer(self, request: Request) -> Answer:
+        def gone(_: Failure) -> None:
+            nonlocal has_gone
+            has_gone = True
+
+        def respond(answer: Answer | Failure) -> None:
+            if isinstance(answer, Failure):
+                log.failure("A page of the OP failed", answer)
+                answer = Answer(status=500)
+            if not has_gone and not answer.silent:
+                _respond(request, answer)
+
+        request.notifyFinish().addErrback(gone)
+        later.addBoth(respond)
+        return NOT_DONE_YET
+
+    def _answer(self, request: Request) -> Answer | Deferred[Answer]:
         if request.getHeader(b"host") != self._authority:
             # Another name for this address would let its pages act as ours: DNS rebinding.
             return json_answer({"error": "invalid_request", "error_description": "This is another host."}, status=421)
@@ -113,6 +131,15 @@ class _ProviderResource(Resource):
         if misbehaviour is None or isinstance(misbehaviour, Fault):
             return misbehaviour
         return misbehaviour(received)
+
+
+def _respond(request: Request, answer: Answer) -> None:
+    request.setResponseCode(answer.status)
+    for name, value in answer.headers:
+        request.responseHeaders.addRawHeader(name, value)
+    request.responseHeaders.setRawHeaders("Content-Length", [str(len(answer.body))])
+    request.write(answer.body)  # type: ignore[no-untyped-call]  # Twisted's, untyped
+    request.finish()  # type: ignore[no-untyped-call]  # Twisted's, untyped
 
 
 def _form(request: Request) -> list[tuple[str, str]]:

@@ -18,6 +18,16 @@ class Client:
     client_secret: str = field(repr=False)
     redirect_uris: tuple[str, ...]
     post_logout_redirect_uris: tuple[str, ...] = ()
+    frontchannel_logout_uri: str | None = None
+    frontchannel_logout_session_required: bool = False
+    """
+    Whether the relying party wants to be told ``iss`` and ``sid``.
+    """
+    backchannel_logout_uri: str | None = None
+    backchannel_logout_session_required: bool = False
+    """
+    Whether the relying party wants a ``sid`` in its logout tokens; without one it is told only who it is that left.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

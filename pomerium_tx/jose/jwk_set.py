@@ -149,9 +149,10 @@ class JWKSet:
     @classmethod
     def of_secret(cls, secret: bytes) -> JWKSet:
         """
-        The set for a client that has agreed on HS256 with its client secret.
+        The set for a client that has agreed on HS256 with its client secret; empty if that is.
         """
-        return cls([Key(kty="oct", algorithm="HS256", public_key=secret)])
+        # Anybody can sign with nothing.
+        return cls([] if not secret else [Key(kty="oct", algorithm="HS256", public_key=secret)])
 
     def candidates(self, algorithm: str, kid: str | None) -> list[Key]:
         """

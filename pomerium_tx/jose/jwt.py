@@ -120,6 +120,9 @@ def _check_header(header: Mapping[str, Any]) -> None:
     # RFC 7515 section 4.1.11: what must be understood and is not makes the token invalid; we know no extension.
     if "crit" in header:
         raise InvalidToken("the token has a crit header")
+    # RFC 7797 section 6: without crit it must not be there, since one reader would verify what another does not read.
+    if "b64" in header:
+        raise InvalidToken("the token has a b64 header")
     if "kid" in header and not isinstance(header["kid"], str):
         raise InvalidToken("the token's kid is not a string")
     if "typ" in header and not isinstance(header["typ"], str):
@@ -135,7 +138,13 @@ def verified_claims(token: str, keys: JWKSet, algorithms: Set[str]) -> Verified:
     :raises UnknownKey: If *keys* holds no key that the token could have been signed with.
     :raises InvalidToken: If the token must not be believed.
     """
-    parts = parse(token)
+    return verify(parse(token), keys, algorithms)
+
+
+def verify(parts: UnverifiedToken, keys: JWKSet, algorithms: Set[str]) -> Verified:
+    """
+    Header and claims of a token that was taken apart before; otherwise like `verified_claims`.
+    """
     algorithm = parts.algorithm
     if algorithm not in algorithms:
         raise InvalidToken("the token's alg is not the one agreed on")

@@ -93,13 +93,10 @@ class BackChannelLogoutPage(Page):
         """
         People may have signed in through another process.
         """
-        iss, names = provider.settings.issuer, []
         for claim, find in (("sid", self._registry.by_sid), ("sub", self._registry.by_sub)):
             value = claims.get(claim)
-            if isinstance(value, str):
-                names += sorted(find(iss, value))[:1]
-        for name in names:
-            session = self._registry.known(name)
+            found = find(provider.settings.issuer, value) if isinstance(value, str) else frozenset()
+            session = self._registry.known(next(iter(found), ""))
             if session is not None and session.idp_id == provider.idp_id:
                 provider.learn_alg(session.tokens.id_token)
 

@@ -47,8 +47,12 @@ class _Said:
     idp: tuple[tuple[str, ...], ...] = field(repr=False)
 
     @property
-    def is_ambiguous(self) -> bool:
-        return max(len(self.iss), len(self.sid), len(self.idp)) > 1 or () in (*self.iss, *self.sid, *self.idp)
+    def names_one(self) -> bool:
+        """
+        Whether it can be about one session only, and says which.
+        """
+        values = (*self.iss, *self.sid, *self.idp)
+        return max(len(self.iss), len(self.sid), len(self.idp)) == 1 and () not in values and ("",) not in self.sid
 
 
 class FrontChannel:
@@ -92,7 +96,7 @@ class FrontChannel:
         return nothing_to_see()
 
     async def _end_named(self, said: _Said, request: PageRequest) -> None:
-        iss = None if said.is_ambiguous else self._issuer(said)
+        iss = self._issuer(said) if said.names_one else None
         if iss is None:
             log.info("A front-channel logout names no configured OP, or two different things; nothing was ended")
             return
@@ -122,13 +126,19 @@ class FrontChannel:
         """
         The sessions of an End-User at an OP that calls ``sid`` what is their ``sub``, as far as it can mean them.
         """
+        speakers = {
+            provider.idp_id
+            for provider in self._providers.values()
+            if provider.settings.frontchannel_sid_is_sub and provider.settings.issuer == iss
+        }
+        # A sub is no secret, so that it must come from where its owner is.
+        if not speakers or not address:
+            return
         for name in sorted(self._registry.by_sub(iss, sub)):
             session = self._registry.known(name)
-            provider = None if session is None else self._providers.get(session.idp_id)
-            if session is None or provider is None or session.sids or not provider.settings.frontchannel_sid_is_sub:
+            if session is None or session.sids or session.idp_id not in speakers:
                 continue
-            # A sub is no secret, so that it must come from where its owner is.
-            if address and self._registry.last_address(name) == address:
+            if self._registry.last_address(name) == address:
                 yield name
 
     async def _end_shown(self, request: PageRequest, session_ids: Callable[[PageRequest], Sequence[str]]) -> bool:

@@ -74,6 +74,13 @@ class Outbox:
         for attempt in list(self._under_way.values()):
             attempt.cancel()
 
+    def attempts(self, id: str) -> int:
+        """
+        How often the revocation of that id was tried here, and did not work.
+        """
+        tried = self._tried.get(id)
+        return 0 if tried is None else tried.attempts
+
     def _told(self) -> None:
         soon = self._clock.seconds() + GATHERING
         if self._call is None or self._call.getTime() > soon:

@@ -27,7 +27,7 @@ SCRIPT = "session_events.js"
 The names of both pages below ``/.pomerium/``.
 """
 
-ALIVE_SECONDS = 25.0
+ALIVE_SECONDS = 25
 """
 Between two comments, so that no hop in front of us takes the connection for a dead one.
 """
@@ -59,6 +59,9 @@ class SessionEvents:
         self._registry = registry
         self._clock = clock
         self._streams: dict[str, list[EventStream]] = {}
+        # By the second in which they are due: not all in one turn, in which nothing else could happen.
+        self._due: list[dict[EventStream, None]] = [{} for _ in range(ALIVE_SECONDS)]
+        self._second = 0
         self._alive: IDelayedCall | None = None
         self._is_closed = False
         self._unsubscribe = registry.subscribe_ended(self._ended)
@@ -82,15 +85,17 @@ class SessionEvents:
         streams = self._streams.setdefault(session_id, [])
         if len(streams) >= MOST_STREAMS:
             raise TooManyStreams
-        stream = EventStream(lambda over: self._forget(session_id, over))
+        due = self._due[self._second]
+        stream = EventStream(lambda over: self._forget(session_id, due, over))
         streams.append(stream)
+        due[stream] = None
         stream.comment("listening")
         # Whoever looked before they listened may have missed it.
         receipt = self._registry.ended(session_id)
         if receipt is not None:
             _tell(stream, receipt)
         elif self._alive is None:
-            self._alive = self._clock.callLater(ALIVE_SECONDS, self._keep_alive)
+            self._alive = self._clock.callLater(1.0, self._keep_alive)
         return stream
 
     def close(self) -> None:
@@ -99,8 +104,9 @@ class SessionEvents:
         """
         self._is_closed = True
         self._unsubscribe()
-        for stream in self._all():
-            stream.end()
+        for streams in tuple(self._streams.values()):
+            for stream in tuple(streams):
+                stream.end()
 
     def _ended(self, receipt: Receipt, sessions: tuple[Session, ...]) -> None:
         for session in sessions:
@@ -108,11 +114,13 @@ class SessionEvents:
                 _tell(stream, receipt)
 
     def _keep_alive(self) -> None:
-        self._alive = self._clock.callLater(ALIVE_SECONDS, self._keep_alive)
-        for stream in self._all():
+        self._alive = self._clock.callLater(1.0, self._keep_alive)
+        self._second = (self._second + 1) % ALIVE_SECONDS
+        for stream in tuple(self._due[self._second]):
             stream.comment()
 
-    def _forget(self, session_id: str, stream: EventStream) -> None:
+    def _forget(self, session_id: str, due: dict[EventStream, None], stream: EventStream) -> None:
+        del due[stream]
         streams = self._streams[session_id]
         streams.remove(stream)
         if not streams:
@@ -120,9 +128,6 @@ class SessionEvents:
         if not self._streams and self._alive is not None:
             self._alive.cancel()
             self._alive = None
-
-    def _all(self) -> tuple[EventStream, ...]:
-        return tuple(stream for streams in self._streams.values() for stream in streams)
 
 
 def _tell(stream: EventStream, receipt: Receipt) -> None:

@@ -18,13 +18,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pomerium_tx.jose.jwk_set import ASYMMETRIC, InvalidKeySet, JWKSet
-from pomerium_tx.jose.jwt import InvalidToken, UnknownKey, Verified, verified_claims
+from pomerium_tx.jose.jwt import InvalidToken, UnverifiedToken, Verified, parse, verify
 from pomerium_tx.jose.strict_json import compact_json
-from pomerium_tx.oidc import id_token, metadata, token_response
+from pomerium_tx.oidc import id_token, logout_token, metadata, token_response
 from pomerium_tx.oidc.fetch import Answer, Fetcher, HTTPClient, ProviderUnavailable
 from pomerium_tx.oidc.id_token import IdToken
+from pomerium_tx.oidc.logout_token import LogoutToken
 from pomerium_tx.oidc.metadata import ProviderMetadata
 from pomerium_tx.oidc.published import Published
+from pomerium_tx.oidc.signing_keys import SigningKeys
 from pomerium_tx.oidc.token_response import AuthenticationRefused, TokenResponse
 
 __all__ = [
@@ -41,7 +43,6 @@ log = Logger()
 
 _FRESH_FOR: Final = 3600.0
 _METADATA_PAUSE: Final = 5.0
-_KEYS_PAUSE: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,14 @@ class ProviderSettings:
     id_token_signed_response_alg: str | None = None
     """
     As registered; None for what the provider's metadata says, HS256 excepted.
+    """
+    backchannel_logout_allow_missing_exp: bool = False
+    """
+    The provider's logout tokens carry no ``exp``.
+    """
+    frontchannel_sid_is_sub: bool = False
+    """
+    What the provider calls ``sid`` in the front channel is the End-User's ``sub``.
     """
     reprompt: str = "login"
     """
@@ -105,8 +114,10 @@ class Provider:
         self._clock = clock
         self._fetcher = Fetcher(http, clock, deadline=deadline, max_bytes=max_bytes)
         self._metadata = Published(self._fetch_metadata, clock, fresh_for=_FRESH_FOR, pause=_METADATA_PAUSE)
-        self._keys = Published(self._fetch_keys, clock, fresh_for=_FRESH_FOR, pause=_KEYS_PAUSE)
+        self._keys = SigningKeys(self._fetch_keys, clock)
         self._secret_in_body = False
+        self._id_token_alg: str | None = None
+        self._types_logout_tokens = False
 
     def __repr__(self) -> str:
         return f"<Provider {self.settings.issuer} {self.settings.client_id}>"
@@ -209,8 +220,9 @@ class Provider:
         :raises ProviderUnavailable: If there are no keys to verify it with.
         """
         max_age = self.settings.request_params.get("max_age", "") if nonce is not None else ""
-        return id_token.check(
-            await self._verified(raw),
+        verified = await self._verified(raw)
+        checked = id_token.check(
+            verified,
             raw,
             issuer=self.settings.issuer,
             client_id=self.settings.client_id,
@@ -220,23 +232,68 @@ class Provider:
             max_age=float(max_age) if max_age.isdecimal() else None,
             sub=sub,
         )
+        self._id_token_alg = verified.header["alg"]
+        return checked
+
+    async def logout_token(self, raw: str) -> LogoutToken:
+        """
+        The Logout Token that *raw* is, verified. What is wrong with it whoever signed it is found before keys are.
+
+        :raises InvalidToken: If it must not be believed.
+        :raises ProviderUnavailable: If there are no keys to verify it with, or not in time.
+        """
+        token, algorithm = parse(raw), self._logout_token_alg
+        checked = logout_token.check(
+            token,
+            issuer=self.settings.issuer,
+            client_id=self.settings.client_id,
+            algorithm=algorithm,
+            now=self._clock.seconds(),
+            typed_only=self._types_logout_tokens,
+            allow_missing_exp=self.settings.backchannel_logout_allow_missing_exp,
+        )
+        if algorithm == "HS256":
+            self._verified_by_secret(token)
+        else:
+            await self._keys.verified_in_time(token, {algorithm})
+        self._types_logout_tokens |= checked.is_typed
+        return checked
+
+    def learn_alg(self, raw: str) -> None:
+        """
+        Know the ``alg`` of *raw*, an ID Token that was verified here or in another process, if none is known yet.
+        """
+        if self._id_token_alg is not None:
+            return
+        try:
+            algorithm = parse(raw).algorithm
+        except InvalidToken:
+            return
+        # The secret's alg is agreed on or it is not, whatever an old token says.
+        self._id_token_alg = algorithm if algorithm in ASYMMETRIC else None
+
+    @property
+    def _logout_token_alg(self) -> str:
+        settled = self.settings.id_token_signed_response_alg or self._id_token_alg
+        if settled is not None:
+            return settled
+        # Nobody has signed in yet; where there is a choice of one, it is known how their ID Tokens will be signed.
+        known = self.known_metadata
+        published = frozenset[str]() if known is None else known.id_token_signing_alg_values_supported & ASYMMETRIC
+        return next(iter(published)) if len(published) == 1 else "RS256"
 
     async def _verified(self, raw: str) -> Verified:
         known = await self.metadata()
+        token = parse(raw)
         agreed = self.settings.id_token_signed_response_alg
         if agreed == "HS256":
-            return verified_claims(raw, JWKSet.of_secret(self.settings.client_secret.encode()), {agreed})
+            return self._verified_by_secret(token)
         # A published list never brings in the client secret: an alg of the wire's choice must not (RFC 8725 2.1).
         algorithms = {agreed} if agreed is not None else known.id_token_signing_alg_values_supported & ASYMMETRIC
-        keys = await self._keys.current()
-        try:
-            return verified_claims(raw, keys, algorithms)
-        except UnknownKey:
-            await self._keys.refetch()
-            newer = await self._keys.current()
-            if newer is keys:
-                raise
-            return verified_claims(raw, newer, algorithms)
+        return await self._keys.verified(token, algorithms)
+
+    def _verified_by_secret(self, token: UnverifiedToken) -> Verified:
+        return verify(token, JWKSet.of_secret(self.settings.client_secret.encode()), {"HS256"})
 
     async def _signed_userinfo(self, answer: Answer) -> dict[str, Any]:
         verified = await self._verified(answer.body.decode("ascii", "replace").strip())

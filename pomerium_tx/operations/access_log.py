@@ -27,6 +27,7 @@ def log_request(
     size: int,
     seconds: float,
     details: str,
+    service: str = "proxy",
 ) -> None:
     """
     Write the line.
@@ -34,11 +35,12 @@ def log_request(
     :param head: None when it could not be read.
     :param path: Without its query.
     :param size: Bytes of content that were sent.
+    :param service: Whose listener was asked.
     """
     log.emit(
         LogLevel.debug if path in _PROBES else LogLevel.info,
         ACCESS,
-        service="proxy",
+        service=service,
         upstream_cluster=upstream,
         method=_text(head.method) if head is not None else "",
         authority=authority,

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from pomerium_tx.web import html
 from pomerium_tx.web.fetch_metadata import prefers_json
-from pomerium_tx.web.page_frame import POLICY, SUBMITTING_POLICY, page
+from pomerium_tx.web.page_frame import LISTENING_POLICY, POLICY, SUBMITTING_POLICY, page, with_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pomerium_tx.web.event_stream import EventStream
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -40,6 +42,10 @@ class Answer:
     content_security_policy: str = _NO_CONTENT
     """
     Without ``frame-ancestors``, which *frameable* decides.
+    """
+    stream: EventStream | None = None
+    """
+    What comes instead of a body, for as long as it lasts.
     """
 
     def __post_init__(self) -> None:
@@ -93,19 +99,32 @@ def html_answer(
     headers: Iterable[tuple[str, str]] = (),
     frameable: bool = False,
     self_submitting: bool = False,
+    listening: bool = False,
+    image_origins: Iterable[str] = (),
 ) -> Answer:
     """
     A page of `html`.
 
     :param self_submitting: It is `html.self_submitting`, whose script may run.
+    :param listening: It is told of the end of the session that it was made for.
+    :param image_origins: Where it has images from.
     """
+    policy = SUBMITTING_POLICY if self_submitting else LISTENING_POLICY if listening else POLICY
     return Answer(
         status=status,
         headers=(("Content-Type", "text/html; charset=utf-8"), *headers),
         body=body,
         frameable=frameable,
-        content_security_policy=SUBMITTING_POLICY if self_submitting else POLICY,
+        content_security_policy=with_images(policy, image_origins),
     )
+
+
+def event_stream_answer(stream: EventStream) -> Answer:
+    """
+    Server-Sent Events, for as long as there are any.
+    """
+    # The last field is for a hop in front of us that would collect the events.
+    return Answer(headers=(("Content-Type", "text/event-stream"), ("X-Accel-Buffering", "no")), stream=stream)
 
 
 def json_answer(value: object, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Answer:

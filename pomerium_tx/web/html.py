@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from twisted.web.template import Tag, tags
+from twisted.web.template import tags
 
 from pomerium_tx.web import csrf
 from pomerium_tx.web.page_frame import (
@@ -37,6 +37,11 @@ Where the person wants to be afterwards.
 REFERENCE_FIELD = "pomerium_reference"
 """
 Stands for a session that a route host named to the authenticate host.
+"""
+
+LOOK_AGAIN_SECONDS = 2
+"""
+After which the page at the end of a sign-out looks whether the OP has confirmed it.
 """
 
 _TITLES = {
@@ -67,28 +72,39 @@ class Truth(Enum):
     NOTHING = "nothing_signed_out"
 
 
+class Confirmed(Enum):
+    """
+    How the OP confirmed a sign-out.
+    """
+
+    BY_RETURN = "returned"
+    BY_LOGOUT_TOKEN = "confirmed"
+
+
 _ENDED = "Your session has ended here and in every application behind this proxy."
-_TRUTHS = {
-    Truth.EVERYWHERE: (
-        "You are signed out everywhere",
-        f"{_ENDED} Your identity provider has signed you out too.",
-    ),
+_ENDED_ON_ALL_DEVICES = "Your sessions have ended on all your devices, in every application behind this proxy."
+_HERE = "You are signed out here"
+_AFTER_AN_END = {
+    Truth.EVERYWHERE: ("You are signed out everywhere", "Your identity provider has signed you out too."),
     Truth.NO_PROVIDER_SIGN_OUT: (
-        "You are signed out here",
-        f"{_ENDED} Your identity provider has no sign-out, so you may still be signed in there.",
+        _HERE,
+        "Your identity provider has no sign-out, so you may still be signed in there.",
     ),
     Truth.PROVIDER_UNCONFIRMED: (
-        "You are signed out here",
-        f"{_ENDED} Your identity provider did not confirm it, so you may still be signed in there.",
+        _HERE,
+        "Your identity provider did not confirm it, so you may still be signed in there.",
     ),
-    Truth.STILL_SIGNED_IN: (
-        "You are still signed in",
-        "This browser has a session that has not ended.",
-    ),
+}
+_OTHERWISE = {
+    Truth.STILL_SIGNED_IN: ("You are still signed in", "This browser has a session that has not ended."),
     Truth.NOTHING: (
         "Nothing was signed out here",
         "This page knows of no sign-out in this browser. Nothing has changed.",
     ),
+}
+_CONFIRMED = {
+    Confirmed.BY_RETURN: "Your identity provider has sent you back from its own sign-out.",
+    Confirmed.BY_LOGOUT_TOKEN: "Your identity provider has confirmed that you are signed out there.",
 }
 
 
@@ -167,19 +183,33 @@ def held(when: float, action: str, csrf_token: str, hidden: Mapping[str, str]) -
 def signed_out(
     truth: Truth,
     *,
+    confirmed: Confirmed | None = None,
+    on_all_devices: bool = False,
     receipt_id: str | None = None,
     sign_in_url: str | None = None,
     sign_out_action: str | None = None,
     csrf_token: str = "",
     other_providers: Sequence[str] = (),
+    look_again: str | None = None,
+    images: Iterable[str] = (),
 ) -> bytes:
     """
     Where a sign-out ends. It claims no more than is known.
 
+    :param confirmed: How the OP confirmed it, if that is known.
+    :param on_all_devices: Whether the person's sessions in other browsers have ended as well.
     :param sign_out_action: Where the button POSTs that is offered to a person who is still signed in.
     :param other_providers: Names of further providers where the person may still be signed in.
+    :param look_again: The page's own path, if it may soon have more to say: then it looks by itself.
+    :param images: URLs of images that are there to be loaded, not to be seen.
     """
-    title, message = _TRUTHS[truth]
+    if truth in _OTHERWISE:
+        title, message = _OTHERWISE[truth]
+    else:
+        title, provider = _AFTER_AN_END[truth]
+        if truth is Truth.EVERYWHERE and confirmed is not None:
+            provider = _CONFIRMED[confirmed]
+        message = f"{_ENDED_ON_ALL_DEVICES if on_all_devices else _ENDED} {provider}"
     offers_button = truth is Truth.STILL_SIGNED_IN and sign_out_action is not None
     return page(
         title,
@@ -188,7 +218,10 @@ def signed_out(
         tags.p("You may also still be signed in at ", ", ".join(other_providers), ".") if other_providers else "",
         form(sign_out_action, [(csrf.FIELD, csrf_token)], "Sign out") if offers_button and sign_out_action else "",
         "" if truth is Truth.STILL_SIGNED_IN else link(sign_in_url, "Sign in again"),
+        *(tags.img(src=url, alt="", width="1", height="1") for url in images),
         footer=tags.p("Receipt ", tags.code(receipt_id)) if receipt_id else "",
+        onward=look_again,
+        after=LOOK_AGAIN_SECONDS,
     )
 
 
@@ -203,61 +236,6 @@ def signed_out_while_signing_in(sign_in_url: str | None, *, request_id: str = ""
         tags.p("A sign-out reached us before your sign-in was complete, so no session was begun."),
         link(sign_in_url, "Sign in"),
         footer=tags.p("Request ", tags.code(request_id)) if request_id else "",
-    )
-
-
-def who_am_i(
-    rows: Iterable[tuple[str, str]],
-    sign_out_path: str | None,
-    authenticate_url: str | None,
-) -> bytes:
-    """
-    Who a person is to the application on this host.
-
-    :param rows: The claims, by name; none at all if nobody is signed in.
-    """
-    claims = list(rows)
-    if not claims:
-        return page(
-            "You are not signed in",
-            tags.h1("You are not signed in"),
-            tags.p("This host knows nothing about you."),
-            link(authenticate_url, "Go to your sessions"),
-        )
-    return page(
-        "Who you are here",
-        tags.h1("Who you are here"),
-        _table("What the application is told about you", claims),
-        link(sign_out_path, "Sign out"),
-        link(authenticate_url, "Go to your sessions"),
-    )
-
-
-def my_session(
-    *,
-    user: str,
-    email: str,
-    began: float,
-    routes: Sequence[str],
-    sign_out_action: str,
-    csrf_token: str,
-) -> bytes:
-    """
-    The session of this browser, and the button that ends it.
-
-    :param routes: The external origins that it was used on.
-    """
-    rows: list[tuple[str, Flattenable]] = [
-        ("User", user),
-        ("Email", email or "not known"),
-        ("Started", moment(began, day_and_time(began))),
-        ("Used on", [tags.div(route) for route in routes] or "no application yet"),
-    ]
-    return page(
-        "Your session",
-        tags.h1("Your session"),
-        _table("This browser", rows),
-        form(sign_out_action, [(csrf.FIELD, csrf_token)], "Sign out"),
     )
 
 
@@ -294,10 +272,3 @@ def tiny() -> bytes:
     A page for a frame that nobody looks at: nothing to read, nothing to click.
     """
     return fragment(tags.title("Sign-out"))
-
-
-def _table(caption: str, rows: Iterable[tuple[str, Flattenable]]) -> Tag:
-    return tags.table(
-        tags.caption(caption),
-        tags.tbody(*(tags.tr(tags.th(name, scope="row"), tags.td(value)) for name, value in rows)),
-    )

@@ -35,17 +35,38 @@ def _source(text: str) -> str:
 _FRAME = _text("templates", "page.xml")
 _STYLE = _text("static", "page.css")
 _SUBMIT = _text("static", "submit.js")
+LISTENING_SCRIPT = _text("static", "session_events.js")
+"""
+Tells an open page of the end of its session.
+"""
+_LISTENING = b'<script data-signed-in=""></script>'
+"""
+Where that script goes: it is the one text in a page that must not be escaped, and nothing from outside can look so.
+"""
 
 # No form-action: Chromium would block the redirect of a form's answer to the OP.
-POLICY = f"default-src 'none'; style-src {_source(_STYLE)}; img-src data:; base-uri 'none'"
+_IMAGES = "img-src data:"
+POLICY = f"default-src 'none'; style-src {_source(_STYLE)}; {_IMAGES}; base-uri 'none'"
 """
 The Content Security Policy of every page: our one style, and no script.
 """
 
 SUBMITTING_POLICY = f"{POLICY}; script-src {_source(_SUBMIT)}"
 """
-The same for the page that submits itself: our one script besides.
+The same for the page that submits itself: one script of ours besides.
 """
+
+LISTENING_POLICY = f"{POLICY}; script-src {_source(LISTENING_SCRIPT)}; connect-src 'self'"
+"""
+The same for a page that is told of the end of the session that it was made for.
+"""
+
+
+def with_images(policy: str, origins: Iterable[str]) -> str:
+    """
+    The same policy for a page that shows images of other origins.
+    """
+    return policy.replace(_IMAGES, " ".join((_IMAGES, *origins)), 1)
 
 
 class _Frame(Element):
@@ -55,12 +76,15 @@ class _Frame(Element):
 
     loader = XMLString(_FRAME)
 
-    def __init__(self, title: str, content: Iterable[Flattenable], footer: Flattenable, onward: str | None) -> None:
+    def __init__(
+        self, title: str, content: Iterable[Flattenable], footer: Flattenable, refresh: str | None, *, listens: bool
+    ) -> None:
         super().__init__()
         self._title = title
         self._content = list(content)
         self._footer = footer
-        self._onward = onward
+        self._refresh = refresh
+        self._listens = listens
 
     @renderer
     def title(self, request: IRequest | None, tag: Tag) -> Tag:
@@ -72,9 +96,9 @@ class _Frame(Element):
     @renderer
     def refresh(self, request: IRequest | None, tag: Tag) -> Flattenable:
         """
-        Where the page goes on to by itself, or nothing.
+        When and where the page goes on to by itself, or nothing.
         """
-        return "" if self._onward is None else tag(**{"http-equiv": "refresh", "content": f"0; url={self._onward}"})
+        return "" if self._refresh is None else tag(**{"http-equiv": "refresh", "content": self._refresh})
 
     @renderer
     def style(self, request: IRequest | None, tag: Tag) -> Tag:
@@ -97,14 +121,33 @@ class _Frame(Element):
         """
         return tag(self._footer) if self._footer else ""
 
+    @renderer
+    def listening(self, request: IRequest | None, tag: Tag) -> Flattenable:
+        """
+        The place of the script that waits for the end of the session, or nothing.
+        """
+        return tag if self._listens else ""
 
-def page(title: str, *content: Flattenable, footer: Flattenable = "", onward: str | None = None) -> bytes:
+
+def page(
+    title: str,
+    *content: Flattenable,
+    footer: Flattenable = "",
+    onward: str | None = None,
+    after: int = 0,
+    listens: bool = False,
+) -> bytes:
     """
     A whole HTML document.
 
-    :param onward: Where it goes on to by itself, at once.
+    :param onward: Where it goes on to by itself.
+    :param after: How many seconds later.
+    :param listens: Whether it was made for a session and is told of its end. Needs `LISTENING_POLICY`.
     """
-    return _flattened(_Frame(title, content, footer, onward))
+    refresh = None if onward is None else f"{after}; url={onward}"
+    document = _flattened(_Frame(title, content, footer, refresh, listens=listens))
+    script = _LISTENING.replace(b"></", b">" + LISTENING_SCRIPT.encode() + b"</")
+    return document.replace(_LISTENING, script, 1) if listens else document
 
 
 def fragment(*content: Flattenable) -> bytes:
@@ -143,10 +186,11 @@ def link(url: str | None, text: str) -> Flattenable:
     return tags.p(tags.a(text, href=href)) if href is not None else ""
 
 
-def form(action: str, fields: Iterable[tuple[str, str]], button: str) -> Tag:
+def form(action: str, fields: Iterable[tuple[str, str]], button: str, *, described_by: str = "") -> Tag:
     """
     A form of hidden fields with one button.
 
+    :param described_by: The id of what tells this button from others with the same text.
     :raises ValueError: If the action is no place for a form to go.
     """
     href = safe_href(action)
@@ -154,7 +198,7 @@ def form(action: str, fields: Iterable[tuple[str, str]], button: str) -> Tag:
         raise ValueError("A form goes to a web address or to a path.")
     return tags.form(
         *(tags.input(type="hidden", name=name, value=value) for name, value in fields),
-        tags.button(button, type="submit"),
+        tags.button(button, type="submit", **({"aria-describedby": described_by} if described_by else {})),
         method="post",
         action=href,
     )

@@ -22,6 +22,7 @@ from pomerium_tx.web.answers import (
     Answer,
     HttpProblem,
     answer_fields,
+    event_stream_answer,
     html_answer,
     json_answer,
     problem_answer,
@@ -39,6 +40,7 @@ __all__ = [
     "Page",
     "PageRequest",
     "answer_fields",
+    "event_stream_answer",
     "html_answer",
     "json_answer",
     "problem_answer",
@@ -70,6 +72,10 @@ class LocalRequest(Request):
     frameable: bool = False
     """
     Whether the answer being written may be shown in other sites' frames, whatever is configured.
+    """
+    is_streaming: bool = False
+    """
+    Whether the answer lasts as long as whoever writes it likes.
     """
     defaultContentType: bytes | None = None
     _abandoned = False
@@ -118,18 +124,33 @@ class LocalRequest(Request):
 
     def answer(self, answer: Answer) -> None:
         """
-        Write the whole answer, unless nobody is there to read it.
+        Write the whole answer, or the beginning of one that goes on, unless nobody is there to read it.
         """
         if self._abandoned or self.startedWriting:
+            if answer.stream is not None:
+                answer.stream.reader_left()
             return
         self.frameable = answer.frameable
         self.setResponseCode(answer.status)
         for name, value in answer_fields(answer, self.request_id):
             self.responseHeaders.addRawHeader(name.encode("latin-1"), value.encode("latin-1"))
+        if answer.stream is not None:
+            stream, self.is_streaming = answer.stream, True
+            self.notifyFinish().addErrback(lambda reason: stream.reader_left())
+            stream.start(self)
+            return
         if answer.status not in _BODILESS:
             self.responseHeaders.setRawHeaders("Content-Length", [str(len(answer.body))])
             self.write(answer.body)  # type: ignore[no-untyped-call] # Twisted's own
-        self.finish()  # type: ignore[no-untyped-call] # Twisted's own
+        self.finish()
+
+    def finish(self) -> None:
+        """
+        End the answer, and with it the connection where HTTP/1.0 knows no other end of content of unknown size.
+        """
+        if self.is_streaming and not self.chunked:
+            self.channel.loseConnection()  # type: ignore[no-untyped-call] # Twisted's own
+        super().finish()  # type: ignore[no-untyped-call] # Twisted's own
 
     def _abandon(self, reason: Failure) -> None:
         # The page goes on: a sign-out must not stop half-way because somebody closed a tab.

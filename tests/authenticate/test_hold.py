@@ -99,6 +99,26 @@ class HoldsTests(SynchronousTestCase):
                 self.assertIsNone(self.holds.in_force(_request(), _with(self.end(cause)[0])))
         self.assertIsNone(self.holds.in_force(_request(), _with("unknown")))
 
+    def test_whose_end_it_was(self) -> None:
+        """
+        Whether an end was one browser's alone is known where its departure was, and as long as the hold is kept.
+        """
+        session_id, receipt = self.end()
+        for is_one in (True, False):
+            with self.subTest(is_one=is_one):
+                field = self.holds.after(_request(), _with(session_id), receipt, (), is_of_one_browser=is_one)
+                request = _request(field[1].partition(";")[0])
+                hold = self.holds.of(request, receipt.id)
+                assert hold is not None
+                self.assertEqual(hold.is_of_one_browser, is_one)
+                released = self.holds.of(_request(self.cookie(hold, released=True)), receipt.id)
+                assert released is not None
+                self.assertEqual(released.is_of_one_browser, is_one)
+        # The session cookie, which stands for a hold until this host is reached, does not say.
+        by_session = self.holds.in_force(_request(), _with(session_id))
+        assert by_session is not None
+        self.assertFalse(by_session.is_of_one_browser)
+
     def test_unknown_receipt(self) -> None:
         """
         After a restart nobody can say that the OP has confirmed: it holds.

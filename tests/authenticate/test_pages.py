@@ -9,51 +9,7 @@ import json
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.logout.user_agent import UserAgent
-from tests.logout.world import FROM_OWN_PAGE, SCRIPT, A, R, World, form_of
-
-
-class MySessionTests(SynchronousTestCase):
-    """
-    ``/.pomerium/`` of the authenticate host.
-    """
-
-    def setUp(self) -> None:
-        self.world = World()
-        self.addCleanup(self.world.stop)
-        self.alice = UserAgent(self.world)
-
-    def test_session(self) -> None:
-        """
-        The person sees who they are, and a button that signs out.
-        """
-        self.alice.sign_in()
-        page = self.alice.get(A + "/.pomerium/")
-        self.assertEqual(page.status, 200)
-        self.assertIn("Alice Liddell", page.text)
-        self.assertIn("alice@example.com", page.text)
-        self.assertEqual(page.header("x-frame-options"), "DENY")
-        self.alice.post(A + "/.pomerium/sign_out", form_of(page.text))
-        self.assertEqual(self.world.registry.count, 0)
-
-    def test_sign_in(self) -> None:
-        """
-        Without a session it leads to the OP and back here; a script gets 401.
-        """
-        self.assertEqual(self.alice.get(A + "/.pomerium/", SCRIPT).status, 401)
-        page = self.alice.follow(self.alice.get(A + "/.pomerium/"))
-        self.assertEqual(page.status, 200)
-        self.assertIn("alice@example.com", page.text)
-
-    def test_held(self) -> None:
-        """
-        After a sign-out it signs nobody in by itself; the click comes back here.
-        """
-        self.alice.sign_in()
-        self.alice.get(R + "/.pomerium/sign_out", FROM_OWN_PAGE)
-        held = self.alice.get(A + "/.pomerium/")
-        self.assertIn("You signed out at", held.text)
-        page = self.alice.follow(self.alice.post(A + "/.pomerium/sign_in", form_of(held.text)))
-        self.assertIn("alice@example.com", page.text)
+from tests.logout.world import A, World
 
 
 class WellKnownTests(SynchronousTestCase):
@@ -77,6 +33,9 @@ class WellKnownTests(SynchronousTestCase):
                 "authentication_callback_endpoint": A + "/oauth2/callback",
                 "jwks_uri": A + "/.well-known/pomerium/jwks.json",
                 "frontchannel_logout_uri": A + "/.pomerium/sign_out",
+                "frontchannel_logout_session_supported": True,
+                "backchannel_logout_uri": A + "/.pomerium/backchannel_logout",
+                "backchannel_logout_session_supported": True,
             },
         )
 

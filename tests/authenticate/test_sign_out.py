@@ -11,7 +11,7 @@ from pomerium_tx.sessions.store import Cause
 from tests.authenticate.cases import FRAME, IMAGE, PREFETCH, SIGN_OUT, SIGNED_OUT, SignOutCase
 from tests.doubles.channel import Asked
 from tests.logout.user_agent import UserAgent
-from tests.logout.world import FROM_ANOTHER_SITE, FROM_OWN_PAGE, NAVIGATION, SCRIPT, A, R
+from tests.logout.world import FROM_ANOTHER_SITE, FROM_OWN_PAGE, NAVIGATION, SCRIPT, A, R, with_query
 
 
 class WithTokenTests(SignOutCase):
@@ -211,8 +211,7 @@ class WithTokenTests(SignOutCase):
         """
         With `iss` or `sid` the cookies do not count: 200, a page to be framed, nothing ended.
         """
-        [sid] = self.session.sids
-        for query in ({"iss": "https://op.example.com", "sid": sid}, {"sid": "x"}, {"iss": ""}):
+        for query in ({"iss": "https://op.example.com", "sid": "unknown"}, {"sid": "x"}, {"iss": ""}):
             with self.subTest(query=query):
                 answer = self.alice.get(f"{SIGN_OUT}?{urlencode({**query, '_pomerium_csrf': self.token()})}")
                 self.assertEqual(answer.status, 200)
@@ -220,3 +219,12 @@ class WithTokenTests(SignOutCase):
                 self.assertNotIn("frame-ancestors", answer.header("content-security-policy") or "")
                 self.assertEqual(answer.header("cache-control"), "no-store")
         self.assertTrue(self.is_signed_in())
+
+    def test_provider_names_somebody(self) -> None:
+        """
+        What the OP names ends, whoever's browser brings the word.
+        """
+        [sid] = self.session.sids
+        answer = UserAgent(self.world).get(with_query(SIGN_OUT, iss="https://op.example.com", sid=sid))
+        self.assertEqual((answer.status, answer.header("location"), answer.headers("set-cookie")), (200, None, []))
+        self.assertFalse(self.is_signed_in())

@@ -4,6 +4,7 @@ Tests for `pomerium_tx.authenticate.signed_out`: the page tells the truth.
 
 from __future__ import annotations
 
+import json
 from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred
@@ -12,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.demo.messages import Fault
 from pomerium_tx.sessions.store import Cause, OpLogout
 from tests.logout.user_agent import UserAgent
-from tests.logout.world import FROM_OWN_PAGE, R2, A, R, World, form_of
+from tests.logout.world import FROM_OWN_PAGE, R2, SCRIPT, A, R, World, form_of
 
 SIGNED_OUT = A + "/.pomerium/signed_out"
 EVERYWHERE = "You are signed out everywhere"
@@ -146,6 +147,97 @@ class SignedOutTests(SynchronousTestCase):
         [receipt] = self.world.receipts
         self.successResultOf(Deferred.fromCoroutine(self.world.registry.op_logout(receipt.id, OpLogout.CONFIRMED)))
         self.assertIn(EVERYWHERE, self.alice.get(SIGNED_OUT).text)
+
+    REFRESH = '<meta http-equiv="refresh" content="2; url=/.pomerium/signed_out?pomerium_again=1" />'
+
+    def op_logout(self, value: OpLogout) -> None:
+        """
+        Something has become known of the sign-out at the OP.
+        """
+        [receipt] = self.world.receipts
+        self.successResultOf(Deferred.fromCoroutine(self.world.registry.op_logout(receipt.id, value)))
+
+    def test_from_returned_to_confirmed(self) -> None:
+        """
+        Back from the OP the page says just that, and looks again by itself until the logout token has come.
+        """
+        page = self.alice.get(self.leave())
+        self.assertIn("has sent you back from its own sign-out", page.text)
+        self.assertIn(self.REFRESH, page.text)
+        again = SIGNED_OUT + "?pomerium_again=1"
+        self.assertIn("has sent you back", self.alice.get(again).text)
+        self.op_logout(OpLogout.CONFIRMED)
+        page = self.alice.get(again)
+        self.assertIn(EVERYWHERE, page.text)
+        self.assertIn("has confirmed that you are signed out there", page.text)
+        self.assertNotIn("http-equiv", page.text)
+
+    def test_looks_again_for_a_while(self) -> None:
+        """
+        It looks again while the OP may still say something, for half a minute, and not longer.
+        """
+        self.leave()
+        self.world.clock.advance(29.0)
+        self.assertIn(self.REFRESH, self.alice.get(SIGNED_OUT).text)
+        self.world.clock.advance(1.0)
+        self.assertNotIn("http-equiv", self.alice.get(SIGNED_OUT).text)
+
+    def test_looks_again_for_a_reason(self) -> None:
+        """
+        It does not where nothing can come any more, or the person is signed in, or nothing has ended.
+        """
+        self.assertNotIn("http-equiv", self.alice.get(SIGNED_OUT).text)
+        for value in OpLogout:
+            with self.subTest(value):
+                self.setUp()
+                self.leave()
+                self.op_logout(value)
+                expected = value in (OpLogout.PENDING, OpLogout.RETURNED)
+                self.assertEqual("http-equiv" in self.alice.get(SIGNED_OUT).text, expected)
+        self.setUp()
+        other = UserAgent(self.world)
+        other.sign_in()
+        self.leave()
+        self.alice.jar["authenticate.example.com"] |= other.jar["authenticate.example.com"]
+        self.assertIn(STILL, self.alice.get(SIGNED_OUT).text)
+        self.assertNotIn("http-equiv", self.alice.get(SIGNED_OUT).text)
+
+    def test_images_at_the_first_look(self) -> None:
+        """
+        What clears caches is in the page that the person comes to, not in each that follows by itself.
+        """
+        self.world = World(site_data=lambda origin: ("cache",))
+        self.addCleanup(self.world.stop)
+        self.alice = UserAgent(self.world)
+        session = self.alice.sign_in()
+        self.successResultOf(Deferred.fromCoroutine(self.world.registry.use_route(session.id, "app", R)))
+        there = self.alice.get(R + "/.pomerium/sign_out", FROM_OWN_PAGE).header("location") or ""
+        back = self.alice.sign_out_at_provider(self.alice.get(there).header("location") or "")
+        self.assertIn("<img", self.alice.get(back or "").text)
+        self.assertNotIn("<img", self.alice.get(SIGNED_OUT + "?pomerium_again=1").text)
+
+    def test_json(self) -> None:
+        """
+        A script gets the same truth, with the receipt.
+        """
+
+        def told() -> dict[str, object]:
+            answer = self.alice.get(SIGNED_OUT, {**SCRIPT, "Accept": "application/json"})
+            self.assertEqual((answer.status, answer.header("content-type")), (200, "application/json"))
+            shown: dict[str, object] = json.loads(answer.body)
+            return shown
+
+        self.assertEqual(told(), {"truth": "nothing_signed_out", "op_logout": None, "receipt": None})
+        back = self.leave()
+        receipt = self.world.receipts[0].id
+        pending = {"truth": "signed_out_here_provider_unconfirmed", "op_logout": "pending", "receipt": receipt}
+        self.assertEqual(told(), pending)
+        self.alice.get(back)
+        self.assertEqual(told(), {"truth": "signed_out_everywhere", "op_logout": "returned", "receipt": receipt})
+        self.op_logout(OpLogout.CONFIRMED)
+        self.assertEqual(told(), {"truth": "signed_out_everywhere", "op_logout": "confirmed", "receipt": receipt})
+        self.alice.sign_in()
+        self.assertEqual(told(), {"truth": "still_signed_in", "op_logout": None, "receipt": None})
 
     def test_no_provider_sign_out(self) -> None:
         """

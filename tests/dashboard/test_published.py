@@ -35,6 +35,9 @@ class WellKnownTests(SynchronousTestCase):
                     "authentication_callback_endpoint": A + "/oauth2/callback",
                     "jwks_uri": R + "/.well-known/pomerium/jwks.json",
                     "frontchannel_logout_uri": R + "/.pomerium/sign_out",
+                    "frontchannel_logout_session_supported": True,
+                    "backchannel_logout_uri": R + "/.pomerium/backchannel_logout",
+                    "backchannel_logout_session_supported": True,
                 },
             )
             self.assertEqual(answer.header("access-control-allow-origin"), "*")

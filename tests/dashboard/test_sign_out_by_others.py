@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from tests.dashboard.cases import FRAME, IMAGE, SIGN_OUT, SignOutCase
 from tests.doubles.channel import Asked
 from tests.logout.user_agent import UserAgent
-from tests.logout.world import FROM_ANOTHER_SITE, FROM_OWN_PAGE, NAVIGATION, R2, SCRIPT, R, World, query_of
+from tests.logout.world import FROM_ANOTHER_SITE, FROM_OWN_PAGE, NAVIGATION, R2, SCRIPT, R, World, query_of, with_query
 
 
 class ScriptTests(SignOutCase):
@@ -137,7 +137,7 @@ class OthersTests(SignOutCase):
         """
         With `iss` or `sid` the cookie that came along does not count: 200, a page to be framed, nothing ended.
         """
-        for query in ({"iss": "https://op.example.com", "sid": self.session.sids[0]}, {"iss": "x"}, {"sid": ""}):
+        for query in ({"iss": "https://op.example.com", "sid": "unknown"}, {"iss": "x"}, {"sid": ""}):
             for headers in (FRAME, NAVIGATION):
                 with self.subTest(query=query, headers=headers):
                     answer = self.alice.get(f"{SIGN_OUT}?{urlencode(query)}", headers)
@@ -145,6 +145,17 @@ class OthersTests(SignOutCase):
                     self.assertIsNone(answer.header("x-frame-options"))
                     self.assertNotIn("frame-ancestors", answer.header("content-security-policy") or "")
                     self.assert_nothing_ended(answer)
+
+    def test_provider_names_somebody(self) -> None:
+        """
+        What the OP names ends, here without a redirect or a word to the cookie; what the cookie names does not.
+        """
+        bob = UserAgent(self.world, "bob")
+        of_bob = bob.sign_in()
+        answer = self.alice.get(with_query(SIGN_OUT, iss="https://op.example.com", sid=of_bob.sids[0]), FRAME)
+        self.assertEqual((answer.status, answer.header("location"), answer.headers("set-cookie")), (200, None, []))
+        self.assertIsNone(bob.session())
+        self.assertIsNotNone(self.alice.session())
 
     def test_provider_words_in_a_form(self) -> None:
         """

@@ -37,6 +37,18 @@ class WhoAmITests(_Case):
             self.assertIn(text, page.text)
         self.assertEqual(page.header("x-pomerium-intercepted-response"), "true")
 
+    def test_listens(self) -> None:
+        """
+        A page about somebody learns of the end of their session; one about nobody has no script.
+        """
+        nobody = self.alice.get(R + "/.pomerium/")
+        self.assertNotIn("<script", nobody.text)
+        self.assertNotIn("script-src", nobody.header("content-security-policy") or "")
+        self.alice.sign_in()
+        somebody = self.alice.get(R + "/.pomerium/")
+        self.assertIn("/.pomerium/session_events", somebody.text)
+        self.assertIn("connect-src 'self'", somebody.header("content-security-policy") or "")
+
     def test_nobody(self) -> None:
         """
         Without a session, or with one that has ended, it is a page too.

@@ -32,6 +32,19 @@ RP = Client(
     post_logout_redirect_uris=(SIGNED_OUT,),
 )
 OTHER = Client(client_id="other", client_secret="another", redirect_uris=("http://other.localhost/cb",))
+TOLD = Client(
+    client_id="told",
+    client_secret="a third",
+    redirect_uris=("http://told.test/cb",),
+    post_logout_redirect_uris=("http://told.test/out",),
+    frontchannel_logout_uri="http://told.test/front?own=1",
+    frontchannel_logout_session_required=True,
+    backchannel_logout_uri="http://told.test/back",
+    backchannel_logout_session_required=True,
+)
+"""
+A client that wants to be told of logouts, in every way.
+"""
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 

@@ -16,6 +16,7 @@ from pomerium_tx.demo.application_pages import (
     respond_with_page,
     respond_with_problem,
     respond_with_static,
+    scripts,
     shown_fields,
 )
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
@@ -24,7 +25,7 @@ from pomerium_tx.jose.signer import derived_signer
 from tests.demo.test_pages import Outline
 from tests.demo.wire import Wire
 
-LINKS = Links(app="http://app.localhost:8000", chat="http://chat.localhost:8000")
+LINKS = Links(app="http://app.localhost:8000", chat="http://chat.localhost:8000", other="http://other.localhost:8005")
 CLAIMS = {"sub": "1", "name": "Alice <Liddell>", "email": "alice@example.com", "groups": ["staff", "x"], "sid": "s"}
 
 
@@ -83,13 +84,28 @@ class NavigationTests(SynchronousTestCase):
 
     def test_links(self) -> None:
         """
-        The other application, who am I, sign out; where one is, is marked.
+        The other applications, who am I, sign out; where one is, is marked.
         """
         elements = Outline(pages.document("t", [], navigation=navigation(LINKS, here="Chat"))).elements
         links = [attributes for tag, attributes in elements if tag == "a"]
-        expected = [f"{LINKS.app}/", f"{LINKS.chat}/", "/.pomerium/", "/.pomerium/sign_out"]
+        expected = [f"{LINKS.app}/", f"{LINKS.chat}/", f"{LINKS.other}/", "/.pomerium/", "/.pomerium/sign_out"]
         self.assertEqual([link["href"] for link in links], expected)
         self.assertEqual([link["href"] for link in links if "aria-current" in link], [f"{LINKS.chat}/"])
+
+
+class ScriptsTests(SynchronousTestCase):
+    """
+    What makes an application's page livelier.
+    """
+
+    def test_proxys_script(self) -> None:
+        """
+        The application's script, and behind it the proxy's, which knows that somebody is signed in.
+        """
+        elements = Outline(pages.document("t", [], scripts=scripts("/own.js"))).elements
+        found = [attributes for tag, attributes in elements if tag == "script"]
+        self.assertEqual([one["src"] for one in found], ["/own.js", "/.pomerium/session_events.js"])
+        self.assertEqual(["data-signed-in" in one for one in found], [False, True])
 
 
 class ReceivedTests(SynchronousTestCase):
@@ -126,6 +142,13 @@ class ResponseTests(SynchronousTestCase):
         head, content = Wire(lambda exchange: respond_with_page(exchange, b"<p>")).ask(b"GET", b"/")
         self.assertEqual((head.get(b"cache-control"), content), (b"no-store", b"<p>"))
         self.assertIn(b"script-src 'self'", head.get(b"content-security-policy") or b"")
+
+    def test_status(self) -> None:
+        """
+        A page can be the answer to what went wrong.
+        """
+        head, _ = Wire(lambda exchange: respond_with_page(exchange, b"<p>", status=400)).ask(b"GET", b"/")
+        self.assertEqual(head.status, 400)
 
     def test_static(self) -> None:
         """

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.demo.applications import SampleApplication
 from tests.demo.test_application_pages import CLAIMS, LINKS, assertion
+from tests.demo.test_logout_notices import ProxyNotices
 from tests.demo.test_pages import Outline
 from tests.demo.wire import Wire
 
@@ -25,7 +26,8 @@ class ApplicationCase(SynchronousTestCase):
         Nothing has been asked yet.
         """
         self.clock = Clock()
-        self.application = SampleApplication(clock=self.clock, links=LINKS)
+        self.notices = ProxyNotices(self.clock)
+        self.application = SampleApplication(clock=self.clock, links=LINKS, notices=self.notices.notices)
         self.wire = Wire(self.application)
 
     def advance(self, interval: float, times: int) -> bytes:
@@ -91,7 +93,12 @@ class PageTests(ApplicationCase):
         What is not there is 404, what is used wrongly 405 with what is allowed.
         """
         self.assertEqual(self.wire.ask(b"GET", b"/nothing")[0].status, 404)
-        table = [(b"DELETE", b"/", b"GET, HEAD"), (b"GET", b"/upload", b"POST, PUT"), (b"HEAD", b"/events", b"GET")]
+        table = [
+            (b"DELETE", b"/", b"GET, HEAD"),
+            (b"GET", b"/upload", b"POST, PUT"),
+            (b"GET", b"/logout_notice", b"POST"),
+            (b"HEAD", b"/events", b"GET"),
+        ]
         for method, path, allowed in table:
             with self.subTest(method=method, path=path):
                 head, _ = self.wire.ask(method, path)
@@ -248,3 +255,17 @@ class CountersTests(ApplicationCase):
         document = json.loads(self.wire.ask(b"GET", b"/counters")[1])
         self.assertEqual(document["requests"], 2)
         self.assertEqual(document["downloads_open"], 0)
+        self.assertEqual((document["logouts_told"], document["logout_notices_refused"]), (0, 0))
+
+    def test_told(self) -> None:
+        """
+        What the proxy tells of ends is counted and shown; what others tell is counted and believed no more.
+        """
+        self.assertIn(b"No session has ended yet", self.wire.ask(b"GET", b"/")[1])
+        for token, status in ((self.notices.token(sid="0123456789abcdef"), b" 200 "), ("nonsense", b" 400 ")):
+            answer = self.wire.send(self.notices.request(token))
+            self.notices.settle()
+            self.assertIn(status, answer + self.wire.received())
+        self.assertIn(b"session 01234567... ended", self.wire.ask(b"GET", b"/")[1])
+        document = json.loads(self.wire.ask(b"GET", b"/counters")[1])
+        self.assertEqual((document["logouts_told"], document["logout_notices_refused"]), (1, 1))

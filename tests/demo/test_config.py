@@ -21,7 +21,7 @@ class DemoConfigTests(SynchronousTestCase):
         """
         The configuration of a run, loaded as the daemon loads it.
         """
-        self.settings = DemoSettings.fresh(DemoPorts(proxy=9000, authenticate=9001, provider=9002, app=9003, chat=9004))
+        self.settings = DemoSettings.fresh(DemoPorts.starting_at(9000))
         file = Path(self.mktemp() + ".yaml")
         file.write_text(demo_config(self.settings), encoding="utf-8")
         self.loaded = load(file, {})
@@ -66,6 +66,25 @@ class DemoConfigTests(SynchronousTestCase):
         self.assertEqual(client.redirect_uris, ("http://authenticate.localhost:9001/oauth2/callback",))
         uris = ("http://authenticate.localhost:9001/.pomerium/signed_out",)
         self.assertEqual(client.post_logout_redirect_uris, uris)
+        self.assertEqual(client.frontchannel_logout_uri, "http://authenticate.localhost:9001/.pomerium/sign_out")
+        back = "http://authenticate.localhost:9001/.pomerium/backchannel_logout"
+        self.assertEqual(client.backchannel_logout_uri, back)
+        self.assertTrue(client.frontchannel_logout_session_required and client.backchannel_logout_session_required)
+
+    def test_told(self) -> None:
+        """
+        The first application is told of ends, under a name that its page verifies.
+        """
+        app, chat = self.config.routes
+        self.assertEqual(app.upstream_logout_uri, "/logout_notice")
+        self.assertEqual(app.upstream_logout_audience, "http://app.localhost:9000/logout_notice")
+        self.assertIsNone(chat.upstream_logout_uri)
+
+    def test_no_administrator(self) -> None:
+        """
+        The demo leaves nothing in the places of a real daemon.
+        """
+        self.assertIsNone(self.config.admin_address)
 
 
 class DemoSettingsTests(SynchronousTestCase):
@@ -78,7 +97,7 @@ class DemoSettingsTests(SynchronousTestCase):
         Every run has secrets of its own, and shows none.
         """
         one, other = DemoSettings.fresh(), DemoSettings.fresh()
-        for name in ("client_secret", "shared_secret", "cookie_secret", "signing_secret"):
+        for name in ("client_secret", "other_secret", "shared_secret", "cookie_secret", "signing_secret"):
             self.assertNotEqual(getattr(one, name), getattr(other, name))
             self.assertNotIn(str(getattr(one, name)), repr(one))
 
@@ -91,6 +110,17 @@ class DemoSettingsTests(SynchronousTestCase):
         self.assertEqual(settings.chat_origin, "http://chat.localhost:8000")
         self.assertEqual(settings.authenticate_origin, "http://authenticate.localhost:8001")
         self.assertEqual(settings.issuer, "http://op.localhost:8002")
+        self.assertEqual(settings.other_origin, "http://other.localhost:8005")
+
+    def test_other_client(self) -> None:
+        """
+        The application beside the proxy is another relying party, with a secret of its own.
+        """
+        settings = DemoSettings.fresh()
+        other = settings.other_client
+        self.assertNotEqual(other.client_id, settings.client.client_id)
+        self.assertEqual(other.client_secret, settings.other_secret)
+        self.assertEqual(other.redirect_uris, ("http://other.localhost:8005/callback",))
 
 
 class BannerTests(SynchronousTestCase):
@@ -104,7 +134,16 @@ class BannerTests(SynchronousTestCase):
         """
         settings = DemoSettings.fresh(DemoPorts(proxy=9000))
         said = banner(settings)
-        for text in (settings.app_origin, settings.chat_origin, settings.issuer, "Alice", "Sign out", "curl"):
+        for text in (
+            settings.app_origin,
+            settings.chat_origin,
+            settings.issuer,
+            settings.other_origin,
+            "Alice",
+            "Sign out",
+            "curl",
+        ):
             self.assertIn(text, said)
         self.assertNotIn(settings.client_secret, said)
+        self.assertNotIn(settings.other_secret, said)
         self.assertLess(max(map(len, said.splitlines())), 100)

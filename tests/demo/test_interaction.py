@@ -6,32 +6,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
-
-from pomerium_tx.demo.ledger import OPSession
-from tests.demo.support import CALLBACK, ISSUER, SIGNED_OUT, Browser, authorization_url, make_provider, query_of
-
-
-class InteractionCase(SynchronousTestCase):
-    """
-    Somebody with a browser at the OP.
-    """
-
-    def setUp(self) -> None:
-        """
-        An OP and a browser without cookies.
-        """
-        self.clock = Clock()
-        self.provider = make_provider(self.clock)
-        self.browser = Browser(self, self.provider)
-
-    def session(self, browser: Browser | None = None) -> OPSession | None:
-        """
-        The session of the browser's cookie.
-        """
-        cookie = (browser or self.browser).cookie
-        return None if cookie is None else self.provider.ledger.find_session(cookie.partition("=")[2])
+from tests.demo.interaction import InteractionCase
+from tests.demo.support import CALLBACK, ISSUER, SIGNED_OUT, Browser, authorization_url, query_of
 
 
 class SignInTests(InteractionCase):
@@ -286,7 +262,9 @@ class HomeTests(InteractionCase):
         self.browser.sign_in("bob")
         page = self.browser.get(f"{ISSUER}/").text
         self.assertIn("signed in here as Bob", page)
-        self.assertIn('href="/end-session"', page)
+        self.assertIn("Signed in to no application", page)
+        self.provider.tokens_for("bob", session=self.session())
+        self.assertIn("Signed in to: rp.", self.browser.get(f"{ISSUER}/").text)
 
     def test_style(self) -> None:
         """

@@ -196,9 +196,19 @@ class SessionTests(LedgerCase):
         """
         session = self.ledger.begin_session(ALICE)
         self.assertIs(self.ledger.find_session(session.handle), session)
-        self.assertTrue(self.ledger.end_session(session.sid))
+        self.assertIs(self.ledger.end_session(session.sid), session)
         self.assertIsNone(self.ledger.find_session(session.handle))
-        self.assertFalse(self.ledger.end_session(session.sid))
+        self.assertIsNone(self.ledger.end_session(session.sid))
+
+    def test_clients(self) -> None:
+        """
+        Who was told of a session is remembered through a new authentication, and not for somebody else.
+        """
+        first = self.ledger.begin_session(ALICE)
+        first.clients["rp"] = None
+        again = self.ledger.begin_session(ALICE, first)
+        self.assertEqual(list(again.clients), ["rp"])
+        self.assertEqual(list(self.ledger.begin_session(BOB, again).clients), [])
 
     def test_expires(self) -> None:
         """

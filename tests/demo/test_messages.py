@@ -67,6 +67,15 @@ class AnswerTests(SynchronousTestCase):
         headers = dict(page_answer(b"").headers)
         self.assertEqual((headers["Cache-Control"], headers["X-Frame-Options"]), ("no-store", "DENY"))
         self.assertNotIn("form-action", headers["Content-Security-Policy"])
+        self.assertNotIn("frame-src", headers["Content-Security-Policy"])
+
+    def test_page_with_frames(self) -> None:
+        """
+        A page that frames relying parties may frame them only, and shows them whose page it is, and no more.
+        """
+        headers = dict(page_answer(b"", frames=["http://a.test", "http://b.test:1"]).headers)
+        self.assertTrue(headers["Content-Security-Policy"].endswith("; frame-src http://a.test http://b.test:1"))
+        self.assertEqual((headers["Referrer-Policy"], headers["X-Frame-Options"]), ("strict-origin", "DENY"))
 
     def test_see_other(self) -> None:
         """

@@ -6,63 +6,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.demo.authorization import InteractionRequired
 from pomerium_tx.demo.ledger import RequestRefused
+from pomerium_tx.demo.loopback import NotLoopback
 from pomerium_tx.demo.messages import Received
-from pomerium_tx.demo.provider import DevelopmentProvider, NotLoopback, require_loopback
+from pomerium_tx.demo.provider import DevelopmentProvider
 from pomerium_tx.demo.registration import ALICE, BOB
 from pomerium_tx.jose.jwk_set import JWKSet
 from pomerium_tx.jose.jwt import InvalidToken, verified_claims
 from pomerium_tx.jose.signer import derived_signer
-from tests.demo.support import CALLBACK, ISSUER, RP, VERIFIER, authorization_url, make_provider, query_of
-
-
-class LoopbackTests(SynchronousTestCase):
-    """
-    An OP without passwords is for one computer only.
-    """
-
-    def test_refused(self) -> None:
-        """
-        It is not built for an address that others can reach, nor for one that is no address.
-        """
-        for address in ("", "0.0.0.0", "::", "192.168.1.1", "10.0.0.1", "2001:db8::1", "localhost"):
-            with self.subTest(address=address):
-                self.assertRaises(
-                    NotLoopback,
-                    DevelopmentProvider,
-                    issuer=ISSUER,
-                    clients=[RP],
-                    clock=Clock(),
-                    signer=derived_signer(b""),
-                    address=address,
-                )
-
-    def test_admitted(self) -> None:
-        """
-        Loopback addresses of both families will do.
-        """
-        for address in ("127.0.0.1", "127.8.8.8", "::1"):
-            require_loopback(address)
-
-    def test_issuer_is_an_origin(self) -> None:
-        """
-        An issuer with a path, or that is no URL, is refused at once.
-        """
-        for issuer in ("http://op.localhost/", "op.localhost", "ftp://op.localhost", "http://op.localhost?a=1"):
-            with self.subTest(issuer=issuer):
-                self.assertRaises(
-                    ValueError,
-                    DevelopmentProvider,
-                    issuer=issuer,
-                    clients=[],
-                    clock=Clock(),
-                    signer=derived_signer(b""),
-                )
+from tests.demo.support import CALLBACK, ISSUER, RP, TOLD, VERIFIER, authorization_url, make_provider, query_of
 
 
 class ProviderCase(SynchronousTestCase):
@@ -83,6 +41,43 @@ class ProviderCase(SynchronousTestCase):
         The claims of *token*, verified with the published keys.
         """
         return dict(verified_claims(token, JWKSet.parse(self.provider.jwk_set()), {"ES256"}).claims)
+
+
+class IssuerTests(SynchronousTestCase):
+    """
+    Where an OP can be.
+    """
+
+    def test_refused(self) -> None:
+        """
+        It is not built for an address that others can reach, nor for one that is no address.
+        """
+        for address in ("", "0.0.0.0", "192.168.1.1", "localhost"):
+            with self.subTest(address=address):
+                self.assertRaises(
+                    NotLoopback,
+                    DevelopmentProvider,
+                    issuer=ISSUER,
+                    clients=[RP],
+                    clock=Clock(),
+                    signer=derived_signer(b""),
+                    address=address,
+                )
+
+    def test_issuer_is_an_origin(self) -> None:
+        """
+        An issuer with a path, or that is no URL, is refused at once.
+        """
+        for issuer in ("http://op.localhost/", "op.localhost", "ftp://op.localhost", "http://op.localhost?a=1"):
+            with self.subTest(issuer=issuer):
+                self.assertRaises(
+                    ValueError,
+                    DevelopmentProvider,
+                    issuer=issuer,
+                    clients=[],
+                    clock=Clock(),
+                    signer=derived_signer(b""),
+                )
 
 
 class TokensTests(ProviderCase):
@@ -247,17 +242,150 @@ class RecordTests(ProviderCase):
         self.assertEqual((len(self.provider.code_exchanges), len(self.provider.refreshes)), (1, 2))
 
 
+class LogoutTests(ProviderCase):
+    """
+    What relying parties hear when a session at the OP ends.
+    """
+
+    def setUp(self) -> None:
+        """
+        Alice is signed in, to nobody yet.
+        """
+        super().setUp()
+        self.provider.clients["told"] = TOLD
+        self.session = self.provider.sign_in("alice")
+
+    def sign_in_to(self, *client_ids: str) -> None:
+        """
+        Alice is signed in to these clients.
+        """
+        for client_id in client_ids:
+            self.provider.tokens_for("alice", client_id=client_id, session=self.session)
+
+    def test_who_is_told(self) -> None:
+        """
+        Every client that was given an ID Token in the session and wants to be told, once, and nobody else.
+        """
+        elsewhere = self.provider.tokens_for("alice", client_id="told")
+        self.sign_in_to("rp", "told", "told")
+        self.assertTrue(self.provider.end_session(self.session.sid))
+        [owed] = self.provider.owed_logouts
+        self.assertEqual((owed.client_id, owed.uri, owed.sid), ("told", "http://told.test/back", self.session.sid))
+        self.assertNotEqual(owed.sid, elsewhere.sid)
+        self.assertFalse(self.provider.end_session(self.session.sid))
+        self.assertEqual(len(self.provider.owed_logouts), 1)
+
+    def test_refreshed(self) -> None:
+        """
+        A client that signed in by the front door, through the code, is told too.
+        """
+        url = authorization_url(client_id="told", redirect_uri="http://told.test/cb")
+        code = query_of(self.provider.authorize(url, self.session))["code"]
+        grant = self.provider.ledger.redeem(
+            code, client_id="told", redirect_uri="http://told.test/cb", code_verifier=VERIFIER
+        )
+        self.provider.issue(grant)
+        self.provider.end_session(self.session.sid)
+        self.assertEqual([owed.client_id for owed in self.provider.owed_logouts], ["told"])
+
+    def test_logout_token(self) -> None:
+        """
+        The token says all that section 2.4 asks for, under the OP's signature and with a type of its own.
+        """
+        self.sign_in_to("told")
+        self.provider.end_session(self.session.sid)
+        [owed] = self.provider.owed_logouts
+        token = verified_claims(owed.logout_token, JWKSet.parse(self.provider.jwk_set()), {"ES256"})
+        claims = dict(token.claims)
+        self.assertEqual(token.header["typ"], "logout+jwt")
+        self.assertTrue(claims.pop("jti"))
+        self.assertEqual(
+            claims,
+            {
+                "iss": ISSUER,
+                "aud": "told",
+                "iat": 1000,
+                "exp": 1120,
+                "sub": ALICE.sub,
+                "sid": self.session.sid,
+                "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+            },
+        )
+        self.assertNotIn(owed.logout_token, repr(owed))
+
+    def test_without_sid(self) -> None:
+        """
+        A client that does not require the ``sid`` is told who has left only, in both channels.
+        """
+        self.provider.clients["told"] = replace(
+            TOLD, backchannel_logout_session_required=False, frontchannel_logout_session_required=False
+        )
+        self.sign_in_to("told")
+        logout = self.provider.log_out(self.session.sid)
+        assert logout is not None
+        claims = self.verified(self.provider.owed_logouts[0].logout_token)
+        self.assertEqual((claims["sub"], claims.get("sid")), (ALICE.sub, None))
+        self.assertEqual([frame.url for frame in logout.frames], ["http://told.test/front?own=1"])
+
+    def test_initiator(self) -> None:
+        """
+        Who started the logout is told as well, unless a test has it otherwise.
+        """
+        for tells, count in ((True, 1), (False, 0)):
+            with self.subTest(tells=tells):
+                self.provider.tells_initiator = tells
+                self.provider.owed_logouts.clear()
+                self.session = self.provider.sign_in("alice")
+                self.sign_in_to("told")
+                logout = self.provider.log_out(self.session.sid, initiator="told")
+                assert logout is not None
+                self.assertEqual((len(self.provider.owed_logouts), len(logout.frames)), (count, count))
+                self.assertIsNone(self.successResultOf(logout.told))
+
+    def test_any_token(self) -> None:
+        """
+        A test can have a logout token say anything, or leave anything out.
+        """
+        token = self.provider.logout_token("told", sub="x", exp=None, nonce="n", iat=7)
+        claims = self.verified(token)
+        self.assertEqual((claims["sub"], claims["nonce"], claims["iat"]), ("x", "n", 7))
+        self.assertNotIn("exp", claims)
+        self.assertNotIn("sid", claims)
+        self.provider.alterations["logout_token"] = lambda claims: claims | {"aud": "somebody else"}
+        self.assertEqual(self.verified(self.provider.logout_token("told", sid="s"))["aud"], "somebody else")
+
+    def test_posted(self) -> None:
+        """
+        An OP that can send does, and records what came of it.
+        """
+        sent = []
+
+        async def post(uri: str, logout_token: str) -> int:
+            sent.append((uri, self.verified(logout_token)["aud"]))
+            return 200
+
+        self.provider = DevelopmentProvider(
+            issuer=ISSUER, clients=[TOLD], clock=self.clock, signer=derived_signer(b"test"), post=post
+        )
+        self.session = self.provider.sign_in("alice")
+        self.sign_in_to("told")
+        self.provider.end_session(self.session.sid)
+        self.assertEqual(sent, [("http://told.test/back", "told")])
+        self.assertEqual(
+            [(record.client_id, record.channel, record.status) for record in self.provider.logouts],
+            [("told", "front", None), ("told", "back", 200)],
+        )
+
+
 class MetadataTests(ProviderCase):
     """
     What discovery says.
     """
 
-    def test_no_other_channels(self) -> None:
+    def test_own(self) -> None:
         """
-        Only RP-initiated logout is offered.
+        It is about this OP and its keys.
         """
         metadata = self.provider.metadata()
         self.assertEqual(metadata["issuer"], ISSUER)
-        self.assertIn("end_session_endpoint", metadata)
-        self.assertNotIn("frontchannel_logout_supported", metadata)
-        self.assertNotIn("backchannel_logout_supported", metadata)
+        self.assertEqual(metadata["id_token_signing_alg_values_supported"], ["ES256"])

@@ -5,13 +5,16 @@ Tests for `pomerium_tx.demo.provider_site`.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.demo.messages import Fault, Received
+from pomerium_tx.demo import provider_site
+from pomerium_tx.demo.messages import Answer, Fault, Received
 from pomerium_tx.demo.provider_site import UnloggedSite, provider_resource
 from tests.demo.support import ISSUER, Browser, make_provider
 
@@ -62,6 +65,21 @@ class SiteTests(SynchronousTestCase):
         self.assertNoResult(waiting)
         waiting.addErrback(lambda _: None)
 
+    def test_broken(self) -> None:
+        """
+        A page that fails while it is waited for is heard of, and answered.
+        """
+        failing: Deferred[Answer] = Deferred()
+        endpoint = replace(provider_site._ENDPOINTS["/style.css"], answer=lambda provider, received: failing)
+        self.patch(provider_site, "_ENDPOINTS", {"/style.css": endpoint})
+        waiting = self.browser.treq.get(f"{ISSUER}/style.css")
+        self.browser.treq.flush()
+        self.assertNoResult(waiting)
+        failing.errback(ZeroDivisionError())
+        self.browser.treq.flush()
+        self.assertEqual(self.successResultOf(waiting).code, 500)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_methods(self) -> None:
         """
         An endpoint answers the methods that it is for, and names them otherwise.
@@ -72,6 +90,7 @@ class SiteTests(SynchronousTestCase):
             ("GET", "/token", "POST"),
             ("GET", "/revoke", "POST"),
             ("GET", "/sign-in", "POST"),
+            ("GET", "/sign-out", "POST"),
             ("DELETE", "/userinfo", "GET, POST"),
         ]
         for method, path, allowed in table:

@@ -46,3 +46,10 @@ class ClientTests(SynchronousTestCase):
         """
         client = Client(client_id="rp", client_secret="hush", redirect_uris=())
         self.assertNotIn("hush", repr(client))
+
+    def test_not_told(self) -> None:
+        """
+        A client is not told of logouts unless it says where.
+        """
+        client = Client(client_id="rp", client_secret="hush", redirect_uris=())
+        self.assertEqual((client.frontchannel_logout_uri, client.backchannel_logout_uri), (None, None))

@@ -13,6 +13,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.demo.config import DemoSettings
+from pomerium_tx.demo.logout_channels import LogoutChannels
 from pomerium_tx.demo.start import PortTaken, start
 from tests.demo.wire import Transport
 
@@ -56,7 +57,7 @@ class Reactor(MemoryReactorClock):
 
 
 SETTINGS = DemoSettings.fresh()
-PORTS = (8002, 8003, 8004)
+PORTS = (8002, 8003, 8004, 8005)
 
 
 class StartTests(SynchronousTestCase):
@@ -66,7 +67,7 @@ class StartTests(SynchronousTestCase):
 
     def test_loopback_only(self) -> None:
         """
-        It listens on loopback of both families, at its three ports, and nowhere else.
+        It listens on loopback of both families, at its four ports, and nowhere else.
         """
         reactor = Reactor()
         start(reactor, SETTINGS)
@@ -101,8 +102,10 @@ class StartTests(SynchronousTestCase):
 
     def test_stop(self) -> None:
         """
-        Stopping the service closes the ports and the connections that never end.
+        Stopping the service closes the ports and the connections that never end; nobody is told of a logout any more.
         """
+        stopped: list[LogoutChannels] = []
+        self.patch(LogoutChannels, "stop", lambda channels: stopped.append(channels))
         reactor = Reactor()
         service = start(reactor, SETTINGS)
         service.startService()
@@ -111,10 +114,11 @@ class StartTests(SynchronousTestCase):
         self.successResultOf(service.stopService())
         self.assertFalse(any(listening.is_listening for listening in reactor.ports.values()))
         self.assertTrue(transport.disconnecting or transport.disconnected)
+        self.assertEqual(len(stopped), 1)
 
     def test_who_is_where(self) -> None:
         """
-        The provider, the application and the chat answer at their ports.
+        The provider, the application, the chat and the other application answer at their ports.
         """
         reactor = Reactor()
         start(reactor, SETTINGS)
@@ -122,6 +126,7 @@ class StartTests(SynchronousTestCase):
             (8002, b"op.localhost:8002", b"Development provider"),
             (8003, b"127.0.0.1:8003", b"Sample application"),
             (8004, b"127.0.0.1:8004", b"Chat"),
+            (8005, b"other.localhost:8005", b"Other application"),
         ]
         for port, host, title in table:
             with self.subTest(port=port):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from twisted.internet.address import IPv4Address
@@ -36,7 +36,12 @@ class MemoryChannel:
     status: int | None = None
     fields: list[tuple[str, str]] = field(default_factory=list)
     written: list[bytes] = field(default_factory=list)
+    producer: Any = None
     is_done: bool = False
+    is_closed: bool = False
+    """
+    Whether the connection ends with the answer.
+    """
 
     @property
     def transport(self) -> MemoryChannel:
@@ -69,11 +74,17 @@ class MemoryChannel:
     def writeSequence(self, contents: Iterable[bytes]) -> None:
         self.written.extend(contents)
 
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        self.producer = producer
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+
     def requestDone(self, request: LocalRequest) -> None:
         self.is_done = True
 
     def loseConnection(self) -> None:
-        self.is_done = True
+        self.is_done = self.is_closed = True
 
 
 class _Everywhere(Resource):
@@ -161,6 +172,7 @@ def ask(
     origin: str = "https://app.example.com",
     client_address: str = "192.0.2.1",
     request_id: str = "request-1",
+    version: bytes = b"HTTP/1.1",
 ) -> Asked:
     """
     Ask a tree, or one page wherever its place will be, for a target.
@@ -179,5 +191,5 @@ def ask(
     request.requestHeaders = raw
     request.gotLength(len(content))
     request.handleContentChunk(content)
-    request.requestReceived(method.encode(), target.encode("latin-1"), b"HTTP/1.1")
+    request.requestReceived(method.encode(), target.encode("latin-1"), version)
     return Asked(request, channel)

@@ -4,13 +4,15 @@ A certificate for a test's own names.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
 
 _PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -53,3 +55,12 @@ def certify(folder: Path, *names: str) -> tuple[Path, Path]:
     certificate_path.write_bytes(certificate.public_bytes(Encoding.PEM))
     key_path.write_bytes(pem(key))
     return certificate_path, key_path
+
+
+def fingerprint(certificate_path: Path) -> str:
+    """
+    The hash of the certificate's public key, by which Chromium can be told to believe it.
+    """
+    certificate = x509.load_pem_x509_certificate(certificate_path.read_bytes())
+    public_key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(public_key).digest()).decode()

@@ -36,11 +36,28 @@ def _playwright() -> Playwright:
     return steering
 
 
-@functools.cache
+_running: dict[tuple[str, ...], Browser] = {}
+
+
 def chromium(*arguments: str) -> Browser:
     """
     A running browser, the same for all tests that start it with the same *arguments*.
     """
+    if arguments not in _running:
+        close_unusual()
+        _running[arguments] = _start(*arguments)
+    return _running[arguments]
+
+
+def close_unusual() -> None:
+    """
+    Browsers with arguments are not running any more: one of them at a time is enough for a small machine.
+    """
+    for unusual in [arguments for arguments in _running if arguments]:
+        _running.pop(unusual).close()
+
+
+def _start(*arguments: str) -> Browser:
     return _playwright().chromium.launch(
         executable_path=_program(),
         args=[*ARGUMENTS, *arguments],
@@ -58,7 +75,7 @@ class Person:
         """
         :param bypass_csp: A test's scripts may run in pages that let no script run.
         """
-        self.context: BrowserContext = chromium(*arguments).new_context(ignore_https_errors=True, bypass_csp=bypass_csp)
+        self.context: BrowserContext = chromium(*arguments).new_context(bypass_csp=bypass_csp)
         self.context.set_default_timeout(10_000)
         self.visited: list[str] = []
         """
@@ -82,6 +99,13 @@ class Person:
         The Cookie field that the browser would send to *origin* now.
         """
         return "; ".join(f"{each['name']}={each['value']}" for each in self.context.cookies(f"{origin}/"))
+
+    def forget(self, *hosts: str) -> None:
+        """
+        The cookies of *hosts* are gone.
+        """
+        for host in hosts:
+            self.context.clear_cookies(domain=host)
 
     def describe(self) -> str:
         """

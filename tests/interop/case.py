@@ -4,11 +4,13 @@ What these tests share: whatever they start is ended, and is heard when one fail
 
 from __future__ import annotations
 
+import atexit
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.python.components import proxyForInterface
 from twisted.trial.itrial import IReporter
@@ -59,11 +61,14 @@ class InteropCase(SynchronousTestCase):
 
     def _tell(self, tell: Callable[[], str]) -> None:
         if self._overheard.has_failed:
-            try:
-                said = tell()
-            except Exception as unheard:  # noqa: BLE001  # the test has failed already, of something else
-                said = f"(nothing to be heard: {unheard})"
-            sys.stdout.write(f"\n--- {said}\n")
+            self._tell_anyway(tell)
+
+    def _tell_anyway(self, tell: Callable[[], str]) -> None:
+        try:
+            said = tell()
+        except Exception as unheard:  # noqa: BLE001  # the test has failed already, of something else
+            said = f"(nothing to be heard: {unheard})"
+        sys.stdout.write(f"\n--- {said}\n")
 
     def folder(self) -> Path:
         """
@@ -108,3 +113,90 @@ class InteropCase(SynchronousTestCase):
         connected = Wire(origin)
         self.addCleanup(connected.close)
         return connected
+
+
+class _Shared:
+    """
+    What the tests of one class share, and no other class after it.
+    """
+
+    owner: ClassVar[type | None] = None
+    attributes: ClassVar[dict[str, Any]] = {}
+    tellers: ClassVar[list[Callable[[], str]]] = []
+    _cleanups: ClassVar[ExitStack] = ExitStack()
+
+    @classmethod
+    def clean_up_later(cls, function: Callable[..., object], *arguments: Any, **keywords: Any) -> None:
+        cls._cleanups.callback(function, *arguments, **keywords)
+
+    @classmethod
+    def begin(cls, owner: type) -> None:
+        cls.end()
+        cls.owner = owner
+
+    @classmethod
+    def end(cls) -> None:
+        cls.owner = None
+        cls.attributes = {}
+        cls.tellers = []
+        cls._cleanups.close()
+
+
+class SharingCase(InteropCase):
+    """
+    Tests for which the first of them starts what all of them use: a proxy and a browser take seconds.
+
+    Classes that inherit the same :meth:`start` share it too.
+    """
+
+    _is_starting = False
+
+    def start(self) -> None:
+        """
+        Everything that the tests of this class share is running; what is stored on ``self`` is theirs too.
+        """
+        raise NotImplementedError
+
+    def setUp(self) -> None:
+        """
+        It is running.
+        """
+        owner = next(each for each in type(self).__mro__ if "start" in vars(each))
+        if _Shared.owner is not owner:
+            _Shared.begin(owner)
+            mine = set(self.__dict__)
+            self._is_starting = True
+            try:
+                self.start()
+            except BaseException:
+                for tell in _Shared.tellers:
+                    self._tell_anyway(tell)
+                _Shared.end()
+                raise
+            finally:
+                self._is_starting = False
+                # The last one that was registered is the first one called: before the browsers' own end.
+                atexit.unregister(_Shared.end)
+                atexit.register(_Shared.end)
+            _Shared.attributes = {name: self.__dict__[name] for name in self.__dict__.keys() - mine - {"_is_starting"}}
+        self.__dict__.update(_Shared.attributes)
+        for tell in _Shared.tellers:
+            self.on_failure(tell)
+
+    def addCleanup(self, function: Callable[..., object], *arguments: Any, **keywords: Any) -> None:
+        """
+        After the test, or after the last one of the class for what they share.
+        """
+        if self._is_starting:
+            _Shared.clean_up_later(function, *arguments, **keywords)
+        else:
+            super().addCleanup(function, *arguments, **keywords)
+
+    def on_failure(self, tell: Callable[[], str]) -> None:
+        """
+        If a test fails that uses it, what *tell* says then is printed.
+        """
+        if self._is_starting:
+            _Shared.tellers.append(tell)
+        else:
+            super().on_failure(tell)

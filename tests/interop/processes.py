@@ -161,6 +161,12 @@ class Program:
         self._listener.join(PATIENCE)
         return status
 
+    def hang_up(self) -> None:
+        """
+        What a terminal does that goes away; services take it as a request to read their configuration again.
+        """
+        self._process.send_signal(signal.SIGHUP)
+
     def interrupt(self) -> int:
         """
         What Ctrl-C does.

@@ -1,12 +1,18 @@
 // oidc-provider, as an operator might run it, on this machine only.  usage: node provider.mjs CONFIG.json
+// The configuration says which release: oidc-provider is the newest, oidc-provider-6 the last with front-channel logout.
 // Any user of the configuration signs in with any password. Every line of its output is one event, as JSON; they hold
 // the tokens, so that a test can ask afterwards what has become of them.
 import { generateKeyPairSync } from 'node:crypto';
+import dns from 'node:dns';
 import fs from 'node:fs';
 
-import { Provider } from 'oidc-provider';
+// RFC 6761: browsers know that *.localhost is this machine, the system's resolver does not.
+const lookup = dns.lookup;
+dns.lookup = (host, ...rest) => lookup(/(^|\.)localhost$/.test(host) ? '127.0.0.1' : host, ...rest);
 
 const config = JSON.parse(fs.readFileSync(process.argv[2]));
+const { Provider } = await import(config.package);
+const hasFrontChannel = config.package === 'oidc-provider-6';
 const tell = (event, facts = {}) => process.stdout.write(`${JSON.stringify({ event, ...facts })}\n`);
 
 const privateKey = (kind, options, kid) => ({
@@ -14,28 +20,44 @@ const privateKey = (kind, options, kid) => ({
   use: 'sig',
   kid,
 });
-const keys = [privateKey('rsa', { modulusLength: 2048 }, 'rsa'), privateKey('ec', { namedCurve: 'P-256' }, 'p256')];
+const keys = [
+  privateKey('rsa', { modulusLength: 2048 }, 'rsa'),
+  privateKey('ec', { namedCurve: 'P-256' }, 'p256'),
+  privateKey('ed25519', {}, 'ed25519'),
+];
+
+const client = (settings) => {
+  const known = {
+    ...settings,
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    id_token_signed_response_alg: config.id_token_signed_response_alg,
+  };
+  if (!hasFrontChannel) {
+    delete known.frontchannel_logout_uri;
+    delete known.frontchannel_logout_session_required;
+  }
+  return known;
+};
 
 const provider = new Provider(config.issuer, {
-  clients: [
-    {
-      ...config.client,
-      grant_types: ['authorization_code', 'refresh_token'],
-      response_types: ['code'],
-      id_token_signed_response_alg: config.id_token_signed_response_alg,
-    },
-  ],
+  clients: config.clients.map(client),
   jwks: { keys },
-  enabledJWA: { idTokenSigningAlgValues: ['RS256', 'ES256'] },
+  enabledJWA: { idTokenSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'] },
   findAccount: (ctx, sub) =>
     config.users[sub] && { accountId: sub, claims: async () => ({ sub, ...config.users[sub] }) },
   claims: { openid: ['sub'], profile: ['name', 'groups'], email: ['email', 'email_verified'] },
-  cookies: { keys: ['for-tests-only'] },
-  issueRefreshToken: async (ctx, client) => client.grantTypeAllowed('refresh_token'),
+  // The older one's default is SameSite=None, which browsers refuse without TLS.
+  cookies: { keys: ['for-tests-only'], long: { sameSite: 'lax' } },
+  issueRefreshToken: async (ctx, asking) => asking.grantTypeAllowed('refresh_token'),
   rotateRefreshToken: true,
+  // The newer one tells no relying party on loopback, unless what forbids it (the dispatcher) is left out.
+  ...(!hasFrontChannel && { fetch: (url, { dispatcher, ...options }) => fetch(url, options) }),
   features: {
     devInteractions: { enabled: true },
     rpInitiatedLogout: { enabled: true },
+    backchannelLogout: { enabled: true, ...(hasFrontChannel && { ack: 'draft-06' }) },
+    ...(hasFrontChannel && { frontchannelLogout: { enabled: true, ack: 'draft-04' } }),
     revocation: { enabled: true },
     introspection: { enabled: true },
   },
@@ -57,6 +79,10 @@ for (const name of ['authorization.error', 'grant.error', 'end_session.error', '
   provider.on(name, (ctx, error) => tell(name, { error: error.message, description: error.error_description }));
 }
 provider.on('end_session.success', () => tell('logged_out'));
+provider.on('backchannel.success', (ctx, told) => tell('told', { client_id: told.clientId }));
+provider.on('backchannel.error', (ctx, error, told) =>
+  tell('untold', { client_id: told.clientId, error: error.message, cause: String(error.cause ?? '') }),
+);
 provider.use(async (ctx, next) => {
   await next();
   tell('answered', {

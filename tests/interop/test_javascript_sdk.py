@@ -10,11 +10,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.interop.authority import certify, rsa_key
-from tests.interop.browsers import Person
+from tests.interop.authority import rsa_key
 from tests.interop.case import HERE
-from tests.interop.deployment import DeploymentCase, Site
-from tests.interop.processes import free_ports
+from tests.interop.secure import SecureDeploymentCase
 
 GET_BROWSER_USER = """
 async () => {
@@ -38,34 +36,6 @@ async (token) => {
   return { status: response.status, receipt: await response.json() };
 }
 """
-
-
-class SecureDeploymentCase(DeploymentCase):
-    """
-    A proxy on https, under names of one site that only this test's browsers know.
-    """
-
-    def deploy_securely(self, **settings: object) -> None:
-        """
-        Everything is running.
-        """
-        [self.port] = free_ports(1)
-        self.certificate, key = certify(self.folder(), "*.corp.test")
-        self.site = Site(**{name: f"https://{name}.corp.test" for name in ("app", "chat", "public", "authenticate")})
-        self.deploy_at(
-            self.port,
-            algorithm="RS256",
-            token_seconds=3600,
-            authenticate_address=f"127.0.0.1:{self.port}",
-            certificates=[{"cert": str(self.certificate), "key": str(key)}],
-            **settings,
-        )
-
-    def colleague(self) -> Person:
-        """
-        Somebody whose browser finds these names.
-        """
-        return self.person(f"--host-resolver-rules=MAP *.corp.test 127.0.0.1:{self.port}", bypass_csp=True)
 
 
 class BrowserTests(SecureDeploymentCase):

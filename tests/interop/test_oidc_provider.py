@@ -70,7 +70,7 @@ class SignInTests(DeploymentCase):
         """
         A provider that signs with an elliptic curve is as good as one that signs with RSA.
         """
-        self.deploy(algorithm="ES256")
+        self.deploy(provider_settings={"algorithm": "ES256"})
         page = self.person().tab()
         self.sign_in(page, f"{self.site.app}/")
         self.assertEqual(page.title(), "Application")
@@ -298,7 +298,7 @@ class TokenTests(DeploymentCase):
         """
         A session goes on beyond the life of its first access token, by refresh, and nobody is asked anything.
         """
-        self.deploy(token_seconds=5)
+        self.deploy(provider_settings={"token_seconds": 5})
         alice = self.person()
         page = alice.tab()
         self.sign_in(page, f"{self.site.app}/")

@@ -123,3 +123,4 @@ class JWKSetTests(SynchronousTestCase):
         self.assertEqual(len(found.candidates("HS256", "any")), 1)
         self.assertEqual(found.candidates("RS256", None), [])
         self.assertNotIn("client secret", repr(found) + repr(found.candidates("HS256", None)))
+        self.assertEqual(len(JWKSet.of_secret(b"")), 0)

@@ -98,6 +98,8 @@ class ParseTests(SynchronousTestCase):
             {"crit": ["x"], "x": 1},
             {"crit": ["b64"], "b64": False},
             {"crit": []},
+            {"b64": False},
+            {"b64": True},
             {"kid": 7},
             {"kid": ["first"]},
             {"typ": 7},

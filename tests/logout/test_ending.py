@@ -424,9 +424,7 @@ class EndElsewhereTests(_Case):
         """
         mine, elsewhere = self.begin(browser="here"), self.begin(browser="there")
         bobs = self.begin(browser="bob's", sub="bob")
-        signing_out = self.world.ending.sign_out(
-            [mine.id], cause=Cause.USER_EVERYWHERE, target=None, everywhere=True
-        )
+        signing_out = self.world.ending.sign_out([mine.id], cause=Cause.USER_EVERYWHERE, target=None, everywhere=True)
         out = self.successResultOf(Deferred.fromCoroutine(signing_out))
         found = [self.world.registry.find(session.id) is not None for session in (mine, elsewhere, bobs)]
         self.assertEqual(found, [False, False, True])

@@ -13,7 +13,6 @@ from pomerium_tx.logout.sign_out_request import (
     confirmation_required,
     nothing_to_see,
     nothing_was_ended,
-    provider_speaks,
     refused,
     rule_of,
 )
@@ -42,19 +41,6 @@ class SignOutRequestTests(SynchronousTestCase):
     """
     What the request itself decides.
     """
-
-    def test_provider_speaks(self) -> None:
-        """
-        With `iss` or `sid` in a GET it is the OP that speaks, even if they are empty.
-        """
-        for method, query, expected in (
-            ("GET", [("iss", "x")], True),
-            ("GET", [("sid", "")], True),
-            ("GET", [("issue", "x")], False),
-            ("POST", [("iss", "x"), ("sid", "y")], False),
-        ):
-            with self.subTest(method=method, query=query):
-                self.assertIs(provider_speaks(_request(method, query)), expected)
 
     def test_prefetch(self) -> None:
         """

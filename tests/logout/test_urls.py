@@ -34,6 +34,15 @@ class SignOutUrlsTests(SynchronousTestCase):
         self.assertIn(("pomerium_ended", "reference"), pairs)
         self.assertEqual([value for name, value in pairs if name == "pomerium_other_idp_id"], ["two", "three"])
 
+    def test_cookies_cleared(self) -> None:
+        """
+        The signature covers that the browser may have lost its cookies.
+        """
+        self.assertNotIn("pomerium_cleared", self.urls.ended("reference", [], 100.0))
+        url = self.urls.ended("reference", [], 100.0, cookies_cleared=True)
+        self.signer.verify(url, 100.0)
+        self.assertEqual(query_of(url)["pomerium_cleared"], "1")
+
     def test_nothing_ended(self) -> None:
         """
         A signed URL without a reference: the signature alone has no authority.

@@ -28,10 +28,13 @@ from pomerium_tx.demo.messages import Fault, Received
 from pomerium_tx.demo.provider import DevelopmentProvider
 from pomerium_tx.demo.registration import Client, Lifetimes
 from pomerium_tx.jose.signer import derived_signer
+from pomerium_tx.logout.back_channel import BackChannelLogoutPage
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.expiry import Expiry
 from pomerium_tx.logout.outbox import Outbox
 from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.logout.session_events import SessionEvents
+from pomerium_tx.logout.site_data import SiteData, nothing
 from pomerium_tx.logout.target import Targets
 from pomerium_tx.oidc.provider import Provider, ProviderSettings
 from pomerium_tx.sessions.handle import Handles
@@ -138,6 +141,7 @@ class World:
         secret: bytes = SECRET,
         store: SessionStore | None = None,
         lifetimes: Lifetimes | None = None,
+        site_data: SiteData = nothing,
     ) -> None:
         self._lifetimes = lifetimes
         self.clock = Clock()
@@ -172,7 +176,9 @@ class World:
         self.handles = Handles(secret, self.cookie.name)
         signer = derived_signer(secret)
         self.login = LoginStart(url_signer=self.url_signer, authenticate_origin=A, cookie_name=self.cookie.name)
+        self.session_events = SessionEvents(registry=self.registry, clock=self.clock)
         shared: dict[str, Any] = {
+            "session_events": self.session_events,
             "authenticate_origin": A,
             "registry": self.registry,
             "ending": self.ending,
@@ -187,14 +193,18 @@ class World:
             "sealer": self.sealer,
             "url_signer": self.url_signer,
             "from_same_site_now": from_same_site_now,
+            "providers": self.providers,
+            "back_channel": BackChannelLogoutPage(
+                registry=self.registry, providers=self.providers, ending=self.ending, clock=self.clock
+            ),
             "jwks": JwksPage([signer.public_jwk()]),
             "ping": PingPage(),
             "healthz": PingPage(),
             "clock": self.clock,
+            "site_data": site_data,
         }
         self.authenticate = authenticate_site(
             **shared,
-            providers=self.providers,
             default_idp_id=self.provider.idp_id,
             csrf=self.csrf,
             serves_origin=self.serves_origin,
@@ -246,6 +256,7 @@ class World:
         """
         End everything that runs.
         """
+        self.session_events.close()
         self.outbox.stop()
         self.expiry.stop()
         self.registry.leave()

@@ -130,6 +130,76 @@ class PublishedTests(SynchronousTestCase):
             self.successResultOf(got)
         self.assertEqual(self.thing.known, "b")
 
+    def renewed(self) -> Deferred[str]:
+        """
+        Somebody asks for what is published from now on.
+        """
+        return Deferred.fromCoroutine(self.thing.renewed())
+
+    def test_renewed(self) -> None:
+        """
+        Who asks for a newer value waits for the pause, and for no fetch that began before.
+        """
+        self.know("a")
+        self.clock.advance(4)
+        waiting = [self.renewed() for _ in range(3)]
+        self.clock.advance(5.9)
+        self.assertEqual(len(self.fetches), 1)
+        self.clock.advance(0.1)
+        self.assertEqual(len(self.fetches), 2)
+        later = self.renewed()
+        self.fetches[1].callback("b")
+        self.assertEqual([self.successResultOf(got) for got in waiting], ["b"] * 3)
+        self.assertNoResult(later)
+        self.clock.advance(10)
+        self.fetches[2].callback("c")
+        self.assertEqual(self.successResultOf(later), "c")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_renewal_fails(self) -> None:
+        """
+        An old value is no renewed one.
+        """
+        self.know("a")
+        self.clock.advance(10)
+        got = self.renewed()
+        self.fetches[1].errback(ProviderUnavailable("down"))
+        self.assertEqual(self.failureResultOf(got, ProviderUnavailable).value.reason, "down")
+        self.assertEqual(self.thing.known, "a")
+        self.clock.advance(10)
+        got = self.renewed()
+        self.fetches[2].callback("b")
+        self.assertEqual(self.successResultOf(got), "b")
+
+    def test_renewal_given_up(self) -> None:
+        """
+        A fetch that nobody waits for any more is no reason to ask again before the pause is over.
+        """
+        self.know("a")
+        self.clock.advance(10)
+        got = self.renewed()
+        got.cancel()
+        self.failureResultOf(got, CancelledError)
+        self.assertEqual(self.cancelled, 1)
+        got = self.renewed()
+        self.assertEqual(len(self.fetches), 2)
+        self.clock.advance(10)
+        self.fetches[2].callback("b")
+        self.assertEqual(self.successResultOf(got), "b")
+
+    def test_fresh_without_waiting(self) -> None:
+        """
+        A value is fresh for its time, and whether it is being fetched can be seen.
+        """
+        self.assertIsNone(self.thing.fresh)
+        self.know("a")
+        self.clock.advance(99)
+        self.assertEqual((self.thing.fresh, self.thing.is_on_its_way), ("a", False))
+        self.clock.advance(1)
+        self.assertIsNone(self.thing.fresh)
+        self.current()
+        self.assertTrue(self.thing.is_on_its_way)
+
     def test_clock_set_back(self) -> None:
         """
         A clock that is set back makes neither an old value fresh nor the pause longer.

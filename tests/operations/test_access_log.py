@@ -127,6 +127,13 @@ class AccessLogTests(SynchronousTestCase):
         self.assertEqual(set(line), FIELDS)
         self.assertEqual((line["method"], line["path"], line["response-code"]), ("", "", 400))
 
+    def test_service(self) -> None:
+        """
+        The line says whose listener was asked: the proxy's, unless it is another's.
+        """
+        self.assertEqual(logged()[1]["service"], "proxy")
+        self.assertEqual(logged(service="admin")[1]["service"], "admin")
+
     def test_odd_bytes(self) -> None:
         """
         Bytes of a user agent's own are shown, and never end the line.

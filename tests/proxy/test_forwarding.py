@@ -79,11 +79,13 @@ class ForwardingTestCase(SynchronousTestCase):
             seen.setdefault(name.lower(), []).append(value)
         return seen
 
-    def response_fields(self, head: ResponseHead, **changes: object) -> list[str]:
+    def response_fields(self, head: ResponseHead, route: Route | None = None, **changes: object) -> list[str]:
         """
         The lines that the user agent sees of *head*.
         """
-        written = self.forwarding(a_route(), **changes).response_head(head, [(b"Content-Length", b"3")], b"request-1")
+        written = self.forwarding(route or a_route(), **changes).response_head(
+            head, [(b"Content-Length", b"3")], b"request-1"
+        )
         return written.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
 
 
@@ -304,6 +306,46 @@ class ResponseTests(ForwardingTestCase):
         self.assertIn("X-Frame-Options: SAMEORIGIN", lines)
         self.assertNotIn("X-Frame-Options: ALLOWALL", lines)
         self.assertIn("X-Other: 1", lines)
+
+    def test_caching(self) -> None:
+        """
+        The route's rule about caching holds for every final answer, a 304 and an error too, and for what the
+        configuration itself sets.
+        """
+        for status in ("200 OK", "206 Partial Content", "301 Moved", "304 Not Modified", "404 Not Found", "500 Broken"):
+            for caching, expected in (
+                ("upstream", ["Cache-Control: public, max-age=60", "Cache-Control: s-maxage=9"]),
+                ("private", ["Cache-Control: max-age=60, private"]),
+                ("no_store", ["Cache-Control: no-store"]),
+            ):
+                with self.subTest(status=status, caching=caching):
+                    head = read_response(
+                        "Cache-Control: public, max-age=60", "X-Other: 1", "Cache-Control: s-maxage=9", status=status
+                    )
+                    lines = self.response_fields(head, a_route(caching=caching))
+                    self.assertEqual([line for line in lines if line.startswith("Cache-Control")], expected)
+                    self.assertIn("X-Other: 1", lines)
+        configured = self.response_fields(
+            read_response("Cache-Control: no-store"),
+            a_route(caching="private"),
+            response_fields=((b"cache-control", b"public, max-age=5"),),
+        )
+        self.assertIn("Cache-Control: max-age=5, private", configured)
+
+    def test_caching_named_away(self) -> None:
+        """
+        What `Connection` names ends at the proxy, and the rule holds all the same.
+        """
+        head = read_response("Connection: cache-control, close", "Cache-Control: max-age=60")
+        self.assertIn("Cache-Control: private", self.response_fields(head, a_route(caching="private")))
+
+    def test_interim_answers_are_not_cached(self) -> None:
+        """
+        An answer that is not the last says nothing about caching.
+        """
+        head = read_response("Link: </a.css>; rel=preload", status="103 Early Hints")
+        lines = self.response_fields(head, a_route(caching="no_store"))
+        self.assertEqual([line for line in lines if line.startswith("Cache-Control")], [])
 
     def test_hop_by_hop_and_framing(self) -> None:
         """

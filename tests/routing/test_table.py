@@ -237,6 +237,32 @@ class OriginTests(SynchronousTestCase):
         )
         self.assertEqual(table.origins, {"https://a.test", "http://b.localhost:8000"})
 
+    def test_site_data(self) -> None:
+        """
+        A host is cleared of what any of its routes asks for, at the ports that they are for, and no other host is.
+        """
+        table = RouteTable(
+            [
+                a_route("https://a.test", prefix="/x", clear_site_data=frozenset({"cache"})),
+                a_route("https://a.test", clear_site_data=frozenset({"storage"})),
+                a_route("https://a.test:8443", prefix="/y", clear_site_data=frozenset({"cookies"})),
+                a_route("https://*.w.test", clear_site_data=frozenset({"cache"})),
+                a_route("https://b.test"),
+            ]
+        )
+        for origin, expected in (
+            ("https://a.test", {"cache", "storage"}),
+            ("https://a.test:9443", {"cache", "storage"}),
+            ("https://a.test:8443", {"cache", "storage", "cookies"}),
+            ("https://x.w.test", {"cache"}),
+            ("http://a.test", set()),
+            ("https://b.test", set()),
+            ("https://unknown.test", set()),
+            ("", set()),
+        ):
+            with self.subTest(origin):
+                self.assertEqual(table.site_data(origin), expected)
+
     def test_serves_origin(self) -> None:
         """
         A URL is one of ours only if scheme, host and port are.

@@ -109,14 +109,14 @@ class LifeTestCase(TrafficTestCase):
         objects: list[object] = [
             house,
             *vars(house).values(),
-            house._provider.settings,
+            next(iter(house._providers.values())).settings,
             self.store,
             *sessions,
             *(session.tokens for session in sessions),
             *changes,
             *house.registry.owed(),
             *(house.registry.exchanges(session.id) for session in sessions),
-            *(resource.pool for resource in house._resources.values()),
+            *(resource.pool for resource in house.layout.resources.values()),
             *house.factory._open,
         ]
         for each in objects:

@@ -187,7 +187,7 @@ class AuthorizeTests(LogTestCase):
         (line,) = self.lines(logs.AUTHORIZE)
         self.assertEqual(set(line), AUTHORIZE | {"allow-why-true", "deny-why-false"})
         (session,) = self.house.registry.sessions()
-        (route,) = [route for route in self.house._table.routes if route.name == "app"]
+        (route,) = [route for route in self.house.layout.table.routes if route.name == "app"]
         self.assertEqual(
             {name: line[name] for name in line.keys() - {"time", "request-id"}},
             {

@@ -274,7 +274,7 @@ class WholeSessionTests(TrafficTestCase):
             self.assertIsNotNone(upstream.lost)
         (receipt,) = self.receipts()
         self.assertEqual(receipt["exchanges_cut"], {"websocket": 2, "tunnel": 0, "sse": 2, "upload": 2, "download": 4})
-        routes = [exchange.route.id for exchange in self.house._resources.values()]
+        routes = [exchange.route.id for exchange in self.house.layout.resources.values()]
         doubts = receipt["in_doubt"]
         self.assertEqual({name.split(" ")[1] for name in doubts}, set(routes[:2]))
         self.assertEqual(sorted(doubts.values()), [1, 1, 3, 3])

@@ -4,9 +4,14 @@ The page that a sign-out leads to, and the way to the OP before it.
 
 from __future__ import annotations
 
+import json
+import re
 from urllib.parse import parse_qs, urlsplit
 
+from twisted.internet.defer import Deferred
+
 from pomerium_tx.demo.messages import Fault
+from pomerium_tx.sessions.store import OpLogout
 from tests.scenarios.browser import Browser, Response
 from tests.scenarios.traffic import TrafficTestCase
 from tests.scenarios.world import APP, AUTHENTICATE, CHAT, OP
@@ -37,7 +42,8 @@ class SignedOutPageTests(TrafficTestCase):
         """
         self.assertEqual((page.status, page.get("Location")), (200, None))
         self.assertIn(f"<h1>{title}</h1>", page.text)
-        self.assertNotIn("http-equiv", page.text.lower())
+        for place in re.findall(r'http-equiv="refresh" content="([^"]*)"', page.text):
+            self.assertEqual(place, "2; url=/.pomerium/signed_out?pomerium_again=1")
         self.assertEqual(page.get("X-Frame-Options"), "DENY")
         self.assertEqual(page.get("Cache-Control"), "no-store")
 
@@ -56,6 +62,45 @@ class SignedOutPageTests(TrafficTestCase):
         self.assertIn(self.receipts()[0]["id"], page.text)
         self.assertIn("Sign in again", page.text)
         self.assert_page(self.alice.get(SIGNED_OUT), "You are signed out everywhere")
+
+    def test_from_returned_to_confirmed(self) -> None:
+        """
+        The page says how it knows, and by itself moves on from the return to the OP's own word, which comes later.
+        """
+        page = self.alice.click(self.sign_out(self.alice, follow=True), "Sign out")
+        self.assert_page(page, "You are signed out everywhere")
+        self.assertIn("has sent you back from its own sign-out", page.text)
+        [again] = re.findall(r'content="2; url=([^"]*)"', page.text)
+        confirmed = self.house.registry.op_logout(self.receipts()[0]["id"], OpLogout.CONFIRMED)
+        self.successResultOf(Deferred.fromCoroutine(confirmed))
+        page = self.alice.get(AUTHENTICATE + again, site="same-origin")
+        self.assert_page(page, "You are signed out everywhere")
+        self.assertIn("has confirmed that you are signed out there", page.text)
+        self.assertNotIn("http-equiv", page.text)
+
+    def test_looks_again_for_half_a_minute(self) -> None:
+        """
+        A page that nothing new can come to does not look again, and none does for longer than half a minute.
+        """
+        page = self.alice.click(self.sign_out(self.alice, follow=True), "Sign out")
+        self.assertIn("http-equiv", page.text)
+        self.advance(30.0, step=5.0)
+        self.assertNotIn("http-equiv", self.alice.get(SIGNED_OUT).text)
+
+    def test_json(self) -> None:
+        """
+        A script gets the truth, what is known of the OP, and the receipt.
+        """
+        self.sign_out(self.alice)
+        answer = self.alice.fetch(SIGNED_OUT, Accept="application/json")
+        self.assertEqual(
+            json.loads(answer.content),
+            {
+                "truth": "signed_out_here_provider_unconfirmed",
+                "op_logout": "pending",
+                "receipt": self.receipts()[0]["id"],
+            },
+        )
 
     def test_unconfirmed(self) -> None:
         """

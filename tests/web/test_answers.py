@@ -71,6 +71,15 @@ class FieldsTests(SynchronousTestCase):
         self.assertNotIn("frame-ancestors", fields["content-security-policy"])
         self.assertEqual(fields["cache-control"], "no-store")
 
+    def test_images(self) -> None:
+        """
+        A page with images says where from, and is framed by nobody all the same.
+        """
+        policy = _fields(html_answer(b"", image_origins=("https://a.test",)))["content-security-policy"]
+        self.assertIn("; img-src data: https://a.test; ", policy)
+        self.assertIn("; frame-ancestors 'none'", policy)
+        self.assertNotIn("https://", _fields(html_answer(b""))["content-security-policy"])
+
     def test_own_fields_win(self) -> None:
         """
         A page that sets a field is not contradicted.

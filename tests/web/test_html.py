@@ -5,66 +5,24 @@ Tests for `pomerium_tx.web.html`.
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.web import html
-from pomerium_tx.web.html import Truth
+from pomerium_tx.web.html import Confirmed, Truth
+from tests.web.outline import Outline
 
 EVIL = "<script>alert('1')</script>\"'&"
 HREF = "/x?" + EVIL.replace(" ", "")
 WHEN = 1700042520.0
 
 
-class _Outline(HTMLParser):
-    """
-    What a document consists of.
-    """
-
-    def __init__(self, document: bytes) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.links: list[str | None] = []
-        self.fields: dict[str | None, str | None] = {}
-        self.actions: list[str | None] = []
-        self.text = ""
-        self._is_style = False
-        self.feed(document.decode("utf-8"))
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        assert not any(name.startswith("on") or name == "style" for name in given), given
-        self.tags.append(tag)
-        self._is_style = tag in ("style", "script")
-        if tag == "a":
-            self.links.append(given["href"])
-        elif tag == "input":
-            self.fields[given["name"]] = given["value"]
-        elif tag == "form":
-            assert given["method"] == "post"
-            self.actions.append(given["action"])
-
-    def handle_endtag(self, tag: str) -> None:
-        self._is_style = False
-
-    def handle_data(self, data: str) -> None:
-        if not self._is_style:
-            self.text += data
-
-
 PAGES = {
     "error": lambda: html.error_page(403, EVIL, EVIL, request_id=EVIL, sign_out_path=HREF, retry=HREF),
     "confirm": lambda: html.confirm_sign_out(HREF, EVIL, EVIL, EVIL, HREF),
     "held": lambda: html.held(WHEN, HREF, EVIL, {EVIL: EVIL}),
-    "who": lambda: html.who_am_i([(EVIL, EVIL)], HREF, HREF),
-    "nobody": lambda: html.who_am_i([], HREF, HREF),
     "overtaken": lambda: html.signed_out_while_signing_in(HREF, request_id=EVIL),
-    "session": lambda: html.my_session(
-        user=EVIL, email=EVIL, began=WHEN, routes=[EVIL], sign_out_action=HREF, csrf_token=EVIL
-    ),
     "onward": lambda: html.sent_on(HREF),
     "submitting": lambda: html.self_submitting(HREF, [(EVIL, EVIL)]),
 } | {
@@ -92,7 +50,7 @@ class EveryPageTests(SynchronousTestCase):
                 scripts = re.findall(rb"<script", document)
                 self.assertEqual(len(scripts), 1 if name == "submitting" else 0)
                 self.assertNotIn(b"alert('1')</script>", document)
-                outline = _Outline(document)
+                outline = Outline(document)
                 for url in outline.links + outline.actions:
                     self.assertEqual(url, HREF)
 
@@ -102,7 +60,7 @@ class EveryPageTests(SynchronousTestCase):
         """
         for name, build in PAGES.items():
             with self.subTest(page=name):
-                outline = _Outline(build())
+                outline = Outline(build())
                 for tag in ("main", "h1", "title"):
                     self.assertEqual(outline.tags.count(tag), 1)
                 self.assertEqual(outline.tags.count("button"), outline.tags.count("form"))
@@ -117,10 +75,9 @@ class EveryPageTests(SynchronousTestCase):
             html.error_page(500, "x", "x", request_id="", sign_out_path=evil, retry=evil),
             html.confirm_sign_out("/x", "t", cancel=evil),
             html.signed_out(Truth.NOTHING, sign_in_url=evil),
-            html.who_am_i([("a", "b")], evil, evil),
             html.signed_out_while_signing_in(evil),
         ):
-            self.assertEqual(_Outline(document).links, [])
+            self.assertEqual(Outline(document).links, [])
 
 
 class ErrorPageTests(SynchronousTestCase):
@@ -132,7 +89,7 @@ class ErrorPageTests(SynchronousTestCase):
         """
         A person who has no access can sign out, try again, and name the request to somebody who can help.
         """
-        outline = _Outline(
+        outline = Outline(
             html.error_page(403, "No access", "Ask.", request_id="r-1", sign_out_path="/out", retry="/again")
         )
         self.assertEqual(outline.links, ["/again", "/out"])
@@ -143,7 +100,7 @@ class ErrorPageTests(SynchronousTestCase):
         """
         Without them the page offers nothing.
         """
-        outline = _Outline(html.error_page(404, "x", "y", request_id=""))
+        outline = Outline(html.error_page(404, "x", "y", request_id=""))
         self.assertEqual(outline.links, [])
         self.assertNotIn("Request", outline.text)
 
@@ -165,7 +122,7 @@ class SignOutPageTests(SynchronousTestCase):
         """
         The button takes along the token, the wish where to go, and the session that a route host named.
         """
-        outline = _Outline(html.confirm_sign_out("/.pomerium/sign_out", "tok", "https://a.test/bye", "ref", "/back"))
+        outline = Outline(html.confirm_sign_out("/.pomerium/sign_out", "tok", "https://a.test/bye", "ref", "/back"))
         self.assertEqual(outline.actions, ["/.pomerium/sign_out"])
         self.assertEqual(
             outline.fields,
@@ -178,14 +135,14 @@ class SignOutPageTests(SynchronousTestCase):
         """
         What nobody wished is not sent.
         """
-        self.assertEqual(_Outline(html.confirm_sign_out("/x", "tok")).fields, {"_pomerium_csrf": "tok"})
+        self.assertEqual(Outline(html.confirm_sign_out("/x", "tok")).fields, {"_pomerium_csrf": "tok"})
 
     def test_held(self) -> None:
         """
         The page says when the person signed out, and signs in by a POST with the token only.
         """
         document = html.held(WHEN, "/.pomerium/sign_in", "tok", {"pomerium_redirect_uri": "https://a.test/"})
-        outline = _Outline(document)
+        outline = Outline(document)
         self.assertIn("You signed out at 10:02", outline.text)
         self.assertIn(b'<time datetime="2023-11-15T10:02:00Z">10:02</time> UTC', document)
         self.assertEqual(outline.actions, ["/.pomerium/sign_in"])
@@ -206,16 +163,51 @@ class SignOutPageTests(SynchronousTestCase):
         """
         for truth, claim in self.CLAIMS.items():
             with self.subTest(truth=truth):
-                text = _Outline(html.signed_out(truth)).text
+                text = Outline(html.signed_out(truth)).text
                 self.assertIn(claim, text)
                 if truth is not Truth.EVERYWHERE:
                     self.assertNotIn("everywhere", text)
+
+    def test_how_it_was_confirmed(self) -> None:
+        """
+        A return is not called a confirmation: each is told in its own words, and neither where it does not belong.
+        """
+        words = {
+            None: "has signed you out too",
+            Confirmed.BY_RETURN: "has sent you back from its own sign-out",
+            Confirmed.BY_LOGOUT_TOKEN: "has confirmed that you are signed out there",
+        }
+        for confirmed, word in words.items():
+            for truth in Truth:
+                with self.subTest(confirmed=confirmed, truth=truth):
+                    text = Outline(html.signed_out(truth, confirmed=confirmed)).text
+                    said = [other for other in words.values() if other in text]
+                    self.assertEqual(said, [word] if truth is Truth.EVERYWHERE else [])
+
+    def test_all_devices(self) -> None:
+        """
+        The person's other devices are spoken of only if their sessions have ended.
+        """
+        for truth in Truth:
+            with self.subTest(truth=truth):
+                self.assertNotIn("devices", Outline(html.signed_out(truth)).text)
+                text = Outline(html.signed_out(truth, on_all_devices=True)).text
+                has_ended = truth not in (Truth.STILL_SIGNED_IN, Truth.NOTHING)
+                self.assertEqual("on all your devices" in text, has_ended)
+
+    def test_look_again(self) -> None:
+        """
+        The page looks again by itself, without a script, only where that is asked for.
+        """
+        document = html.signed_out(Truth.EVERYWHERE, look_again="/.pomerium/signed_out?again=1")
+        self.assertIn(b'http-equiv="refresh" content="2; url=/.pomerium/signed_out?again=1"', document)
+        self.assertNotIn(b"http-equiv", html.signed_out(Truth.EVERYWHERE))
 
     def test_receipt_and_way_back(self) -> None:
         """
         The page shows the receipt and a link to sign in, and never signs in by itself.
         """
-        outline = _Outline(html.signed_out(Truth.EVERYWHERE, receipt_id="receipt-1", sign_in_url="https://a.test/"))
+        outline = Outline(html.signed_out(Truth.EVERYWHERE, receipt_id="receipt-1", sign_in_url="https://a.test/"))
         self.assertIn("receipt-1", outline.text)
         self.assertEqual(outline.links, ["https://a.test/"])
         self.assertEqual(outline.actions, [])
@@ -225,26 +217,26 @@ class SignOutPageTests(SynchronousTestCase):
         A person who is still signed in gets the button, and only such a person.
         """
         for truth in Truth:
-            outline = _Outline(html.signed_out(truth, sign_out_action="/out", csrf_token="tok"))
+            outline = Outline(html.signed_out(truth, sign_out_action="/out", csrf_token="tok"))
             is_still = truth is Truth.STILL_SIGNED_IN
             with self.subTest(truth=truth):
                 self.assertEqual(outline.actions, ["/out"] if is_still else [])
                 self.assertEqual(outline.fields, {"_pomerium_csrf": "tok"} if is_still else {})
-        outline = _Outline(html.signed_out(Truth.STILL_SIGNED_IN, sign_in_url="/in"))
+        outline = Outline(html.signed_out(Truth.STILL_SIGNED_IN, sign_in_url="/in"))
         self.assertEqual((outline.actions, outline.links), ([], []))
 
     def test_other_providers(self) -> None:
         """
         Another provider where the person may still be signed in is named.
         """
-        text = _Outline(html.signed_out(Truth.EVERYWHERE, other_providers=["one.test", "two.test"])).text
+        text = Outline(html.signed_out(Truth.EVERYWHERE, other_providers=["one.test", "two.test"])).text
         self.assertIn("may also still be signed in at one.test, two.test", text)
 
     def test_overtaken(self) -> None:
         """
         A person who was signed out while signing in is told so and can sign in.
         """
-        outline = _Outline(html.signed_out_while_signing_in("https://a.test/in"))
+        outline = Outline(html.signed_out_while_signing_in("https://a.test/in"))
         self.assertIn("You were signed out while signing in", outline.text)
         self.assertEqual(outline.links, ["https://a.test/in"])
 
@@ -252,60 +244,20 @@ class SignOutPageTests(SynchronousTestCase):
         """
         The page for a frame has nothing to click.
         """
-        self.assertEqual(_Outline(html.tiny()).tags, ["title"])
+        self.assertEqual(Outline(html.tiny()).tags, ["title"])
 
 
-class PersonPageTests(SynchronousTestCase):
+class OnwardPageTests(SynchronousTestCase):
     """
-    Tests for the pages about a person, and the one on the way to the OP.
+    Tests for the pages that go on by themselves.
     """
-
-    def test_who_am_i(self) -> None:
-        """
-        A person sees each claim and the ways to sign out and to the authenticate host.
-        """
-        document = html.who_am_i([("email", "a@b.test")], "/out", "https://auth.test/")
-        self.assertIn(b'<tr><th scope="row">email</th><td>a@b.test</td></tr>', document)
-        self.assertEqual(_Outline(document).links, ["/out", "https://auth.test/"])
-
-    def test_nobody(self) -> None:
-        """
-        Nobody can sign out who is not signed in.
-        """
-        outline = _Outline(html.who_am_i([], "/out", "https://auth.test/"))
-        self.assertIn("You are not signed in", outline.text)
-        self.assertEqual(outline.links, ["https://auth.test/"])
-
-    def test_my_session(self) -> None:
-        """
-        The session page says whose session it is, since when and where it was used, and ends it by a POST.
-        """
-        document = html.my_session(
-            user="u-1",
-            email="",
-            began=WHEN,
-            routes=["https://a.test", "https://b.test"],
-            sign_out_action="/out",
-            csrf_token="tok",
-        )
-        outline = _Outline(document)
-        for expected in ("u-1", "not known", "15 November 2023, 10:02 UTC", "https://a.test", "https://b.test"):
-            self.assertIn(expected, outline.text)
-        self.assertEqual((outline.actions, outline.fields), (["/out"], {"_pomerium_csrf": "tok"}))
-
-    def test_unused_session(self) -> None:
-        """
-        A session that no application has seen says so.
-        """
-        document = html.my_session(user="u", email="", began=0, routes=[], sign_out_action="/x", csrf_token="t")
-        self.assertIn("no application yet", _Outline(document).text)
 
     def test_self_submitting(self) -> None:
         """
         The way to the OP by POST works by its button without a script, and keeps the order of its fields.
         """
         document = html.self_submitting("https://op.test/end", [("id_token_hint", "x.y.z"), ("state", "s")])
-        outline = _Outline(document)
+        outline = Outline(document)
         self.assertEqual(outline.actions, ["https://op.test/end"])
         self.assertEqual(list(outline.fields.items()), [("id_token_hint", "x.y.z"), ("state", "s")])
         self.assertIn("button", outline.tags)
@@ -316,11 +268,11 @@ class PersonPageTests(SynchronousTestCase):
         The page that goes on by itself names one place, in its head and in its link; nowhere but to a web address.
         """
         document = html.sent_on("https://app.test/?a=1&b=';")
-        self.assertIn("https://app.test/?a=1&b=';", _Outline(document).links)
+        self.assertIn("https://app.test/?a=1&b=';", Outline(document).links)
         refresh = b'<meta http-equiv="refresh" content="0; url=https://app.test/?a=1&amp;b=\';" />'
         self.assertIn(refresh, document)
         self.assertLess(document.index(refresh), document.index(b"</head>"))
-        self.assertNotIn(b"refresh", html.tiny() + html.who_am_i([], None, None))
+        self.assertNotIn(b"refresh", html.tiny() + html.signed_out(Truth.NOTHING))
         for evil in ("javascript:alert(1)", "//evil.test", "data:x", "https://a b"):
             with self.subTest(evil), self.assertRaises(ValueError):
                 html.sent_on(evil)

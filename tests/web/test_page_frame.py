@@ -13,6 +13,8 @@ from twisted.web.error import FlattenerError
 from twisted.web.template import tags
 
 from pomerium_tx.web.page_frame import (
+    LISTENING_POLICY,
+    LISTENING_SCRIPT,
     POLICY,
     SUBMITTING_POLICY,
     clock_time,
@@ -24,6 +26,7 @@ from pomerium_tx.web.page_frame import (
     page,
     safe_href,
     submit_script,
+    with_images,
 )
 
 
@@ -35,6 +38,29 @@ def _between(tag: str, document: bytes) -> str:
     found = re.findall(f"<{tag}>(.*?)</{tag}>", document.decode(), re.DOTALL)
     assert len(found) == 1, found
     return str(found[0])
+
+
+class ImagesTests(SynchronousTestCase):
+    """
+    Tests for `with_images`.
+    """
+
+    def test_only_images(self) -> None:
+        """
+        A page may have images from these places, and nothing else that it could not have before.
+        """
+        for policy in (POLICY, SUBMITTING_POLICY, LISTENING_POLICY):
+            widened = with_images(policy, ("https://a.test", "https://b.test:8443"))
+            before, after = (dict(part.split(" ", 1) for part in text.split("; ")) for text in (policy, widened))
+            self.assertEqual(after.pop("img-src"), "data: https://a.test https://b.test:8443")
+            self.assertEqual(before.pop("img-src"), "data:")
+            self.assertEqual(before, after)
+
+    def test_none(self) -> None:
+        """
+        Without such places the policy is the same.
+        """
+        self.assertEqual(with_images(POLICY, ()), POLICY)
 
 
 class PolicyTests(SynchronousTestCase):
@@ -54,14 +80,42 @@ class PolicyTests(SynchronousTestCase):
         """
         script = _between("script", page("x", submit_script()))
         self.assertIn(f"script-src {_hash(script)}", SUBMITTING_POLICY)
-        self.assertNotIn("script-src", POLICY)
+        for part in ("script-src", "connect-src"):
+            self.assertNotIn(part, POLICY)
+
+    def test_listening(self) -> None:
+        """
+        The script that listens stands in a page exactly as it was written, and may connect to its own host only.
+        """
+        document = page("x", listens=True).decode()
+        [script] = re.findall(r'<script data-signed-in="">(.*?)</script>', document, re.DOTALL)
+        self.assertEqual(script, LISTENING_SCRIPT)
+        self.assertTrue(LISTENING_POLICY.endswith(f"; script-src {_hash(script)}; connect-src 'self'"))
+        self.assertNotIn("<script", page("x").decode())
+
+    def test_listening_in_one_place(self) -> None:
+        """
+        Text that looks like the place of the script is no such place.
+        """
+        document = page(
+            '<script data-signed-in=""></script>', tags.p('<script data-signed-in=""></script>'), listens=True
+        )
+        self.assertEqual(document.count(b"<script"), 1)
+        self.assertLess(document.index(b"</main>"), document.index(b"<script"))
+
+    def test_script_can_stand_in_a_page(self) -> None:
+        """
+        Nothing in the script ends its element early.
+        """
+        for ending in ("</", "<!--", "<script"):
+            self.assertNotIn(ending, LISTENING_SCRIPT.lower())
 
     def test_nothing_else(self) -> None:
         """
         Nothing is loaded from anywhere, and forms may lead to the OP.
         """
         self.assertTrue(POLICY.startswith("default-src 'none'; "))
-        for policy in (POLICY, SUBMITTING_POLICY):
+        for policy in (POLICY, SUBMITTING_POLICY, LISTENING_POLICY):
             self.assertNotIn("form-action", policy)
             self.assertNotIn("unsafe", policy)
 
@@ -93,6 +147,14 @@ class PageTests(SynchronousTestCase):
         The small print has its own landmark.
         """
         self.assertIn("<footer><p>small</p></footer>", page("x", footer=tags.p("small")).decode())
+
+    def test_onward(self) -> None:
+        """
+        A page goes on by itself only if it is told where, at once or later.
+        """
+        self.assertIn('<meta http-equiv="refresh" content="0; url=/a?b" />', page("x", onward="/a?b").decode())
+        self.assertIn('<meta http-equiv="refresh" content="2; url=/" />', page("x", onward="/", after=2).decode())
+        self.assertNotIn("http-equiv", page("x", after=2).decode())
 
     def test_fragment(self) -> None:
         """
@@ -157,6 +219,13 @@ class HrefTests(SynchronousTestCase):
             '<button type="submit">Go</button></form>',
             text,
         )
+
+    def test_described_form(self) -> None:
+        """
+        Buttons of one text are told apart by what stands beside them.
+        """
+        text = page("x", form("/x", [], "Go", described_by="there")).decode()
+        self.assertIn('<button type="submit" aria-describedby="there">Go</button>', text)
 
 
 class TimeTests(SynchronousTestCase):

@@ -2,19 +2,12 @@
 
 const element = (id) => document.getElementById(id);
 
-/* Says, in a way that is seen and heard, that something was cut, and why as far as can be known. */
-async function alarm(what) {
-  let why = "The proxy cannot be reached.";
-  try {
-    const answer = await fetch("/.pomerium/user", { cache: "no-store" });
-    why = answer.status === 401 ? "You are signed out." : "You are still signed in.";
-  } catch (unreachable) {
-    /* why already says it */
-  }
+/* Says, in a way that is seen and heard, what has happened. */
+function show(text, isSignedOut) {
   const box = element("alarm");
   const line = document.createElement("p");
-  line.textContent = `${what} ${why} `;
-  if (why === "You are signed out.") {
+  line.textContent = `${text} `;
+  if (isSignedOut && box.querySelector("a") === null) {
     const link = document.createElement("a");
     link.href = location.href;
     link.textContent = "Sign in again";
@@ -23,6 +16,26 @@ async function alarm(what) {
   box.append(line);
   box.hidden = false;
 }
+
+/* Something was cut: why, as far as can be known. */
+async function alarm(what) {
+  let why = "The proxy cannot be reached.";
+  let isSignedOut = false;
+  try {
+    const answer = await fetch("/.pomerium/user", { cache: "no-store" });
+    isSignedOut = answer.status === 401;
+    why = isSignedOut ? "You are signed out." : "You are still signed in.";
+  } catch (unreachable) {
+    /* why already says it */
+  }
+  show(`${what} ${why}`, isSignedOut);
+}
+
+/* The proxy's own script tells every page of it; this page says it itself, and goes on showing what was cut. */
+window.addEventListener("pomerium:signed_out", (event) => {
+  event.preventDefault();
+  show("You are signed out.", true);
+});
 
 element("events-open").addEventListener("click", () => {
   const button = element("events-open");

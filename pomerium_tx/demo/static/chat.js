@@ -23,6 +23,14 @@ function alarm(text) {
   box.hidden = false;
 }
 
+/* The proxy's own script tells every page of it; the code of the closed socket says more. */
+window.addEventListener("pomerium:signed_out", (event) => {
+  event.preventDefault();
+  if (element("alarm").hidden) {
+    alarm("You are signed out.");
+  }
+});
+
 const scheme = location.protocol === "https:" ? "wss" : "ws";
 const socket = new WebSocket(`${scheme}://${location.host}/ws`);
 

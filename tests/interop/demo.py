@@ -1,0 +1,71 @@
+"""
+What the tests of ``pomerium-tx demo`` share.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+from tests.interop.case import InteropCase
+from tests.interop.processes import Program, eventually, ports_in_a_row
+from tests.interop.wire import fetch
+
+PORTS = ports_in_a_row(6)
+"""
+Not those that the demo uses by itself: somebody may be trying it while the tests run.
+"""
+APP = f"http://app.localhost:{PORTS[0]}"
+CHAT = f"http://chat.localhost:{PORTS[0]}"
+AUTHENTICATE = f"http://authenticate.localhost:{PORTS[1]}"
+OP = f"http://op.localhost:{PORTS[2]}"
+OTHER = f"http://other.localhost:{PORTS[5]}"
+
+
+class DemoCase(InteropCase):
+    """
+    A test with the demo.
+    """
+
+    def start_demo(self) -> Program:
+        """
+        The demo, not necessarily ready.
+        """
+        command = Path(sys.executable).with_name("pomerium-tx")
+        return self.program("the demo", [str(command), "demo", "--first-port", str(PORTS[0])], folder=self.folder())
+
+    def running_demo(self) -> Program:
+        """
+        The demo, ready.
+        """
+        demo = self.start_demo()
+        demo.wait_for_ports(*PORTS)
+        eventually("the demo says what to open", lambda: APP in demo.output)
+        return demo
+
+    def sign_in(self, page: Page, url: str, *, user: str = "Alice") -> None:
+        """
+        Somebody opens *url* and says who they are.
+        """
+        page.goto(url)
+        page.click(f"text=Sign in as {user}")
+        page.wait_for_url(url)
+
+    def reached(self) -> dict[str, Any]:
+        """
+        What the applications say has reached them, asked behind the proxy's back.
+        """
+        app, chat = (json.loads(fetch(f"http://127.0.0.1:{port}/counters").content) for port in PORTS[3:5])
+        return {**app, "chat_requests": chat["requests"], "sockets_open": chat["sockets_open"]}
+
+    def the_receipt(self, demo: Program) -> dict[str, Any]:
+        """
+        What the audit log says of the one end that there was.
+        """
+        [line] = eventually("a line session_ended in the audit log", lambda: demo.events(message="session_ended"))
+        receipt: dict[str, Any] = line["receipt"]
+        return receipt

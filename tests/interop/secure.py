@@ -1,0 +1,64 @@
+"""
+A deployment on https, under names of two sites that only this test's browsers know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.interop.authority import certify, fingerprint
+from tests.interop.browsers import Person
+from tests.interop.deployment import DeploymentCase, Site
+from tests.interop.processes import free_ports
+from tests.interop.wire import Response, fetch
+
+FOREIGN = "https://www.other.test"
+"""
+An origin of another site than everything else; a public page.
+"""
+
+
+class SecureDeploymentCase(DeploymentCase):
+    """
+    A proxy on https, under names of one site.
+    """
+
+    port: int
+    certificate: Path
+
+    def deploy_securely(self, more_routes: Sequence[Mapping[str, Any]] = (), **settings: Any) -> None:
+        """
+        Everything is running.
+        """
+        [self.port] = free_ports(1)
+        self.certificate, key = certify(self.folder(), "*.corp.test", "*.other.test")
+        self.site = Site(**{name: f"https://{name}.corp.test" for name in ("app", "chat", "public", "authenticate")})
+        self.deploy_at(
+            self.port,
+            authenticate_address=f"127.0.0.1:{self.port}",
+            certificates=[{"cert": str(self.certificate), "key": str(key)}],
+            more_routes=[{"from": FOREIGN, "allow_public_unauthenticated_access": True}, *more_routes],
+            **settings,
+        )
+
+    def colleague(self) -> Person:
+        """
+        Somebody whose browser finds these names, and believes them.
+        """
+        return self.person(
+            f"--host-resolver-rules=MAP *.corp.test 127.0.0.1:{self.port}, MAP *.other.test 127.0.0.1:{self.port}",
+            # A page with a certificate that somebody had to click away is not prefetched, and gets no service worker.
+            f"--ignore-certificate-errors-spki-list={fingerprint(self.certificate)}",
+            bypass_csp=True,
+        )
+
+    def fetch(self, url: str, *, cookie: str = "", method: str = "GET", **fields: str) -> Response:
+        """
+        The answer to a request without a browser.
+        """
+        headers = {name.replace("_", "-"): value for name, value in fields.items()}
+        if cookie:
+            headers["Cookie"] = cookie
+        return fetch(url, method=method, headers=headers, port=self.port)
