@@ -62,7 +62,7 @@ class LocalExchange:
         """
         Whether its request has come whole: who only has begun one does not keep answers from being cut.
         """
-        return self._request is not None
+        return self._request is not None and not self._request.is_streaming
 
     # The connection calls: see `Exchange`.
 

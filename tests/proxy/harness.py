@@ -81,6 +81,7 @@ class ProxyTestCase(SynchronousTestCase):
         self.use(self.route)
         self.proxy = Proxy(
             check=self.check,
+            decide=lambda head, canonical: self.check(head, canonical, "", ""),
             unauthenticated=lambda head, verdict: replace(
                 verdict, action=Action.UNAUTHORIZED, status=401, reason="Unauthenticated", session=None
             ),

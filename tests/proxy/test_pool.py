@@ -245,6 +245,21 @@ class ReuseTests(PoolTestCase):
         self.assertEqual((idle.failed, used.failed), (None, None))
 
 
+    def test_retire(self) -> None:
+        """
+        A pool that has had its day closes what is idle, lets what is in use finish, and keeps it no longer.
+        """
+        idle, used = Exchange(self.pool), Exchange(self.pool)
+        self.answer(0)
+        self.pool.retire()
+        self.network.advance(2)
+        self.assertEqual(self.open, 1)
+        self.answer(1)
+        self.network.advance(2)
+        self.assertEqual(self.open, 0)
+        self.assertEqual((idle.failed, used.failed), (None, None))
+
+
 class UnreachableTests(PoolTestCase):
     """
     Upstreams that cannot be connected to.
