@@ -5,14 +5,15 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test check interop clean
+.PHONY: help demo test check interop bench-signout clean
 
 help:
-	@echo 'make demo      two applications, a provider and the proxy, on this machine; open a browser and try'
-	@echo 'make test      every test, ruff, mypy'
-	@echo 'make interop   the same proxy with a real provider and a real browser'
-	@echo 'make check     ruff and mypy only'
-	@echo 'make clean     remove what these have made'
+	@echo 'make demo            two applications, a provider and the proxy, on this machine; open a browser and try'
+	@echo 'make test            every test, ruff, mypy'
+	@echo 'make interop         the same proxy with real providers and a real browser'
+	@echo 'make check           ruff and mypy only'
+	@echo 'make bench-signout   how long it takes until everything is cut, and what an end costs'
+	@echo 'make clean           remove what these have made'
 
 demo: $(VENV)/.installed
 	$(BIN)/pomerium-tx demo

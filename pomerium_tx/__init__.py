@@ -5,12 +5,15 @@ The rooms, from the street down to the ground; each may use those below it, neve
 
 * ``tap``, ``cli``: what a person types (``twistd pomerium``, ``pomerium-tx``)
 * ``service``: listens; starts and stops in order
-* ``house``: builds every room from the configuration and joins them
+* ``house``: what lasts as long as the process, around the layout of the day
+* ``outside``: the network, as a configuration sees it
+* ``layout``: what a configuration comes to; builds every room and joins them; a reload replaces it
+* ``administration``: what connections to the administrator's listener know
 * ``proxy``: carries requests to the applications
 * ``authenticate``: the authenticate host, where people sign in
 * ``dashboard``: what ``/.pomerium/`` and ``/.well-known/`` answer on route hosts
-* ``operations``: access log, audit log
-* ``demo``: a development OpenID Provider and two sample applications
+* ``operations``: access log, audit log, what the administrator sees and does
+* ``demo``: a development OpenID Provider, two sample applications, another relying party
 * ``authorize``: the question, asked once for every request
 * ``logout``: ending sessions; the one door
 * ``routing``: which route a request is for

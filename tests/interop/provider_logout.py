@@ -111,6 +111,7 @@ class ProviderLogoutContract(ProviderLogoutCase):
                 "the application learns it, too",
                 lambda application=application, before=before: application.over == sorted([*before, *PATHS]),  # type: ignore[misc]
             )
+            self.assertEqual(application.close_codes[-1:], [1001])
         receipt = self.the_receipt()
         self.assertIn(receipt["cause"], self.causes)
         self.assertEqual(receipt["sessions_ended"], 1)

@@ -9,6 +9,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,6 +35,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     received: list[Received]
     over: list[str]
+    close_codes: list[int]
     contents: dict[str, tuple[str, str]]
     is_ending = False
 
@@ -84,7 +86,9 @@ class _Conversation(BaseHTTPRequestHandler):
 
     def _talk(self, path: str) -> None:
         """
-        RFC 6455, as far as it takes to say the same again and again.
+        RFC 6455, as far as it takes to say something and to hear a Close frame.
+
+        After that it is quiet: what is on its way at the moment of a cut takes the place of the Close frame.
         """
         key = self.headers.get("Sec-WebSocket-Key", "")
         accept = hashlib.sha1((key + _GUID).encode()).digest()
@@ -93,7 +97,15 @@ class _Conversation(BaseHTTPRequestHandler):
         self.send_header("Connection", "Upgrade")
         self.send_header("Sec-WebSocket-Accept", base64.b64encode(accept).decode())
         self.end_headers()
-        self._until_cut(path, lambda: self.wfile.write(b"\x81\x04tick"))
+        self.wfile.write(b"\x81\x04tick")
+        self.close_connection = True
+        heard = b""
+        with suppress(OSError):
+            while piece := self.connection.recv(1024):
+                heard += piece
+        if heard[:1] == b"\x88":
+            self.server.close_codes.append(int.from_bytes(heard[6:8], "big") ^ int.from_bytes(heard[2:4], "big"))
+        self.server.over.append(path)
 
     def _until_cut(self, path: str, say: Callable[[], object]) -> None:
         self.close_connection = True
@@ -122,6 +134,7 @@ class RecordingUpstream:
         self._server = _Server(("127.0.0.1", 0), _Conversation)
         self._server.received = []
         self._server.over = []
+        self._server.close_codes = []
         self._server.contents = {
             "/": ("text/html; charset=utf-8", f"<!DOCTYPE html><title>{title}</title>Welcome."),
         }
@@ -155,6 +168,13 @@ class RecordingUpstream:
         The paths of what it had to break off, in alphabetical order.
         """
         return sorted(self._server.over)
+
+    @property
+    def close_codes(self) -> list[int]:
+        """
+        What it was told in Close frames, oldest first.
+        """
+        return list(self._server.close_codes)
 
     def end(self) -> None:
         """
