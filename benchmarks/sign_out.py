@@ -318,7 +318,7 @@ def main() -> None:
     parser.add_argument("--ends", type=int, default=100, help="sessions that are ended in each of the three ways")
     parser.add_argument("--registry", type=int, nargs="*", default=[1_000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--only", choices=("exchanges", "registry"))
-    parser.add_argument("--json", type=Path, default=Path("sign_out.json"), help="where the figures are written")
+    parser.add_argument("--json", type=Path, default=Path("build/sign_out.json"), help="where the figures go")
     arguments = parser.parse_args()
     room = (raise_limit() - SPARE) // 2
     sessions, notes = arguments.sessions, []
@@ -345,6 +345,7 @@ def main() -> None:
             _say(f"\r{count} sessions in one registry ")
             result["cost of an end"].append(cost_with(count))
     _say("\n")
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(result, indent=2) + "\n")
     sys.stdout.write(report(result) + "\n")
 

@@ -7,8 +7,9 @@ configuration comes to, and what a reload replaces.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -30,7 +31,7 @@ from pomerium_tx.proxy.factory import DownstreamFactory
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.sessions.store import Cause, SessionStore
+from pomerium_tx.sessions.store import Cause, SessionStore, StoreUnavailable
 
 log = Logger()
 
@@ -147,10 +148,16 @@ class House:
         self._settle_in()
         previous.retire(layout)
         self.factory.recheck()
+        homeless = []
         for session in self.registry.sessions():
-            self._cut_what_is_not_admitted(session)
-            if session.idp_id not in self._providers:
-                self.registry.report_due(session.id, Cause.PROVIDER_REMOVED)
+            if session.idp_id in self._providers:
+                self._cut_what_is_not_admitted(session)
+            else:
+                homeless.append(session)
+        if homeless:
+            Deferred.fromCoroutine(self._end_homeless(homeless)).addErrback(
+                lambda reason: log.failure("Sessions of an OP that is gone could not be ended", reason)
+            )
 
     @property
     def open_connections(self) -> int:
@@ -198,6 +205,17 @@ class House:
         )
         idle = config.session_idle_timeout
         self.registry.set_idle_timeout(idle.total_seconds() or None if idle is not None else None)
+
+    async def _end_homeless(self, sessions: Sequence[Session]) -> None:
+        try:
+            # It cuts what it ends, and counts it.
+            await self.ending.end([session.id for session in sessions], Cause.PROVIDER_REMOVED)
+        except StoreUnavailable:
+            for session in sessions:
+                self.registry.report_due(session.id, Cause.PROVIDER_REMOVED)
+        finally:
+            for session in sessions:
+                self._cut_what_is_not_admitted(session)
 
     def _cut_what_is_not_admitted(self, session: Session) -> None:
         for exchange in self.registry.exchanges(session.id):

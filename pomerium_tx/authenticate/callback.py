@@ -22,6 +22,7 @@ from pomerium_tx.jose.jwt import InvalidToken
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.handover import REDIRECT_URI
 from pomerium_tx.oidc.authentication import AuthenticationResponse, InvalidResponse, read_response
+from pomerium_tx.oidc.id_token import IdToken
 from pomerium_tx.oidc.metadata import ProviderMetadata
 from pomerium_tx.oidc.provider import (
     AuthenticationRefused,
@@ -193,13 +194,19 @@ class CallbackPage(Page):
         """
         self._require_current(request, browser, state)
         try:
-            person = await person_of(provider, tokens, nonce=state.nonce, now=self._clock.seconds())
+            person = await person_of(
+                provider,
+                tokens,
+                nonce=state.nonce,
+                now=self._clock.seconds(),
+                require_current=lambda id_token: self._require_current(request, browser, state, id_token),
+            )
         except (ProviderUnavailable, UserInfoRefused, InvalidToken) as problem:
             # The OP may have refused because of that very sign-out.
             self._require_current(request, browser, state)
             log.warn("Sign-in by the OP {iss} failed: {reason}", iss=_iss(provider), reason=str(problem))
             raise provider_is_silent(self._wanted(state)) from None
-        self._require_current(request, browser, state)
+        self._require_current(request, browser, state, person.id_token)
         return new_session(
             person,
             provider,
@@ -210,7 +217,13 @@ class CallbackPage(Page):
             lifetime=self._session_lifetime,
         )
 
-    def _require_current(self, request: PageRequest, browser: Browser, state: State) -> None:
+    def _require_current(
+        self, request: PageRequest, browser: Browser, state: State, id_token: IdToken | None = None
+    ) -> None:
+        if id_token is not None and self._registry.is_person_overtaken(
+            id_token.iss, id_token.sub, id_token.sid, state.issued
+        ):
+            raise SignedOutMeanwhile
         if self._registry.is_overtaken(state.browser, state.issued):
             raise SignedOutMeanwhile
         # The sign-out may have been that of a session which the sign-in, when it began, knew nothing of.

@@ -4,7 +4,7 @@ From an authorization code to a person: token request, ID Token, UserInfo (OpenI
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pomerium_tx.oidc.id_token import IdToken, identity, merge_claims
@@ -23,10 +23,18 @@ class Person:
     claims: Mapping[str, tuple[object, ...]] = field(repr=False)
 
 
-async def person_of(provider: Provider, response: TokenResponse, *, nonce: str, now: float) -> Person:
+async def person_of(
+    provider: Provider,
+    response: TokenResponse,
+    *,
+    nonce: str,
+    now: float,
+    require_current: Callable[[IdToken], None] = lambda id_token: None,
+) -> Person:
     """
     The person whom fresh tokens are about.
 
+    :param require_current: Raises, if nothing more is to be done with these tokens.
     :raises InvalidToken: If what the OP says must not be believed.
     :raises ProviderUnavailable: If it does not say enough.
     :raises UserInfoRefused: If it does not know its own access token.
@@ -34,6 +42,7 @@ async def person_of(provider: Provider, response: TokenResponse, *, nonce: str, 
     assert response.id_token is not None
     id_token = await provider.id_token(response.id_token, nonce=nonce, access_token=response.access_token)
     metadata = await provider.metadata()
+    require_current(id_token)
     userinfo = {} if metadata.userinfo_endpoint is None else await provider.userinfo(response.access_token)
     return Person(
         id_token=id_token,

@@ -265,10 +265,10 @@ class Downstream(TwistedProtocol):
 
     def recheck(self) -> None:
         """
-        Cut what is being answered, if its request would not be let through any more.
+        Cut what is being answered to nobody, if its request would not be let through any more.
         """
         exchange = self._exchange
-        if isinstance(exchange, ProxiedExchange) and not exchange.is_admitted():
+        if isinstance(exchange, ProxiedExchange) and exchange.is_nobodys and not exchange.is_admitted():
             exchange.cut(None)
 
     # Inside.

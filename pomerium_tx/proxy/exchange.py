@@ -92,6 +92,13 @@ class ProxiedExchange:
             return self._connection.holds_answer()
         return not self._over
 
+    @property
+    def is_nobodys(self) -> bool:
+        """
+        Whether it belongs to no session.
+        """
+        return not self._session_ids
+
     def is_admitted(self) -> bool:
         return self._asked.is_still_admitted(self._connection.proxy.decide)
 

@@ -47,7 +47,8 @@ class DownstreamFactory(Factory):
 
     def recheck(self) -> None:
         """
-        Cut every exchange whose request would not be let through any more, somebody's or nobody's.
+        Cut every exchange of nobody's whose request would not be let through any more; those of sessions are known to
+        the registry.
         """
         for downstream in list(self._open):
             downstream.recheck()

@@ -114,6 +114,13 @@ class Knowledge:
         """
         return self._ledger.is_overtaken(browser, since=since, at=self._seconds())
 
+    def is_person_overtaken(self, iss: str, sub: str, sid: str | None, since: float) -> bool:
+        """
+        Whether a sign-in of an End-User, begun at *since* in whatever browser, has lost: they were signed out meanwhile.
+        """
+        sids = () if sid is None else (sid,)
+        return self._ledger.is_person_overtaken(iss, sub, sids, since=since, at=self._seconds())
+
     def has_seen(self, iss: str, jti: str) -> bool:
         """
         Whether a Logout Token was acted on.

@@ -9,7 +9,7 @@ the minute do not make two processes decide differently.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -158,6 +158,12 @@ class Ledger:
         """
         receipts = [self._receipts.get(name) for name in self._left.confirmed_by(logout)]
         return tuple(one.id for one in receipts if one is not None and one.op_logout is not OpLogout.CONFIRMED)
+
+    def is_person_overtaken(self, iss: str, sub: str, sids: Sequence[str], *, since: float, at: float) -> bool:
+        """
+        Whether a sign-in of an End-User, begun at *since*, has lost by *at*.
+        """
+        return self._tombstones.forbid_person(iss, sub, sids, since=since, at=at)
 
     def is_overtaken(self, browser: str, *, since: float, at: float) -> bool:
         """

@@ -4,6 +4,7 @@ Who was signed out lately.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pomerium_tx.sessions.book import Book
@@ -55,9 +56,20 @@ class Tombstones:
         """
         Whether a session must not begin.
         """
-        names = [("browser", "", session.browser), ("sub", session.iss, session.sub)]
-        names += [("sid", session.iss, sid) for sid in session.sids] or [("sidless", session.iss, session.sub)]
-        return any(self._covers(name, since=state_issued, at=session.began) for name in names)
+        at = session.began
+        return self.forbid_browser(session.browser, since=state_issued, at=at) or self.forbid_person(
+            session.iss, session.sub, session.sids, since=state_issued, at=at
+        )
+
+    def forbid_person(self, iss: str, sub: str, sids: Sequence[str], *, since: float, at: float) -> bool:
+        """
+        Whether no sign-in of an End-User that began at *since* can become a session any more, in whatever browser.
+
+        :param sids: What the OP calls its own session.
+        """
+        names: list[Name] = [("sub", iss, sub)]
+        names += [("sid", iss, sid) for sid in sids] or [("sidless", iss, sub)]
+        return any(self._covers(name, since=since, at=at) for name in names)
 
     def forbid_browser(self, browser: str, *, since: float, at: float) -> bool:
         """

@@ -46,10 +46,19 @@ class InteropCase(SynchronousTestCase):
     A test that runs programs.
     """
 
+    @classmethod
+    def owner(cls) -> type | None:
+        """
+        The same for the tests that share what they use; most share nothing.
+        """
+        return None
+
     def run(self, result: Any) -> None:
         """
         As ever, but failures are noticed in time to ask the programs about them.
         """
+        if _Shared.owner is not self.owner():
+            _Shared.end()
         self._overheard = _Overheard(IReporter(result, None) or PyUnitResultAdapter(result))
         super().run(self._overheard)
 
@@ -130,11 +139,6 @@ class _Shared:
         cls._cleanups.callback(function, *arguments, **keywords)
 
     @classmethod
-    def begin(cls, owner: type) -> None:
-        cls.end()
-        cls.owner = owner
-
-    @classmethod
     def end(cls) -> None:
         cls.owner = None
         cls.attributes = {}
@@ -145,8 +149,6 @@ class _Shared:
 class SharingCase(InteropCase):
     """
     Tests for which the first of them starts what all of them use: a proxy and a browser take seconds.
-
-    Classes that inherit the same :meth:`start` share it too.
     """
 
     _is_starting = False
@@ -157,13 +159,21 @@ class SharingCase(InteropCase):
         """
         raise NotImplementedError
 
+    @classmethod
+    def owner(cls) -> type:
+        """
+        The same for the classes that share with one another: unless a class says otherwise, those that inherit the same
+        :meth:`start`.
+        """
+        return next(each for each in cls.__mro__ if "start" in vars(each))
+
     def setUp(self) -> None:
         """
         It is running.
         """
-        owner = next(each for each in type(self).__mro__ if "start" in vars(each))
-        if _Shared.owner is not owner:
-            _Shared.begin(owner)
+        owner = self.owner()
+        if _Shared.owner is None:
+            _Shared.owner = owner
             mine = set(self.__dict__)
             self._is_starting = True
             try:

@@ -196,7 +196,7 @@ class DeploymentCase(InteropCase):
         Who is known to the provider is known to its other relying party, too.
         """
         page.goto(f"{self.second.origin}/sign_in")
-        self.op.continue_to_the_second_party(page)
+        self.op.let_in_again(page)
         page.wait_for_url(f"{self.second.origin}/callback**")
 
     def sign_out_at_the_second_party(self, page: Page) -> None:

@@ -128,9 +128,9 @@ class Glewlwyd:
         page.click("button[name=loginbut]")
         page.click("button:has-text('Continue')")
 
-    def continue_to_the_second_party(self, page: Page) -> None:
+    def let_in_again(self, page: Page) -> None:
         """
-        It asks whether the second party may know who the person is; it may.
+        It asks whom it knows whether it is them.
         """
         page.click("button:has-text('Continue')")
 

@@ -72,13 +72,11 @@ class OidcProvider:
         page.fill("input[name=login]", user)
         page.fill(self.login_form, "any password")
         page.click("button[type=submit]")
-        page.click("text=Continue")
 
-    def continue_to_the_second_party(self, page: Page) -> None:
+    def let_in_again(self, page: Page) -> None:
         """
-        It asks whether the second party may know who the person is; it may.
+        It asks nothing of whom it knows.
         """
-        page.click("text=Continue")
 
     def agree(self, page: Page) -> None:
         """

@@ -42,6 +42,13 @@ class ProviderLogoutCase(DeploymentCase, SharingCase):
         """
         self.deploy(self.provider, provider_settings=self.provider_settings, **self.proxy_settings)
 
+    @classmethod
+    def owner(cls) -> type:
+        """
+        Each class has a provider of its own.
+        """
+        return cls
+
     def newcomer(self, user: str = "alice") -> tuple[Person, Page]:
         """
         Somebody with a new browser, who has signed in everywhere.

@@ -4,6 +4,8 @@ A deployment on https, under names of two sites that only this test's browsers k
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,25 @@ An origin of another site than everything else; a public page.
 """
 
 
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="interop-")
+
+
+@functools.cache
+def _certificate() -> tuple[Path, Path]:
+    return certify(Path(_folder().name), "*.corp.test", "*.other.test")
+
+
+@functools.cache
+def _port() -> int:
+    """
+    Always the same one: a browser is told of it when it starts, and starts once.
+    """
+    [port] = free_ports(1)
+    return port
+
+
 class SecureDeploymentCase(DeploymentCase):
     """
     A proxy on https, under names of one site.
@@ -32,8 +53,8 @@ class SecureDeploymentCase(DeploymentCase):
         """
         Everything is running.
         """
-        [self.port] = free_ports(1)
-        self.certificate, key = certify(self.folder(), "*.corp.test", "*.other.test")
+        self.port = _port()
+        self.certificate, key = _certificate()
         self.site = Site(**{name: f"https://{name}.corp.test" for name in ("app", "chat", "public", "authenticate")})
         self.deploy_at(
             self.port,

@@ -62,7 +62,7 @@ class NewestTests(provider_logout.ProviderLogoutContract, provider_logout.Severa
         self.assertEqual(self.the_receipt()["sessions_ended"], 1)
         self.assertEqual(self.op.told().count("another-party"), told)
         page.goto(f"{self.site.app}/")
-        self.op.continue_to_the_second_party(page)
+        self.op.let_in_again(page)
         page.wait_for_url(f"{self.site.app}/")
 
 

@@ -58,7 +58,7 @@ class StillAdmittedTests(ProxyTestCase):
 
     def test_recheck(self) -> None:
         """
-        What is being answered is cut if it is admitted no longer, be it nobody's, and nothing else is.
+        What is being answered to nobody is cut if it is admitted no longer. The registry's are for others to ask.
         """
         alice, nobody = self.connect(), self.connect()
         alice.ask(request("GET", "/", "app.example.com", "Who: alice"))
@@ -71,8 +71,10 @@ class StillAdmittedTests(ProxyTestCase):
         )
         self.factory.recheck()
         self.settle()
-        for agent in (alice, nobody):
-            self.assertTrue(agent.take().startswith(b"HTTP/1.1 401 "))
+        self.assertTrue(nobody.take().startswith(b"HTTP/1.1 401 "))
+        self.assertEqual((alice.take(), alice.lost), (b"", None))
+        (hers,) = self.registry.exchanges(self.session.id)
+        self.assertFalse(hers.is_admitted())
         self.assertIsNone(self.agent.lost, "an idle connection stays")
 
     def test_become(self) -> None:
