@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
+from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -143,7 +144,7 @@ def _ask(url: str, fields: dict[str, str], content: str) -> tuple[int, int, int]
 
 def _milliseconds(values: Iterable[float]) -> dict[str, float]:
     ordered = sorted(values)
-    at = {"p50": median(ordered), "p99": ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], "max": ordered[-1]}
+    at = {"p50": median(ordered), "p99": ordered[ceil(len(ordered) * 0.99) - 1], "max": ordered[-1]}
     return {name: round(value / 1e6, 2) for name, value in at.items()}
 
 

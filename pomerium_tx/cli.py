@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="pomerium-tx", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="sample applications, a provider without passwords and the proxy, on loopback")
+    demo = commands.add_parser("demo", help="sample applications, a provider and the proxy, on loopback")
     demo.add_argument("--verbose", action="store_true", help="write every log line, not only who signs in and out")
     demo.add_argument(
         "--first-port", type=int, default=8000, metavar="PORT", help="use PORT and the five after it (default: 8000)"

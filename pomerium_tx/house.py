@@ -20,6 +20,7 @@ from pomerium_tx.layout import Connect, Lasting, Layout
 from pomerium_tx.logout.back_channel import BackChannelLogoutPage
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.expiry import Expiry
+from pomerium_tx.logout.late_tokens import LateTokens
 from pomerium_tx.logout.outbox import Outbox
 from pomerium_tx.logout.session_events import SessionEvents
 from pomerium_tx.oidc.fetch import HTTPClient
@@ -57,6 +58,7 @@ class House:
     ) -> None:
         self.registry = SessionRegistry(store, clock)
         self.registry.subscribe_ended(self._forget_assertions)
+        self.registry.subscribe_refreshed(self._cut_what_is_not_admitted)
         self._providers: dict[str, Provider] = {}
         # What is owed to one that a reload has removed is still to be paid.
         self._providers_ever: dict[str, Provider] = {}
@@ -68,11 +70,13 @@ class House:
             revocation_delay=config.revocation_delay.total_seconds(),
             audit=audit_log.session_ended,
         )
+        late_tokens = LateTokens(registry=self.registry, clock=clock)
         self._deadlines = Deadlines(clock, now)
         self._session_events = SessionEvents(registry=self.registry, clock=clock)
         self._lasting = Lasting(
             registry=self.registry,
             ending=self.ending,
+            late_tokens=late_tokens,
             providers=self._providers,
             back_channel=BackChannelLogoutPage(
                 registry=self.registry, providers=self._providers, ending=self.ending, clock=clock
@@ -110,9 +114,10 @@ class House:
                 registry=self.registry,
                 providers=self._providers,
                 ending=self.ending,
+                late_tokens=late_tokens,
                 clock=clock,
-                claims_changed=self._cut_what_is_not_admitted,
             ),
+            late_tokens,
         )
 
     @property

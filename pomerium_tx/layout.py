@@ -29,6 +29,7 @@ from pomerium_tx.http11.heads import HeadLimits
 from pomerium_tx.jose.signer import Signer, derived_signer, load_signers
 from pomerium_tx.logout.back_channel import BackChannelLogoutPage
 from pomerium_tx.logout.ending import Ending
+from pomerium_tx.logout.late_tokens import LateTokens
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.logout.session_events import SessionEvents
 from pomerium_tx.logout.target import Targets
@@ -68,6 +69,7 @@ class Lasting:
 
     registry: SessionRegistry
     ending: Ending
+    late_tokens: LateTokens
     providers: Mapping[str, Provider]
     """
     Those of the layout in use, by id: the mapping stays, what is in it changes.
@@ -254,6 +256,7 @@ class Layout:
             providers=lasting.providers,
             default_idp_id=self.default_idp_id,
             ending=lasting.ending,
+            late_tokens=lasting.late_tokens,
             targets=targets,
             cookie=self._cookie,
             handles=self._handles,

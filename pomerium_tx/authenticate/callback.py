@@ -21,6 +21,7 @@ from pomerium_tx.authenticate.state import LIFETIME, State, States
 from pomerium_tx.jose.jwt import InvalidToken
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.handover import REDIRECT_URI
+from pomerium_tx.logout.late_tokens import LateTokens
 from pomerium_tx.oidc.authentication import AuthenticationResponse, InvalidResponse, read_response
 from pomerium_tx.oidc.id_token import IdToken
 from pomerium_tx.oidc.metadata import ProviderMetadata
@@ -32,7 +33,7 @@ from pomerium_tx.oidc.provider import (
     UserInfoRefused,
 )
 from pomerium_tx.sessions.registry import SessionRegistry, SignedOutMeanwhile
-from pomerium_tx.sessions.session import Session, Tokens
+from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause, StoreUnavailable
 from pomerium_tx.web import html
 from pomerium_tx.web.page_request import parse_pairs
@@ -63,6 +64,7 @@ class CallbackPage(Page):
         states: States,
         code_verifiers: CodeVerifierCookies,
         ending: Ending,
+        late_tokens: LateTokens,
         url_signer: UrlSigner,
         authenticate_origin: str,
         session_lifetime: float,
@@ -80,6 +82,7 @@ class CallbackPage(Page):
         self._states = states
         self._code_verifiers = code_verifiers
         self._ending = ending
+        self._late_tokens = late_tokens
         self._url_signer = url_signer
         self._sign_in = authenticate_origin + paths.SIGN_IN
         self._session_lifetime = session_lifetime
@@ -136,7 +139,7 @@ class CallbackPage(Page):
             session = await self._session(request, browser, provider, tokens, state)
             return await self._begin(request, browser, state, session, clear_verifier)
         except SignedOutMeanwhile:
-            await self._give_back(state.idp_id, tokens_of(tokens, None, now))
+            self._late_tokens.owe(state.idp_id, tokens_of(tokens, None, now))
             body = html.signed_out_while_signing_in(retry, request_id=request.request_id)
             return html_answer(body, status=401, headers=[clear_verifier])
 
@@ -224,6 +227,9 @@ class CallbackPage(Page):
             id_token.iss, id_token.sub, id_token.sid, state.issued
         ):
             raise SignedOutMeanwhile
+        # A reload that removes an OP signs its people out.
+        if state.idp_id not in self._providers:
+            raise SignedOutMeanwhile
         if self._registry.is_overtaken(state.browser, state.issued):
             raise SignedOutMeanwhile
         # The sign-out may have been that of a session which the sign-in, when it began, knew nothing of.
@@ -242,6 +248,7 @@ class CallbackPage(Page):
         try:
             await self._registry.begin(session, state_issued=state.issued)
         except StoreUnavailable:
+            self._late_tokens.owe(session.idp_id, session.tokens)
             raise _not_now(retry) from None
         plan_refresh_by_id_token(self._registry, session.id, session.tokens, session.began)
         self._session_begun(session)
@@ -268,12 +275,6 @@ class CallbackPage(Page):
         except StoreUnavailable:
             log.error("Earlier sessions of the browser of {session} could not be ended", session=session.id)
             raise _not_now(None) from None
-
-    async def _give_back(self, idp_id: str, tokens: Tokens) -> None:
-        try:
-            await self._ending.owe(idp_id, tokens)
-        except StoreUnavailable:
-            log.error("Tokens of a sign-in that was overtaken by a sign-out could not be kept for revocation")
 
     def _return_url(self, state: State) -> str:
         """

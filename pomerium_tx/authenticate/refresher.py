@@ -19,6 +19,7 @@ from pomerium_tx.authenticate.new_session import tokens_of
 from pomerium_tx.authenticate.pool import Pool
 from pomerium_tx.jose.jwt import InvalidToken, parse
 from pomerium_tx.logout.ending import Ending
+from pomerium_tx.logout.late_tokens import LateTokens
 from pomerium_tx.oidc.id_token import IdToken, identity, merge_claims
 from pomerium_tx.oidc.provider import (
     AuthenticationRefused,
@@ -75,19 +76,18 @@ class Refresher:
         registry: SessionRegistry,
         providers: Mapping[str, Provider],
         ending: Ending,
+        late_tokens: LateTokens,
         clock: IReactorTime,
-        claims_changed: Callable[[Session], None],
         jitter: Callable[[], float] = random.random,
     ) -> None:
         """
-        :param claims_changed: Told each session of which the OP says something new: its rights may be others now.
         :param jitter: A number between 0 and 1, so that sessions which began together are not refreshed together.
         """
         self._registry = registry
         self._providers = providers
         self._ending = ending
         self._clock = clock
-        self._claims_changed = claims_changed
+        self._late_tokens = late_tokens
         self._jitter = jitter
         self._pools: dict[str, Pool] = {}
         self._unsubscribe: Callable[[], None] | None = None
@@ -157,7 +157,7 @@ class Refresher:
     async def _look_after(self, session_id: str) -> None:
         session = self._registry.known(session_id)
         if session is None:
-            await self._give_back(session_id)
+            self._give_back(session_id)
             return
         provider = self._providers.get(session.idp_id)
         if provider is None:
@@ -176,15 +176,14 @@ class Refresher:
         except StoreUnavailable:
             self._put_off(session)
 
-    async def _give_back(self, session_id: str) -> None:
+    def _give_back(self, session_id: str) -> None:
         """
         Have revoked what came for a session that has ended before it could be recorded.
         """
         self._to_refresh.pop(session_id, None)
-        renewed = self._unrecorded.get(session_id)
+        renewed = self._unrecorded.pop(session_id, None)
         if renewed is not None:
-            await self._ending.owe(renewed.idp_id, renewed.tokens)
-            del self._unrecorded[session_id]
+            self._late_tokens.owe(renewed.idp_id, renewed.tokens)
 
     async def _refresh(self, session: Session, provider: Provider) -> None:
         refresh_token = session.tokens.refresh_token
@@ -220,7 +219,7 @@ class Refresher:
         if response.refresh_token is None:
             response = replace(response, refresh_token=session.tokens.refresh_token)
         if self._registry.known(session.id) is None:
-            await self._ending.owe(session.idp_id, tokens_of(response, None, requested))
+            self._late_tokens.owe(session.idp_id, tokens_of(response, None, requested))
             return
         try:
             id_token = await self._id_token(session, provider, response)
@@ -235,12 +234,12 @@ class Refresher:
             # It still is the hint that the OP knows the session by.
             tokens = replace(tokens, id_token=session.tokens.id_token)
         if self._registry.known(session.id) is None:
-            await self._ending.owe(session.idp_id, tokens)
+            self._late_tokens.owe(session.idp_id, tokens)
             return
         try:
             claims = await self._claims(session, provider, tokens, id_token)
         except UserInfoRefused:
-            await self._ending.owe(session.idp_id, tokens)
+            self._late_tokens.owe(session.idp_id, tokens)
             await self._refused(session)
             return
         renewed = _Renewed(
@@ -298,13 +297,10 @@ class Refresher:
         self._to_refresh.pop(session.id, None)
         self._failures.pop(session.id, None)
         if not taken:
-            await self._ending.owe(session.idp_id, tokens)
+            self._late_tokens.owe(session.idp_id, tokens)
             return
         if renewed.has_new_id_token:
             plan_refresh_by_id_token(self._registry, session.id, tokens, renewed.requested)
-        current = self._registry.known(session.id)
-        if current is not None and current.claims != session.claims:
-            self._claims_changed(current)
 
     async def _poll(self, session: Session, provider: Provider) -> None:
         """

@@ -26,6 +26,7 @@ from pomerium_tx.logout.confirmation import Confirmations
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.front_channel import FrontChannel
 from pomerium_tx.logout.handover import Handovers
+from pomerium_tx.logout.late_tokens import LateTokens
 from pomerium_tx.logout.rp_initiated import RelyingPartyLogout
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.logout.session_events import (
@@ -55,6 +56,7 @@ def authenticate_site(
     providers: Mapping[str, Provider],
     default_idp_id: str,
     ending: Ending,
+    late_tokens: LateTokens,
     targets: Targets,
     cookie: CookieSettings,
     handles: Handles,
@@ -119,6 +121,7 @@ def authenticate_site(
         states=states,
         code_verifiers=code_verifiers,
         ending=ending,
+        late_tokens=late_tokens,
         url_signer=url_signer,
         authenticate_origin=authenticate_origin,
         session_lifetime=cookie.lifetime,

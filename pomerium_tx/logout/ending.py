@@ -20,7 +20,7 @@ from pomerium_tx.sessions.provider_logout import SKEW, ProviderLogout
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import Ending as RecordedEnding
 from pomerium_tx.sessions.registry import SessionRegistry, new_receipt_id
-from pomerium_tx.sessions.session import Session, Tokens
+from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import (
     DEPARTURE_LIFETIME,
     Cause,
@@ -215,24 +215,6 @@ class Ending:
             await self._registry.op_logout(name, OpLogout.CONFIRMED)
             await self._registry.release_revocations(name)
         return receipt
-
-    async def owe(self, idp_id: str, tokens: Tokens) -> None:
-        """
-        Have tokens revoked that came for a session which is not, or is no longer.
-
-        :raises StoreUnavailable: If that could not be recorded.
-        """
-        revocable = tokens.revocable()
-        if revocable:
-            await self._registry.owe(
-                OwedRevocation(
-                    id=secrets.token_hex(16),
-                    receipt_id=None,
-                    idp_id=idp_id,
-                    tokens=revocable,
-                    not_before=self._clock.seconds(),
-                )
-            )
 
     async def _end_own(
         self,

@@ -66,9 +66,11 @@ class Attachments:
 
         None if nothing was open.
         """
-        # Taken out first: what a cut sets off finds nothing to cut a second time.
-        attached = [exchange for name in session_ids for exchange in self._exchanges.pop(name, {}).values()]
-        exchanges = [exchange for exchange in attached if exchange.is_open]
+        # Taken out first: what a cut sets off finds nothing to cut a second time. One may be of several sessions.
+        attached: dict[int, OpenExchange] = {}
+        for name in session_ids:
+            attached |= self._exchanges.pop(name, {})
+        exchanges = [exchange for exchange in attached.values() if exchange.is_open]
         if not exchanges:
             return None
         cut = dict.fromkeys(EXCHANGE_KINDS, 0)

@@ -116,7 +116,7 @@ class Knowledge:
 
     def is_person_overtaken(self, iss: str, sub: str, sid: str | None, since: float) -> bool:
         """
-        Whether a sign-in of an End-User, begun at *since* in whatever browser, has lost: they were signed out meanwhile.
+        Whether a sign-in of an End-User, begun at *since* in any browser, has lost: they were signed out meanwhile.
         """
         sids = () if sid is None else (sid,)
         return self._ledger.is_person_overtaken(iss, sub, sids, since=since, at=self._seconds())

@@ -68,6 +68,7 @@ class SessionRegistry(Knowledge):
         self._on_owed: Subscribers[()] = Subscribers()
         self._on_notices: Subscribers[()] = Subscribers()
         self._on_ended: Subscribers[Receipt, tuple[Session, ...]] = Subscribers()
+        self._on_refreshed: Subscribers[Session] = Subscribers()
 
     async def join(self) -> None:
         """
@@ -316,6 +317,13 @@ class SessionRegistry(Knowledge):
         """
         return self._on_ended.add(callback)
 
+    def subscribe_refreshed(self, callback: Callable[[Session], object]) -> Callable[[], None]:
+        """
+        Have *callback* told each session of which the OP has said something, to whichever process: its rights may be
+        others now.
+        """
+        return self._on_refreshed.add(callback)
+
     def _apply(self, position: int, change: Change) -> None:
         self._position = position
         effect = self._ledger.apply(position, change)
@@ -324,6 +332,7 @@ class SessionRegistry(Knowledge):
             self._activity.begun(effect.session)
         elif isinstance(effect, Refreshed):
             self._timetable.refreshed(effect.session, effect.requested)
+            self._on_refreshed.tell(effect.session)
         elif isinstance(effect, SignedOutAtProvider):
             self._timetable.report(effect.session_id, Cause.REFRESH_REFUSED)
         elif isinstance(effect, Ended):

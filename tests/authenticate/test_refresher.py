@@ -31,6 +31,7 @@ class RefresherTests(SynchronousTestCase):
         self.world = World()
         self.addCleanup(self.world.stop)
         self.changed: list[Session] = []
+        self.world.registry.subscribe_refreshed(self.changed.append)
         self.refresher = self.refresher_of(self.world.registry)
         self.refresher.start()
         self.addCleanup(self.stop)
@@ -43,7 +44,7 @@ class RefresherTests(SynchronousTestCase):
             providers=self.world.providers,
             ending=self.world.ending,
             clock=self.world.clock,
-            claims_changed=self.changed.append,
+            late_tokens=self.world.late_tokens,
             jitter=lambda: 0.0,
         )
 

@@ -31,12 +31,13 @@ class PollTests(SynchronousTestCase):
         self.world = World(lifetimes=Lifetimes(access_token=36_000.0, id_token=36_000.0))
         self.addCleanup(self.world.stop)
         self.changed: list[Session] = []
+        self.world.registry.subscribe_refreshed(self.changed.append)
         self.refresher = Refresher(
             registry=self.world.registry,
             providers=self.world.providers,
             ending=self.world.ending,
             clock=self.world.clock,
-            claims_changed=self.changed.append,
+            late_tokens=self.world.late_tokens,
             jitter=lambda: 0.0,
         )
         self.refresher.start()

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.conformance.adversarial_provider import GONE, Make, Mint
 from tests.doubles import keys
-from tests.scenarios.world import OP
+from tests.scenarios.world import CLIENT_SECRET, OP
 
 Case = tuple[str, Make]
 
@@ -211,3 +211,79 @@ def unusual() -> Iterator[Case]:
     yield "a pair of surrogates", lambda mint: mint.raw(mint.payload()[:-1] + b',"x":"\\ud83d\\ude00"}')
     yield "nested a little", lambda mint: mint.raw(mint.payload()[:-1] + b',"x":' + b"[" * 20 + b"]" * 20 + b"}")
     yield "long", lambda mint: mint.token({"groups": [f"group-{number}" for number in range(2000)]})
+
+
+def refreshed() -> Iterator[Case]:
+    """
+    What must not come of a refresh, although it is signed.
+    """
+    yield from _cases("iss", (GONE, OP + "/", "https://evil.example", None))
+    yield from _cases("sub", (GONE, "248289761002", "", 7, None))
+    yield from _cases("aud", (GONE, "rp2", ["rp2"], [], ["rp1", "rp2"]))
+    yield from _cases("azp", ("rp2",))
+    yield from _cases("exp", (GONE, "x"))
+    yield from _relative("exp", (-61,))
+    yield from _cases("iat", (GONE, "x"))
+    yield from _relative("iat", (61,))
+    yield from _cases("at_hash", ("A" * 22, 7))
+    yield from _cases("sid", (7, "", ["x"]))
+    yield from _cases("nonce", (7, ["x"]))
+    yield from _cases("events", ({},))
+    yield "signed by a stranger", lambda mint: mint.token(key=keys.private_key("RS256", "stranger"))
+    yield "not signed", lambda mint: mint.token(header={"alg": "none"}, signature=b"")
+    yield "of type logout+jwt", lambda mint: mint.token(header={"typ": "logout+jwt"})
+    yield "no token", lambda _: "x"
+
+
+def unusually_refreshed() -> Iterator[Case]:
+    """
+    What real OPs answer a refresh with.
+    """
+    yield "as it should be", lambda mint: mint.token()
+    yield from _cases("sid", (GONE, "another"))
+    yield from _cases("auth_time", (GONE, 0))
+    yield from _cases("aud", (["rp1"],))
+    yield from _cases("at_hash", (GONE,))
+    yield from _relative("iat", (-600, -86400))
+    yield "no ID Token", lambda _: GONE
+    yield "a null", lambda _: None
+    yield "an empty text", lambda _: ""
+
+
+def too_long_ago() -> Iterator[Case]:
+    """
+    Tokens of a person who has authenticated longer ago than the hour that was asked for.
+    """
+    yield from _cases("auth_time", (GONE, None, 0, "now", True))
+    yield from _relative("auth_time", (-3661, -86400))
+
+
+def recently() -> Iterator[Case]:
+    """
+    Tokens of a person who has authenticated within that hour.
+    """
+    yield from _relative("auth_time", (-3659, -3600, 0, -0.5))
+
+
+def not_by_the_secret() -> Iterator[Case]:
+    """
+    Tokens that are not signed with the client secret, where that was agreed on.
+    """
+    secret = CLIENT_SECRET.encode()
+    yield "RS256 by a key that is published", lambda mint: mint.token()
+    yield "none", lambda mint: mint.token(header={"alg": "none"}, signature=b"")
+    for key in (b"\0", secret + b"x", secret[:-1], secret.upper(), keys.b64(secret).encode(), b"rp1"):
+        yield f"HS256 by {key[:9]!r}", lambda mint, key=key: mint.token(alg="HS256", key=key)
+    yield "HS256, cut", lambda mint: mint.token(alg="HS256", key=secret)[:-2]
+    yield "HS256, said to be HS512", lambda mint: mint.token(alg="HS256", key=secret, header={"alg": "HS512"})
+
+
+def by_the_secret() -> Iterator[Case]:
+    """
+    Tokens that are.
+    """
+    for kid in ("x", GONE, ""):
+        yield (
+            f"HS256, kid {'missing' if kid is GONE else repr(kid)}",
+            lambda mint, kid=kid: mint.token(alg="HS256", key=CLIENT_SECRET.encode(), header={"kid": kid}),
+        )

@@ -5,18 +5,21 @@ An OP that lies: everything that it says can be made wrong, one thing at a time,
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from twisted.logger import formatEvent
 
+from pomerium_tx.config.model import Config
 from pomerium_tx.demo.interaction import SESSION_COOKIE
+from pomerium_tx.demo.messages import Fault
 from pomerium_tx.jose.signer import Signer
 from tests.conformance.case import CheckTestCase, location_of, set_cookies
 from tests.doubles import keys
-from tests.scenarios.browser import Browser, Response
+from tests.scenarios.browser import Browser, Response, read
 from tests.scenarios.secrets import shows
 from tests.scenarios.world import APP, AUTHENTICATE, CLIENT_SECRET, OP
 
@@ -110,6 +113,8 @@ class AdversarialTestCase(CheckTestCase):
     Those that the OP says it signs ID Tokens with; the first of them is what it does sign with.
     """
 
+    _config: ClassVar[Config]
+
     def setUp(self) -> None:
         super().setUp()
         self.signer = Signer(keys.private_key(self.algorithms[0]))
@@ -127,6 +132,15 @@ class AdversarialTestCase(CheckTestCase):
         """
         self._claims: dict[str, Any] = {}
         self._make: Make | None = None
+
+    def read(self, **changes: object) -> Config:
+        """
+        The configuration, which is the same for all worlds of a class.
+        """
+        assert not changes
+        if "_config" not in type(self).__dict__:
+            type(self)._config = super().read()
+        return self._config
 
     def published(self) -> list[Any]:
         """
@@ -181,6 +195,42 @@ class AdversarialTestCase(CheckTestCase):
             return browser, browser.get(PAGE)
         finally:
             self._make = None
+
+    @contextmanager
+    def misbehaving(self, endpoint: str, wrong: Fault | Callable[[dict[str, Any]], object]) -> Iterator[None]:
+        """
+        An endpoint that answers with a fault, or with something else than the right JSON.
+        """
+        right = self.provider.alterations.get(endpoint, lambda document: document)
+        if isinstance(wrong, Fault):
+            self.provider.faults[endpoint] = wrong
+        else:
+            self.provider.alterations[endpoint] = lambda document: wrong(dict(right(document)))  # type: ignore[call-overload]
+        try:
+            yield
+        finally:
+            self.provider.faults.pop(endpoint, None)
+            self.provider.alterations[endpoint] = right
+
+    def anew(self) -> None:
+        """
+        Begin with a world that knows nothing of the OP yet.
+        """
+        self.doCleanups()
+        self.setUp()
+        self.watch()
+
+    def slowly(self, browser: Browser, url: str, seconds: float) -> Response:
+        """
+        What a browser is answered that has to wait.
+        """
+        agent = browser.open("GET", url, "Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+        self.advance(seconds)
+        answer = read(agent.take())
+        answer.url = url
+        for set_cookie in answer.get_all("Set-Cookie"):
+            browser.keep(url, set_cookie)
+        return answer
 
     def to_callback(self, browser: Browser) -> str:
         """

@@ -6,9 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pomerium_tx.sessions.session import Session
 from tests.conformance import adversarial_claims as claims
 from tests.conformance import adversarial_tokens as tokens
-from tests.conformance.adversarial_provider import AdversarialTestCase, Make
+from tests.conformance.adversarial_provider import GONE, PAGE, AdversarialTestCase, Make
+from tests.conformance.case import fields_of
+from tests.doubles import keys
+from tests.scenarios.browser import Browser
+from tests.scenarios.world import CLIENT_SECRET
 
 
 class WrongTestCase(AdversarialTestCase):
@@ -113,3 +118,178 @@ class UnusualTests(AdversarialTestCase):
         They sign the person in.
         """
         self.each(claims.unusual(), lambda make: self.assert_accepted(self.by_id_token(make)[1]))
+
+
+class RefreshTests(AdversarialTestCase):
+    """
+    What an OP answers when a session is refreshed, which is ten minutes after it began.
+    """
+
+    def begin(self) -> Session:
+        """
+        A session of Alice, whose OP keeps refresh tokens good.
+        """
+        self.anew()
+        ledger = self.provider.ledger
+        ledger.rotate = lambda refresh_token, **_: ledger._refresh_tokens[refresh_token].grant  # type: ignore[method-assign]
+        self.browser_of_alice = self.visitor()
+        self.assert_accepted(self.browser_of_alice.get(PAGE))
+        self.first_nonce = str(self._claims["nonce"])
+        [session] = self.house.registry.sessions()
+        return session
+
+    def refreshed(self, make: Make, session: Session) -> Session:
+        """
+        That session after its refresh was answered with this token, whereupon its owner makes a request.
+        """
+        self.watch()
+        self._make = make
+        self.advance(545.0, step=109.0)
+        self.advance(12.0, step=4.0)
+        self._make = None
+        self.assertGreaterEqual(len(self.provider.refreshes), 1)
+        self.assertEqual(self.browser_of_alice.get(PAGE).status, 200)
+        self.assertEqual(self.assertion_claims(self.app.take())["sub"], session.sub)
+        self.assert_nothing_broken()
+        [now] = self.house.registry.sessions()
+        return now
+
+    def check_refused(self, make: Make) -> None:
+        """
+        The session stays as it was, and is refreshed once the OP answers as it should.
+        """
+        before = self.begin()
+        after = self.refreshed(make, before)
+        self.assertEqual(after, before)
+        self.assertEqual(self.receipts(), [])
+        self.advance(90.0, step=15.0)
+        [later] = self.house.registry.sessions()
+        self.assertEqual((later.id, later.sub), (before.id, before.sub))
+        self.assertNotEqual(later.tokens.access_token, before.tokens.access_token)
+
+    def check_taken(self, make: Make) -> None:
+        """
+        The session has the new tokens.
+        """
+        before = self.begin()
+        after = self.refreshed(make, before)
+        self.assertEqual((after.id, after.sub, after.claims["email"]), (before.id, before.sub, before.claims["email"]))
+        self.assertNotEqual(after.tokens.access_token, before.tokens.access_token)
+        self.assertTrue(after.tokens.id_token)
+        self.assertTrue(set(before.sids) <= set(after.sids))
+
+    def test_wrong(self) -> None:
+        """
+        A wrong ID Token changes nothing of a session, whose owner stays.
+        """
+        self.each(claims.refreshed(), self.check_refused)
+
+    def test_unusual(self) -> None:
+        """
+        What real OPs answer is taken; a new sid is one more.
+        """
+        self.each(claims.unusually_refreshed(), self.check_taken)
+
+    def test_nonce(self) -> None:
+        """
+        A refreshed ID Token may have the nonce of the sign-in, and no other one (Core 12.2).
+        """
+        self.check_taken(lambda mint: mint.token({"nonce": self.first_nonce}))
+        self.check_refused(lambda mint: mint.token({"nonce": "another"}))
+
+
+class MaxAgeTests(WrongTestCase):
+    """
+    Where ``max_age`` is asked for.
+    """
+
+    settings = {"idp_request_params": {"max_age": "3600"}}
+
+    def test_auth_time(self) -> None:
+        """
+        Whoever has authenticated longer ago, or nobody knows when, is not signed in.
+        """
+        self.refuse(claims.too_long_ago())
+        self.each(claims.recently(), lambda make: self.assert_accepted(self.by_id_token(make)[1]))
+
+
+class AgreedSecretTests(WrongTestCase):
+    """
+    Where HS256 was agreed on.
+    """
+
+    settings = {"id_token_signed_response_alg": "HS256"}
+
+    def assert_signs_in(self, browser: Browser, person: str = "alice") -> None:
+        self.watch()
+        by_secret = dict(claims.by_the_secret())["HS256, kid missing"]
+        self.assert_accepted(self.by_id_token(by_secret, browser)[1], person)
+
+    def test_secret(self) -> None:
+        """
+        Nothing but the client secret signs a token.
+        """
+        self.refuse(claims.not_by_the_secret())
+        self.each(claims.by_the_secret(), lambda make: self.assert_accepted(self.by_id_token(make)[1]))
+
+
+class AgreedCurveTests(WrongTestCase):
+    """
+    Where ES256 was agreed on, although the OP signs by others too.
+    """
+
+    algorithms = ("ES256", "RS256", "EdDSA")
+    settings = {"id_token_signed_response_alg": "ES256"}
+
+    def test_others(self) -> None:
+        """
+        A right signature by another key of the OP is refused.
+        """
+        self.refuse(
+            [
+                ("RS256", lambda mint: mint.token(key=keys.private_key("RS256", "second"), header={"kid": "second"})),
+                ("RS256, no kid", lambda mint: mint.token(header={"kid": GONE})),
+                ("EdDSA", lambda mint: mint.token({"at_hash": GONE}, "EdDSA", header={"kid": "edwards"})),
+                ("HS256", lambda mint: mint.token(alg="HS256", key=CLIENT_SECRET.encode(), header={"kid": GONE})),
+            ]
+        )
+        self.each(
+            [("ES256", lambda mint: mint.token(alg="ES256"))],
+            lambda make: self.assert_accepted(self.by_id_token(make)[1]),
+        )
+
+
+class KnockingTests(AdversarialTestCase):
+    """
+    Many wrong tokens at once.
+    """
+
+    def test_unknown_keys(self) -> None:
+        """
+        However many tokens name keys that nobody knows, the OP is asked for its keys twice at most.
+        """
+        for number in range(50):
+            self.by_id_token(lambda mint, number=number: mint.token(header={"kid": f"unknown-{number}"}))
+        self.assertLessEqual(len(self.provider.received_at("jwks")), 2)
+
+    def test_nonce_of_another_login(self) -> None:
+        """
+        The ID Token of another sign-in, even of the same browser, is refused; so is one of a session that was.
+        """
+        self.watch()
+        browser = self.visitor()
+        seen: list[str] = []
+        self.by_id_token(lambda mint: seen.append(mint.token()) or seen[0], browser)
+        self.watch()
+        fresh = self.visitor()
+        self.assert_refused(*self.by_id_token(lambda _: seen[0], fresh))
+
+    def test_own_assertion(self) -> None:
+        """
+        What applications are told of a person signs nobody in.
+        """
+        self.watch()
+        self.visitor().get(PAGE)
+        [assertion] = fields_of(self.app.take())["x-pomerium-jwt-assertion"]
+        self.watch()
+        self.assert_refused(*self.by_id_token(lambda _: assertion))

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,18 +63,21 @@ def ports_in_a_row(count: int) -> list[int]:
     raise NeverHappened(f"{count} free ports in a row")
 
 
+# Below those that the system gives to whoever connects, in an order of this process's own, and each only once: between
+# being found free and being listened on, nobody else takes it.
+_PORTS = iter(random.sample(range(10_000, 21_000), 11_000))
+
+
 def free_ports(count: int) -> list[int]:
     """
     Ports of loopback that nobody listens on now.
     """
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    found: list[int] = []
+    while len(found) < count:
+        port = next(_PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+    return found
 
 
 def is_listening(port: int) -> bool:

@@ -40,6 +40,15 @@ const client = (settings) => {
   return known;
 };
 
+const loadExistingGrant = async ({ oidc }) => {
+  const known = oidc.session.grantIdFor(oidc.client.clientId);
+  if (known) return oidc.provider.Grant.find(known);
+  const grant = new oidc.provider.Grant({ clientId: oidc.client.clientId, accountId: oidc.session.accountId });
+  grant.addOIDCScope('openid profile email offline_access');
+  await grant.save();
+  return grant;
+};
+
 const provider = new Provider(config.issuer, {
   clients: config.clients.map(client),
   jwks: { keys },
@@ -49,15 +58,8 @@ const provider = new Provider(config.issuer, {
   claims: { openid: ['sub'], profile: ['name', 'groups'], email: ['email', 'email_verified'] },
   // The older one's default is SameSite=None, which browsers refuse without TLS.
   cookies: { keys: ['for-tests-only'], long: { sameSite: 'lax' } },
-  // Both clients are the house's own: nobody is asked whether they may know who the person is.
-  loadExistingGrant: async ({ oidc }) => {
-    const known = oidc.session.grantIdFor(oidc.client.clientId);
-    if (known) return oidc.provider.Grant.find(known);
-    const grant = new oidc.provider.Grant({ clientId: oidc.client.clientId, accountId: oidc.session.accountId });
-    grant.addOIDCScope('openid profile email offline_access');
-    await grant.save();
-    return grant;
-  },
+  // The older one always asks whether a client may know who the person is.
+  ...(!hasFrontChannel && { loadExistingGrant }),
   issueRefreshToken: async (ctx, asking) => asking.grantTypeAllowed('refresh_token'),
   rotateRefreshToken: true,
   // The newer one tells no relying party on loopback, unless what forbids it (the dispatcher) is left out.

@@ -4,7 +4,6 @@ Tests for `pomerium_tx.logout.ending`: the one door.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -291,19 +290,6 @@ class EndTests(_Case):
         """
         for cause in (Cause.USER_ROUTE, Cause.USER_AUTHENTICATE, Cause.USER_EVERYWHERE):
             self.failureResultOf(Deferred.fromCoroutine(self.world.ending.end(["x"], cause)), AssertionError)
-
-    def test_tokens_without_a_session(self) -> None:
-        """
-        Tokens that came too late are owed at once; none is owed where there is none.
-        """
-        tokens = Tokens(id_token="i", access_token="a", refresh_token="r")
-        self.successResultOf(Deferred.fromCoroutine(self.world.ending.owe("idp", tokens)))
-        nothing = replace(tokens, access_token="", refresh_token=None)
-        self.successResultOf(Deferred.fromCoroutine(self.world.ending.owe("idp", nothing)))
-        self.assertEqual(
-            [(one.idp_id, one.not_before, one.receipt_id, one.tokens) for one in self.world.registry.owed()],
-            [("idp", START, None, (("refresh_token", "r"), ("access_token", "a")))],
-        )
 
 
 class EndByProviderTests(_Case):

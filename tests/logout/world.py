@@ -31,6 +31,7 @@ from pomerium_tx.jose.signer import derived_signer
 from pomerium_tx.logout.back_channel import BackChannelLogoutPage
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.expiry import Expiry
+from pomerium_tx.logout.late_tokens import LateTokens
 from pomerium_tx.logout.outbox import Outbox
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.logout.session_events import SessionEvents
@@ -203,8 +204,10 @@ class World:
             "clock": self.clock,
             "site_data": site_data,
         }
+        self.late_tokens = LateTokens(registry=self.registry, clock=self.clock)
         self.authenticate = authenticate_site(
             **shared,
+            late_tokens=self.late_tokens,
             default_idp_id=self.provider.idp_id,
             csrf=self.csrf,
             serves_origin=self.serves_origin,

@@ -183,10 +183,17 @@ class AllKindsTestCase(TrafficTestCase):
         """
         download, downloaded = self.download(browser)
         socket, switched = self.websocket(browser)
-        kind = {"fate": TOLD, "kind": "websocket", "in_doubt": False}
         return [
             Open(name="download of another", agent=download, upstream=downloaded, route="app"),
-            Open(name="websocket of another", agent=socket, upstream=switched, route="chat", **kind),
+            Open(
+                name="websocket of another",
+                agent=socket,
+                upstream=switched,
+                fate=TOLD,
+                kind="websocket",
+                route="chat",
+                in_doubt=False,
+            ),
         ]
 
     # -- what has become of them ---------------------------------------------------------------------------------------

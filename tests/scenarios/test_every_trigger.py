@@ -43,7 +43,7 @@ class NothingInFlightTests(TriggerTestCase):
         """
         self.start(trigger)
         theirs = {name: self.some(browser) for name, browser in self.others.items()}
-        mine = self.everything(self.alice)
+        mine = [self.beside_bob(), *self.everything(self.alice)]
         for name, opened in theirs.items():
             if name not in trigger.spares:
                 mine += opened
@@ -61,6 +61,14 @@ class NothingInFlightTests(TriggerTestCase):
             for application in self.applications.values():
                 self.assertNotIn(unheard, application.heard)
         self.assert_receipt(trigger, mine)
+
+    def beside_bob(self) -> Open:
+        """
+        An exchange that was let in as bob's, and to which alice's handle came as well.
+        """
+        field = f"Authorization: Pomerium {self.handles[APP]}"
+        agent, upstream = self.download(self.others["bob"], APP + "/file", field)
+        return Open(name="beside another's", agent=agent, upstream=upstream, route="app")
 
     def assert_receipt(self, trigger: Trigger, cut: list[Open]) -> None:
         """

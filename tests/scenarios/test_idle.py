@@ -92,14 +92,16 @@ class WhenTests(IdleTestCase):
         """
         self.unreliable.break_down()
         self.app.take()
-        # The clock jumps: no delayed call has run yet.
-        self.clock.rightNow += LIMIT  # type: ignore[attr-defined] # a Clock's
         agent = UserAgent.connect(self.network, "proxy", 443)
+        asked = request("GET", "/x", "app.example.com", f"Cookie: _pomerium={self.handle}")
+        # The clock jumps, and the request is there before any delayed call has run.
+        self.clock.rightNow += LIMIT  # type: ignore[attr-defined] # a Clock's
+        agent.transport.peer.protocol.dataReceived(asked)
         for _ in range(8):
-            agent.say(request("GET", "/x", "app.example.com", f"Cookie: _pomerium={self.handle}", "Accept: */*"))
             self.settle()
             self.assertEqual(agent.take()[9:12], b"302")
             self.advance(3.0)
+            agent.say(asked)
         self.assertEqual(self.app.take(), b"")
         self.unreliable.failure = None
         self.advance(10.0)
@@ -321,6 +323,22 @@ class StreamsCountTests(IdleTestCase):
         self.assert_idle_after(LIMIT)
         self.assertEqual(socket.take(), SIGNED_OUT)
         self.assertIn(b"event: signed_out\n", listening.take())
+
+    def test_too_late(self) -> None:
+        """
+        Bytes that pass after the limit, while the end cannot be recorded, bring nobody back.
+        """
+        download, upstream = self.download(self.alice)
+        self.unreliable.break_down()
+        self.advance(LIMIT, step=LIMIT)
+        for _ in range(3):
+            upstream.say(b"x")
+            self.advance(2.0)
+            self.assertEqual(self.replay(self.handle, APP).status, 302)
+        self.unreliable.failure = None
+        self.advance(6.0)
+        self.assertEqual(self.causes(), ["idle"])
+        self.assert_broken_off(download)
 
 
 class TwoHousesTests(IdleTestCase):

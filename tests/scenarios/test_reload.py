@@ -144,7 +144,7 @@ class RoutesTests(ReloadTestCase):
         A new route is served at once, to those who have a session already.
         """
         alice = self.both()
-        new = {"from": "https://new.example.com", "to": "http://app.internal:8080", "allow_any_authenticated_user": True}
+        new = self.routes()[0] | {"from": "https://new.example.com", "name": "new"}
         self.reload(routes=[*self.routes(), new])
         self.assertEqual(alice.get("https://new.example.com/").status, 200)
 
