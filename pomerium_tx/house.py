@@ -22,13 +22,16 @@ from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.expiry import Expiry
 from pomerium_tx.logout.late_tokens import LateTokens
 from pomerium_tx.logout.outbox import Outbox
+from pomerium_tx.logout.revocation import Revocations
 from pomerium_tx.logout.session_events import SessionEvents
+from pomerium_tx.logout.upstream_notice import UpstreamNotices
 from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.operations import audit_log
 from pomerium_tx.operations.admin import Administered
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.factory import DownstreamFactory
+from pomerium_tx.routing.route import Route
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
@@ -44,6 +47,7 @@ class House:
     :param store: What keeps the sessions.
     :param now: Seconds that no step of the wall clock can move.
     :param http: What speaks to the OP.
+    :param http_of: What speaks to the application of a route for ourselves.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class House:
         clock: IReactorTime,
         now: Callable[[], float],
         http: HTTPClient,
+        http_of: Callable[[Route], HTTPClient],
         connect: Connect,
     ) -> None:
         self.registry = SessionRegistry(store, clock)
@@ -91,7 +96,20 @@ class House:
         self.proxy = self.layout.proxy()
         self._settle_in()
         self.factory = DownstreamFactory(self.proxy)
-        outbox = Outbox(registry=self.registry, providers=self._providers_ever, clock=clock)
+        self.revocations = Outbox(
+            Revocations(registry=self.registry, providers=self._providers_ever), registry=self.registry, clock=clock
+        )
+        self.notices = Outbox(
+            UpstreamNotices(
+                registry=self.registry,
+                route_of=self._route_of,
+                http_of=http_of,
+                signer=lambda: self.layout.signers[0],
+                clock=clock,
+            ),
+            registry=self.registry,
+            clock=clock,
+        )
         administered = Administered(
             registry=self.registry,
             ending=self.ending,
@@ -99,8 +117,8 @@ class House:
             routes=lambda: self.layout.table.routes,
             clock=clock,
             now=now,
-            revocation_attempts=outbox.attempts,
-            notice_attempts=lambda id: 0,
+            revocation_attempts=self.revocations.attempts_of,
+            notice_attempts=self.notices.attempts_of,
         )
         self._admin_proxy = admin_proxy(config, administered, self._deadlines)
         self.admin_factory = None if self._admin_proxy is None else DownstreamFactory(self._admin_proxy)
@@ -109,7 +127,8 @@ class House:
         """
         self._workers = (
             Expiry(registry=self.registry, ending=self.ending, clock=clock),
-            outbox,
+            self.revocations,
+            self.notices,
             Refresher(
                 registry=self.registry,
                 providers=self._providers,
@@ -221,6 +240,10 @@ class House:
         finally:
             for session in sessions:
                 self._cut_what_is_not_admitted(session)
+
+    def _route_of(self, route_id: str) -> Route | None:
+        resource = self.layout.resources.get(route_id)
+        return None if resource is None else resource.route
 
     def _cut_what_is_not_admitted(self, session: Session) -> None:
         for exchange in self.registry.exchanges(session.id):

@@ -165,6 +165,7 @@ class Layout:
             ),
             normalize_path=config.normalize_path,
             merge_slashes=config.merge_slashes,
+            streams_count=config.session_idle_counts_streams,
         )
 
     def retire(self, successor: Layout | None = None) -> None:
@@ -293,9 +294,9 @@ class Layout:
             return ()
         return self.assertions.headers(verdict.session, canonical.host, route.jwt_issuer_format)
 
-    def _used(self, session: Session, route: Route, origin: str) -> None:
+    def _used(self, session: Session, route: Route, origin: str, peer: str) -> None:
         registry = self._lasting.registry
-        registry.touch(session.id)
+        registry.touch(session.id, peer)
         if route.id not in session.uses:
             Deferred.fromCoroutine(registry.use_route(session.id, route.id, origin)).addErrback(
                 lambda reason: log.failure("The first use of route {route_id} was not kept", reason, route_id=route.id)

@@ -200,6 +200,7 @@ def build_service(loaded: Loaded, reactor: Any, *, drain_seconds: float = DRAIN_
         clock=reactor,
         now=time.monotonic,
         http=outside.http,
+        http_of=outside.http_of,
         connect=outside.endpoint,
     )
     listeners = [Listener(config.address, key="address")]

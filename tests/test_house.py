@@ -63,6 +63,7 @@ class HouseTestCase(SynchronousTestCase):
             clock=self.clock,
             now=self.clock.seconds,
             http=cast(HTTPClient, None),  # nobody asks the OP
+            http_of=lambda route: cast(HTTPClient, None),  # nor tells an application
             connect=lambda route: self.network.endpoint(route.upstreams[0].host, route.upstreams[0].port),
         )
         self.network.listen("proxy", 443, self.house.factory)
@@ -258,7 +259,7 @@ class UseTests(HouseTestCase):
         session = self.begin()
         route = next(iter(house.layout.table.routes))
         self.clock.advance(5)
-        house.proxy.used(session, route, APP)
+        house.proxy.used(session, route, APP, "192.0.2.1")
         self.assertEqual(house.registry.last_seen(session.id), self.clock.seconds())
         found = house.registry.find(session.id)
         assert found is not None
@@ -274,7 +275,7 @@ class UseTests(HouseTestCase):
         self.addCleanup(house.stop)
         session = self.begin()
         store.break_down()
-        house.proxy.used(session, next(iter(house.layout.table.routes)), APP)
+        house.proxy.used(session, next(iter(house.layout.table.routes)), APP, "192.0.2.1")
         self.assertEqual(len(self.flushLoggedErrors(StoreUnavailable)), 1)
 
     def test_no_longer_admitted(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.web.server import Site
 
 from pomerium_tx.authorize.verdict import Verdict
@@ -22,6 +23,8 @@ from pomerium_tx.proxy.unsent import Unsent
 from pomerium_tx.routing.route import Route
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
+
+log = Logger()
 
 # Why reading from the user agent is paused.
 HELD = 1
@@ -97,9 +100,9 @@ class Proxy:
     What the same request gets once its session has ended.
     """
     registry: SessionRegistry
-    used: Callable[[Session, Route, str], None]
+    used: Callable[[Session, Route, str, str], None]
     """
-    Session, route and external origin of each request that was let through.
+    Session, route, external origin and peer of each request that was let through.
     """
     identity: Callable[[Verdict, Canonical], Sequence[tuple[bytes, bytes]]]
     """
@@ -118,6 +121,10 @@ class Proxy:
     times: Times
     normalize_path: bool = True
     merge_slashes: bool = True
+    streams_count: bool = False
+    """
+    Whether every byte of an exchange counts as use of its session, and not its head alone.
+    """
     draining: bool = False
 
     def become(self, other: Proxy) -> None:
@@ -127,6 +134,14 @@ class Proxy:
         for each in fields(Proxy):
             if each.name != "draining":
                 setattr(self, each.name, getattr(other, each.name))
+
+    def passed(self, asked: Asked) -> None:
+        """
+        Bytes of an exchange have passed, where `streams_count`.
+        """
+        session = asked.verdict.session
+        if session is not None:
+            self.registry.touch(session.id, asked.peer)
 
     def log_answer(self, asked: Asked, *, status: int, size: int, details: str) -> None:
         """
@@ -143,6 +158,37 @@ class Proxy:
                 seconds=self.deadlines.now() - asked.started,
                 details=details,
             )
+        )
+
+    def log_bad_request(
+        self, problem: BadRequest, head: RequestHead | None, *, request_id: str, peer: str, size: int
+    ) -> None:
+        """
+        Write the line of a request that could not be understood into the access log.
+        """
+        self.access_log(
+            Answered(
+                request_id=request_id,
+                peer=peer,
+                head=head,
+                asked=None,
+                status=problem.status,
+                size=size,
+                seconds=0.0,
+                details=problem.reason,
+            )
+        )
+
+    def log_upstream(self, asked: Asked, reason: str) -> None:
+        """
+        Say what is wrong with the upstream that *asked* was for.
+        """
+        route = asked.verdict.route
+        log.warn(
+            "The upstream of route {route} {reason}",
+            route="" if route is None else route.name or route.id,
+            reason=reason,
+            request_id=asked.request_id,
         )
 
 

@@ -31,7 +31,6 @@ from pomerium_tx.proxy.connection import (
     HELD,
     UPSTREAM_AWAITED,
     UPSTREAM_FULL,
-    Answered,
     Exchange,
     Proxy,
     RawExchange,
@@ -381,18 +380,7 @@ class Downstream(TwistedProtocol):
         request_id = str(uuid.uuid4())
         refusal = self.proxy.refusals.bad_request(problem, head, request_id)
         self.write(refusal)
-        self.proxy.access_log(
-            Answered(
-                request_id=request_id,
-                peer=self.peer,
-                head=head,
-                asked=None,
-                status=problem.status,
-                size=content_size(refusal),
-                seconds=0.0,
-                details=problem.reason,
-            )
-        )
+        self.proxy.log_bad_request(problem, head, request_id=request_id, peer=self.peer, size=content_size(refusal))
         self.close()
 
     def _end_lingering(self, now: float) -> None:

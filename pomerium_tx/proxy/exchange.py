@@ -27,10 +27,8 @@ from pomerium_tx.sessions.store import Cause
 
 log = Logger()
 
+# May be sent again when an idle upstream connection turns out to be closed (RFC 9110 section 9.2.2, safe ones only).
 _REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
-"""
-May be sent again when an idle upstream connection turns out to be closed (RFC 9110 section 9.2.2, safe methods only).
-"""
 
 
 class ProxiedExchange:
@@ -39,13 +37,14 @@ class ProxiedExchange:
     """
 
     __slots__ = tuple(
-        "method route_id started deadline _bytes_in _bytes_out _connection _asked _resource _session_ids _request_id "
-        "_connecting _upstream _upstream_head _content_waiting _tunnel _status "
+        "method route_id started deadline _bytes_in _bytes_out _connection _proxy _asked _resource _session_ids "
+        "_request_id _connecting _upstream _upstream_head _content_waiting _tunnel _status "
         "_request_done _sent _retried _answer_began _answer_chunked _event_stream _unsent _over".split()
     )
 
     def __init__(self, connection: Connection, asked: Asked, resource: ReverseProxyResource) -> None:
         self._connection = connection
+        self._proxy = connection.proxy
         self._asked = asked
         self._resource = resource
         self._session_ids = tuple(session.id for session in asked.verdict.live)
@@ -100,7 +99,7 @@ class ProxiedExchange:
         return not self._session_ids
 
     def is_admitted(self) -> bool:
-        return self._asked.is_still_admitted(self._connection.proxy.decide)
+        return self._asked.is_still_admitted(self._proxy.decide)
 
     def cut(self, cause: Cause | None) -> None:
         if self._over:
@@ -128,9 +127,9 @@ class ProxiedExchange:
             self._end(details)
             connection.abort()
             return
-        verdict = connection.proxy.unauthenticated(self._asked.head, self._asked.verdict)
+        verdict = self._proxy.unauthenticated(self._asked.head, self._asked.verdict)
         connection.keep_alive = False
-        self._status, refusal = connection.proxy.refusals.for_verdict(self._asked, verdict, close=True)
+        self._status, refusal = self._proxy.refusals.for_verdict(self._asked, verdict, close=True)
         self._bytes_out = content_size(refusal)
         self._end(details)
         connection.write(refusal)
@@ -142,13 +141,13 @@ class ProxiedExchange:
         """
         Attach to the session and ask for an upstream, in the turn of the decision.
         """
-        proxy, asked, resource = self._connection.proxy, self._asked, self._resource
+        proxy, asked, resource = self._proxy, self._asked, self._resource
         # The decision found them in this very turn.
         attached = [proxy.registry.attach(session_id, self) for session_id in self._session_ids]
         assert all(attached)
         verdict, origin = asked.verdict, asked.verdict.origin or ""
         if verdict.session is not None:
-            proxy.used(verdict.session, resource.route, origin)
+            proxy.used(verdict.session, resource.route, origin, asked.peer)
         if asked.head.upgrade is not None and (problem := handshake_problem(asked.head)) is not None:
             self._refuse(*problem)
             return
@@ -169,6 +168,8 @@ class ProxiedExchange:
 
     def request_content(self, content: bytes) -> None:
         self._bytes_in += len(content)
+        if self._proxy.streams_count:
+            self._proxy.passed(self._asked)
         if self._asked.head.chunked:
             content = chunk(content)
         if self._upstream is None:
@@ -238,13 +239,15 @@ class ProxiedExchange:
 
     def upstream_unreachable(self, reason: str) -> None:
         self._connecting = None
-        self._log_upstream(reason)
+        self._proxy.log_upstream(self._asked, reason)
         self._refuse(503, "The application cannot be reached.")
 
     # The upstream connection calls.
 
     def response_began(self, head: ResponseHead) -> None:
         connection = self._connection
+        if self._proxy.streams_count:
+            self._proxy.passed(self._asked)
         if head.status < 200:
             if head.status == 101:
                 self._switch_protocols(head)
@@ -252,7 +255,7 @@ class ProxiedExchange:
                 connection.write(self._resource.forwarding.response_head(head, (), self._request_id))
             return
         self._status = head.status
-        if not self._request_done or connection.proxy.draining:
+        if not self._request_done or self._proxy.draining:
             connection.keep_alive = False
         framing = Framing.of(head, minor=self._asked.head.minor, keep_alive=connection.keep_alive)
         self._answer_chunked, connection.keep_alive = framing.chunked, framing.keep_alive
@@ -264,6 +267,8 @@ class ProxiedExchange:
 
     def response_content(self, content: bytes) -> None:
         self._bytes_out += len(content)
+        if self._proxy.streams_count:
+            self._proxy.passed(self._asked)
         self._connection.write(chunk(content) if self._answer_chunked else content)
         self._wait(self._resource.route.idle_timeout)
 
@@ -286,7 +291,7 @@ class ProxiedExchange:
             self._retried = True
             self._acquire(fresh=True)
             return
-        self._log_upstream(reason)
+        self._proxy.log_upstream(self._asked, reason)
         if self._answer_began:
             self._break_off(f"upstream: {reason}")
         else:
@@ -315,7 +320,7 @@ class ProxiedExchange:
         return self._request_done or not self._asked.head.has_content
 
     def _wait(self, timeout: float | None) -> None:
-        self.deadline = NEVER if timeout is None else self._connection.proxy.deadlines.now() + timeout
+        self.deadline = NEVER if timeout is None else self._proxy.deadlines.now() + timeout
 
     def _switch_protocols(self, head: ResponseHead) -> None:
         upstream = self._upstream
@@ -331,9 +336,7 @@ class ProxiedExchange:
         connection = self._connection
         framing = ((b"Connection", b"Upgrade"), (b"Upgrade", protocol))
         connection.write(self._resource.forwarding.response_head(head, framing, self._request_id))
-        self._tunnel = tunnel = WebSocketTunnel(
-            connection, upstream, clock=connection.proxy.clock, ended=self._tunnel_ended
-        )
+        self._tunnel = tunnel = WebSocketTunnel(connection, upstream, asked=self._asked, ended=self._tunnel_ended)
         upstream.become_tunnel(tunnel)
         early = connection.become_tunnel(tunnel)
         if early:
@@ -349,8 +352,8 @@ class ProxiedExchange:
         """
         connection = self._connection
         self._drop_upstream()
-        connection.keep_alive = connection.keep_alive and self._request_complete and not connection.proxy.draining
-        refusal = connection.proxy.refusals.for_status(self._asked, status, message, close=not connection.keep_alive)
+        connection.keep_alive = connection.keep_alive and self._request_complete and not self._proxy.draining
+        refusal = self._proxy.refusals.for_status(self._asked, status, message, close=not connection.keep_alive)
         self._status, self._bytes_out = status, content_size(refusal)
         self._end(message)
         connection.write(refusal)
@@ -379,7 +382,7 @@ class ProxiedExchange:
         if self._over:
             return
         if self._session_ids and owes_bytes(self._connection.transport_in_use):
-            self._log_access(details)
+            self._proxy.log_answer(self._asked, status=self._status, size=self.bytes_out, details=details)
             self.deadline = NEVER
             self._unsent = True
             self._connection.keep_until_sent(self)
@@ -390,20 +393,8 @@ class ProxiedExchange:
         if self._over:
             return
         if details:
-            self._log_access(details)
+            self._proxy.log_answer(self._asked, status=self._status, size=self.bytes_out, details=details)
         self._over = True
         self.deadline = NEVER
         for session_id in self._session_ids:
-            self._connection.proxy.registry.detach(session_id, self)
-
-    def _log_access(self, details: str) -> None:
-        self._connection.proxy.log_answer(self._asked, status=self._status, size=self.bytes_out, details=details)
-
-    def _log_upstream(self, reason: str) -> None:
-        route = self._resource.route
-        log.warn(
-            "The upstream of route {route} {reason}",
-            route=route.name or route.id,
-            reason=reason,
-            request_id=self._asked.request_id,
-        )
+            self._proxy.registry.detach(session_id, self)

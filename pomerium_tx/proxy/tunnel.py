@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 
+from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import UPSTREAM_FULL, Connection
 from pomerium_tx.proxy.transports import can_half_close, owes_bytes
 from pomerium_tx.proxy.upstream import UpstreamConnection
@@ -36,11 +37,12 @@ class WebSocketTunnel:
     """
 
     def __init__(
-        self, downstream: Connection, upstream: UpstreamConnection, *, clock: IReactorTime, ended: TunnelEnded
+        self, downstream: Connection, upstream: UpstreamConnection, *, asked: Asked, ended: TunnelEnded
     ) -> None:
         self._downstream = downstream
+        self._proxy = downstream.proxy
+        self._asked = asked
         self._upstream: UpstreamConnection | None = upstream
-        self._clock = clock
         self._ended = ended
         self._to_user_agent = FrameBoundaries()
         self._to_upstream = FrameBoundaries()
@@ -57,6 +59,8 @@ class WebSocketTunnel:
         self._to_upstream.feed(passed)
         if self._upstream is not None:
             self.bytes_in += len(passed)
+            if self._proxy.streams_count:
+                self._proxy.passed(self._asked)
             self._upstream.write(passed)
         elif self._closing is not None and self._to_upstream.close_seen:
             self._end_downstream()
@@ -67,6 +71,8 @@ class WebSocketTunnel:
         """
         self._to_user_agent.feed(passed)
         self.bytes_out += len(passed)
+        if self._proxy.streams_count:
+            self._proxy.passed(self._asked)
         self._downstream.write(passed)
 
     # Who is full, and who not any more.
@@ -138,7 +144,7 @@ class WebSocketTunnel:
             return
         # A Close frame of the user agent that passed before does not answer ours.
         self._to_upstream.close_seen = False
-        self._closing = self._clock.callLater(CLOSE_SECONDS, self._out_of_time)
+        self._closing = self._proxy.clock.callLater(CLOSE_SECONDS, self._out_of_time)
         self._downstream.write(close_frame(SIGNED_OUT, b"signed out", masked=False))
         self._downstream.resume(UPSTREAM_FULL)
         if can_half_close(transport):

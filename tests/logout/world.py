@@ -33,6 +33,7 @@ from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.expiry import Expiry
 from pomerium_tx.logout.late_tokens import LateTokens
 from pomerium_tx.logout.outbox import Outbox
+from pomerium_tx.logout.revocation import Revocations
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.logout.session_events import SessionEvents
 from pomerium_tx.logout.site_data import SiteData, nothing
@@ -166,7 +167,9 @@ class World:
             revocation_delay=60.0,
             audit=self.receipts.append,
         )
-        self.outbox = Outbox(registry=self.registry, providers=self.providers, clock=self.clock)
+        self.outbox = Outbox(
+            Revocations(registry=self.registry, providers=self.providers), registry=self.registry, clock=self.clock
+        )
         self.outbox.start()
         self.expiry = Expiry(registry=self.registry, ending=self.ending, clock=self.clock)
         self.expiry.start()

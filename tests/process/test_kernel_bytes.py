@@ -73,6 +73,7 @@ class KernelBytesTests(TestCase):
             clock=self.reactor,
             now=time.monotonic,
             http=StubTreq(Resource()),
+            http_of=lambda route: StubTreq(Resource()),
             connect=lambda route: TCP4ClientEndpoint(self.reactor, "127.0.0.1", upstream.getHost().port),
         )
         self.addCleanup(self.house.stop)

@@ -72,6 +72,7 @@ class ProxyTestCase(SynchronousTestCase):
         self.successResultOf(self.registry.begin(self.session, state_issued=clock.seconds()))
         self.access: list[Answered] = []
         self.dropped: list[bytes] = []
+        self.used: list[tuple[Session, Route, str, str]] = []
         self.upstreams = PeerFactory()
         self.network.listen(*UPSTREAM, self.upstreams)
         self.deadlines = Deadlines(clock, clock.seconds)
@@ -86,7 +87,7 @@ class ProxyTestCase(SynchronousTestCase):
                 verdict, action=Action.UNAUTHORIZED, status=401, reason="Unauthenticated", session=None
             ),
             registry=self.registry,
-            used=lambda session, route, origin: None,
+            used=lambda session, route, origin, peer: self.used.append((session, route, origin, peer)),
             identity=lambda verdict, canonical: self.identity,
             resources=lambda route: self.resource,
             site_of=lambda canonical: self.site,

@@ -8,6 +8,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.web.client import URI, Agent
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from pomerium_tx.oidc.fetch import HTTPClient, http_client
+from tests.doubles.network import Network
 
 
 class HeldHTTP:
@@ -50,3 +57,26 @@ class HeldHTTP:
         waiting: Deferred[Any] = Deferred()
         held.append((answer, waiting))
         return waiting
+
+
+@implementer(IAgentEndpointFactory)
+class _InMemory:
+    """
+    Leads every URI into a network in memory.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        """
+        What connects to the host of a URI.
+        """
+        return self._network.endpoint(uri.host.decode("ascii"), uri.port)
+
+
+def in_memory(network: Network) -> HTTPClient:
+    """
+    The real client, in a network in memory.
+    """
+    return http_client(Agent.usingEndpointFactory(network.clock, _InMemory(network)))

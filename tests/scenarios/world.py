@@ -34,7 +34,7 @@ from pomerium_tx.sessions.store import SessionStore
 from tests.doubles.network import Network
 from tests.doubles.peers import UserAgent
 from tests.scenarios.browser import Browser, Response
-from tests.scenarios.held_http import HeldHTTP
+from tests.scenarios.held_http import HeldHTTP, in_memory
 
 APP = "https://app.example.com"
 CHAT = "https://chat.example.com"
@@ -208,6 +208,7 @@ class WorldTestCase(SynchronousTestCase):
             clock=self.clock,
             now=self.clock.seconds,
             http=self.http,
+            http_of=lambda route: in_memory(self.network),
             connect=self._upstream,
         )
         self.successResultOf(house.start())
