@@ -30,6 +30,10 @@ check: $(VENV)/.test-installed
 interop: $(VENV)/.interop-installed
 	PYTHON=$(BIN)/python tests/interop/run
 
+# Not a test: prints tables, and writes what it measured to benchmarks/results/.
+bench-signout: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.sign_out
+
 clean:
 	rm -rf $(VENV) _trial_temp* build dist *.egg-info .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
 	rm -rf tests/interop/node_modules

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from pomerium_tx.administration import admin_proxy
 from pomerium_tx.authenticate.refresher import Refresher
 from pomerium_tx.config.model import Config
-from pomerium_tx.layout import Connect, Lasting, Layout
+from pomerium_tx.layout import Connect, Lasting, Layout, log_access
 from pomerium_tx.logout.back_channel import BackChannelLogoutPage
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.expiry import Expiry
@@ -29,6 +29,7 @@ from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.operations import audit_log
 from pomerium_tx.operations.admin import Administered
+from pomerium_tx.proxy.access_lines import AccessLines
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.factory import DownstreamFactory
 from pomerium_tx.routing.route import Route
@@ -77,6 +78,7 @@ class House:
         )
         late_tokens = LateTokens(registry=self.registry, clock=clock)
         self._deadlines = Deadlines(clock, now)
+        self._access_lines = AccessLines(clock, log_access)
         self._session_events = SessionEvents(registry=self.registry, clock=clock)
         self._lasting = Lasting(
             registry=self.registry,
@@ -87,6 +89,7 @@ class House:
                 registry=self.registry, providers=self._providers, ending=self.ending, clock=clock
             ),
             session_events=self._session_events,
+            access_lines=self._access_lines,
             clock=clock,
             deadlines=self._deadlines,
             http=http,
@@ -214,6 +217,7 @@ class House:
             factory.abort_all()
         for worker in self._workers:
             worker.stop()
+        self._access_lines.stop()
         self.layout.retire()
         self._deadlines.stop()
         self.registry.leave()

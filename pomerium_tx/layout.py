@@ -37,6 +37,7 @@ from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.provider import Provider, ProviderSettings
 from pomerium_tx.operations import audit_log
 from pomerium_tx.operations.access_log import log_request
+from pomerium_tx.proxy.access_lines import AccessLines
 from pomerium_tx.proxy.connection import Answered, Proxy, Times
 from pomerium_tx.proxy.deadlines import NEVER, Deadlines
 from pomerium_tx.proxy.forwarding import Forwarding
@@ -76,6 +77,7 @@ class Lasting:
     """
     back_channel: BackChannelLogoutPage
     session_events: SessionEvents
+    access_lines: AccessLines
     clock: IReactorTime
     deadlines: Deadlines
     http: HTTPClient
@@ -155,7 +157,7 @@ class Layout:
                     config.response_headers(None) if route is None else route.set_response_headers
                 ),
             ),
-            access_log=_log_access,
+            access_log=lasting.access_lines.add,
             clock=lasting.clock,
             deadlines=lasting.deadlines,
             limits=HeadLimits(),
@@ -318,7 +320,10 @@ def _provider_settings(config: Config) -> ProviderSettings:
     )
 
 
-def _log_access(answered: Answered) -> None:
+def log_access(answered: Answered) -> None:
+    """
+    Write the line of one request into the access log.
+    """
     asked = answered.asked
     route = None if asked is None else asked.verdict.route
     log_request(

@@ -33,6 +33,12 @@ UPSTREAM_AWAITED = 4
 DOWNSTREAM_FULL = 8
 
 
+CUT = "cut: "
+"""
+How the details of an exchange begin that was cut.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
     """

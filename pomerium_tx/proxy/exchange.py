@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from pomerium_tx.http11.heads import BadRequest, ResponseHead
 from pomerium_tx.http11.writer import LAST_CHUNK, chunk
 from pomerium_tx.proxy.asked import Asked
-from pomerium_tx.proxy.connection import UPSTREAM_AWAITED, UPSTREAM_FULL, Connection
+from pomerium_tx.proxy.connection import CUT, UPSTREAM_AWAITED, UPSTREAM_FULL, Connection
 from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.forwarding import ForwardedRequest, Framing
 from pomerium_tx.proxy.refusals import content_size
@@ -113,7 +113,7 @@ class ProxiedExchange:
 
     def _cut(self, cause: Cause | None) -> None:
         connection = self._connection
-        details = "cut: no longer admitted" if cause is None else f"cut: {cause.value}"
+        details = CUT + ("no longer admitted" if cause is None else cause.value)
         if self._unsent:
             self.answer_sent()
             connection.abort()

@@ -69,8 +69,9 @@ def broken() -> Iterator[Case]:
     yield "gzip bomb", Fault(status=200, body=_BOMB, content_type=_JSON, headers=gzipped)
     yield "gzip that is none", Fault(status=200, body=b"{}", content_type=_JSON, headers=gzipped)
     yield "gzip, cut", Fault(status=200, body=gzip.compress(b"{}" * 99)[:-9], content_type=_JSON, headers=gzipped)
-    yield "gzip twice", Fault(
-        status=200, body=gzip.compress(_BOMB), content_type=_JSON, headers=(("Content-Encoding", "gzip, gzip"),)
+    yield (
+        "gzip twice",
+        Fault(status=200, body=gzip.compress(_BOMB), content_type=_JSON, headers=(("Content-Encoding", "gzip, gzip"),)),
     )
     yield "another encoding", Fault(status=200, body=b"{}", content_type=_JSON, headers=(("Content-Encoding", "br"),))
 
@@ -80,15 +81,28 @@ def token_answers() -> Iterator[Case]:
     Token responses that must not be believed.
     """
     yield from broken()
-    for error in ("invalid_request", "invalid_client", "unauthorized_client", "unsupported_grant_type", "x", "", 7, None):
+    for error in (
+        "invalid_request",
+        "invalid_client",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "x",
+        "",
+        7,
+        None,
+    ):
         for status in (200, 400, 401):
             body = json.dumps({"error": error, "error_description": "<script>alert(1)</script>"}).encode()
             yield f"{status} with error {error!r}", Fault(status=status, body=body, content_type=_JSON)
     yield "400 in HTML", Fault(status=400, body=_HTML, content_type="text/html")
     yield "401 in HTML", Fault(status=401, body=_HTML, content_type="text/html")
     yield "403", Fault(status=403, body=b'{"error":"invalid_grant"}', content_type=_JSON)
-    yield from members("token_type", (GONE, None, "", "mac", "DPoP", "N_A", "Bearer ", "bearerx", 7, True, ["Bearer"], {}))
-    yield from members("expires_in", ("", "x", "-1", "1e3", "1.5", "9" * 11, True, False, -1, -0.5, 1e300, 10**30, [], {}))
+    yield from members(
+        "token_type", (GONE, None, "", "mac", "DPoP", "N_A", "Bearer ", "bearerx", 7, True, ["Bearer"], {})
+    )
+    yield from members(
+        "expires_in", ("", "x", "-1", "1e3", "1.5", "9" * 11, True, False, -1, -0.5, 1e300, 10**30, [], {})
+    )
     odd = ("", 7, True, [], {}, "a b", "a\r\nX-Evil: 1", "a\0", "a\nb", "\u00e9", "\ud83d\ude00", "x" * 65_537)
     yield from members("access_token", (GONE, None, *odd))
     yield from members("refresh_token", odd[1:])
@@ -171,11 +185,14 @@ def unusual_userinfo(kid: str) -> Iterator[Case]:
     person = {"sub": "248289761001", "email": "alice@example.com"}
     yield "JSON as text", lambda_fault(json.dumps(person).encode(), "text/plain")
     yield "JSON with a charset", lambda_fault(json.dumps(person).encode(), "application/json;charset=UTF-8")
-    yield "gzip", Fault(
-        status=200,
-        body=gzip.compress(json.dumps(person).encode()),
-        content_type=_JSON,
-        headers=(("Content-Encoding", "gzip"),),
+    yield (
+        "gzip",
+        Fault(
+            status=200,
+            body=gzip.compress(json.dumps(person).encode()),
+            content_type=_JSON,
+            headers=(("Content-Encoding", "gzip"),),
+        ),
     )
     for audience in ("rp1", ["rp1"], ["other", "rp1"]):
         signed = keys.token({**person, "iss": OP, "aud": audience}, header={"kid": kid}).encode()

@@ -98,7 +98,17 @@ def wrong() -> Iterator[tuple[str, Change]]:
     for value in (None, ""):
         yield f"code {value!r}", _with(code=value)
     yield "tokens instead of a code", _with(code=None, id_token="a.b.c", access_token="x", token_type="Bearer")
-    for value in (None, "", "x", OP + "/", OP.upper(), OP + ":443", "https://evil.example", OP.replace("https", "http"), OP + " "):
+    for value in (
+        None,
+        "",
+        "x",
+        OP + "/",
+        OP.upper(),
+        OP + ":443",
+        "https://evil.example",
+        OP.replace("https", "http"),
+        OP + " ",
+    ):
         yield f"iss {value!r}", _with(iss=value)
     yield "error and code", _also(("error", "access_denied"))
     yield "error and an empty code", lambda url: with_query(url, code="") + "&error="

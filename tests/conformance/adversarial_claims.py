@@ -38,7 +38,17 @@ def issuers_and_audiences() -> Iterator[Case]:
     Tokens of another issuer, or for somebody else.
     """
     hosts = (OP + "/", OP + ":443", OP + "#", OP + "?", OP + "/.", OP[:-1], OP + ".evil.example", OP.upper(), " " + OP)
-    others = ("", OP + "\n", OP + "\0", OP.replace("https", "http"), "https://evil.example", "op.example.com", "*", 7, [OP])
+    others = (
+        "",
+        OP + "\n",
+        OP + "\0",
+        OP.replace("https", "http"),
+        "https://evil.example",
+        "op.example.com",
+        "*",
+        7,
+        [OP],
+    )
     yield from _cases("iss", (GONE, *_TYPES, *hosts, *others, {"iss": OP}))
     singles = ("", "other", "rp1x", "rp", "RP1", "rp1 ", "rp1 other", "rp1,other", "*", OP, 7, 1.5)
     lists = (["other"], [""], ["rp1x"], [["rp1"]], [7], ["rp1", 7], ["rp1", None], ["rp1", ["x"]], ["rp1", {}])
@@ -126,7 +136,20 @@ def payloads() -> Iterator[Case]:
     """
     Payloads that are no JSON object, or one that can be read in two ways.
     """
-    fixed = (b"", b"null", b"7", b"true", b'"x"', b"[]", b"{}", b"{", b"\0", b"\xff\xfe", b"\xef\xbb\xbf{}", b"[" * 40_000)
+    fixed = (
+        b"",
+        b"null",
+        b"7",
+        b"true",
+        b'"x"',
+        b"[]",
+        b"{}",
+        b"{",
+        b"\0",
+        b"\xff\xfe",
+        b"\xef\xbb\xbf{}",
+        b"[" * 40_000,
+    )
     for raw in fixed:
         yield f"payload {raw[:20]!r}", lambda mint, raw=raw: mint.raw(raw)
     changes = {
@@ -182,9 +205,13 @@ def unusual() -> Iterator[Case]:
     yield from _relative("exp", (-59, 1, 86400 * 3650, 600.5))
     yield from _relative("iat", (59, -59, -3599, -0.5, 0.25))
     yield from _relative("nbf", (59, 0, -86400, 0.5))
-    yield from _cases("name", (None, "", "Ælice \U0001f600", "<script>", "\u202e", "a\nb\0", "x" * 2000, 7, ["a", "b"], {"x": 1}))
+    yield from _cases(
+        "name", (None, "", "Ælice \U0001f600", "<script>", "\u202e", "a\nb\0", "x" * 2000, 7, ["a", "b"], {"x": 1})
+    )
     yield from _cases("email", (None, "", "a@b", 7, ["x"], {}))
-    yield from _cases("groups", (None, "staff", [], ["a", "a"], {"a": ["b"]}, [["a"]], [None], [1, True, {}], "x" * 3000))
+    yield from _cases(
+        "groups", (None, "staff", [], ["a", "a"], {"a": ["b"]}, [["a"]], [None], [1, True, {}], "x" * 3000)
+    )
     yield from _cases("https://claims.example/x", ({"a": {"b": [1, 2, {"c": None}]}},))
     yield from _cases("acr", ("0", 0, None))
     yield from _cases("amr", (["pwd"], None, "pwd"))
@@ -197,14 +224,18 @@ def unusual() -> Iterator[Case]:
         )
     for name, value in (("jku", "https://evil.example"), ("x5t", "AAAA"), ("x5c", ["x"]), ("iss", OP), ("cty", None)):
         yield f"header {name}, not looked at", lambda mint, name=name, value=value: mint.token(header={name: value})
-    yield "second key, whose JWK has no alg", lambda mint: mint.token(
-        key=keys.private_key("RS256", "second"), header={"kid": "second"}
+    yield (
+        "second key, whose JWK has no alg",
+        lambda mint: mint.token(key=keys.private_key("RS256", "second"), header={"kid": "second"}),
     )
     curve, edwards = keys.private_key("ES256", "curve"), keys.private_key("EdDSA", "edwards")
     yield "ES256", lambda mint: mint.token(alg="ES256", key=curve, header={"kid": "curve"})
     yield "ES256 without kid: it is the only one", lambda mint: mint.token(alg="ES256", key=curve, header={"kid": GONE})
-    yield "EdDSA", lambda mint: mint.token(
-        {"at_hash": _hash(mint.access_token, "sha512", 32)}, "EdDSA", key=edwards, header={"kid": "edwards"}
+    yield (
+        "EdDSA",
+        lambda mint: mint.token(
+            {"at_hash": _hash(mint.access_token, "sha512", 32)}, "EdDSA", key=edwards, header={"kid": "edwards"}
+        ),
     )
     yield "white space", lambda mint: mint.raw(json.dumps(mint.claims, indent=2).encode() + b"\r\n ")
     yield "escaped names", lambda mint: mint.raw(mint.payload('"iss"', '"\\u0069ss"'))

@@ -164,9 +164,7 @@ class AdversarialTestCase(CheckTestCase):
         """
         What makes the ID Token that belongs to *access_token*.
         """
-        return Mint(
-            claims=dict(self._claims), access_token=access_token, now=self.clock.seconds(), kid=self.signer.kid
-        )
+        return Mint(claims=dict(self._claims), access_token=access_token, now=self.clock.seconds(), kid=self.signer.kid)
 
     def _hand_out(self, document: dict[str, Any]) -> dict[str, Any]:
         if self._make is not None:

@@ -87,8 +87,15 @@ def _key_sets(*sets: tuple[str, Any]) -> Iterator[Case]:
 
 
 def _rsa(bits: int = 0, **numbers: int) -> dict[str, Any]:
-    public = (rsa.generate_private_key(65537, bits) if bits else keys.private_key("RS256")).public_key().public_numbers()
-    return {"kty": "RSA", "kid": "first", "n": keys.uint(numbers.get("n", public.n)), "e": keys.uint(numbers.get("e", public.e))}
+    public = (
+        (rsa.generate_private_key(65537, bits) if bits else keys.private_key("RS256")).public_key().public_numbers()
+    )
+    return {
+        "kty": "RSA",
+        "kid": "first",
+        "n": keys.uint(numbers.get("n", public.n)),
+        "e": keys.uint(numbers.get("e", public.e)),
+    }
 
 
 def key_sets(first: dict[str, Any]) -> Iterator[Case]:

@@ -86,7 +86,19 @@ def algorithms() -> Iterator[Case]:
     for alg in ("none", "None", "NONE", "nOnE", "", "null"):
         yield f"alg {alg!r}, no signature", lambda mint, alg=alg: mint.token(header={"alg": alg}, signature=b"")
         yield f"alg {alg!r}, the right signature", lambda mint, alg=alg: mint.token(header={"alg": alg})
-    wrong: tuple[Any, ...] = (GONE, None, 7, True, ["RS256"], {"RS256": 1}, "rs256", "RS256 ", "RS256\0", "RSA", "ES256K")
+    wrong: tuple[Any, ...] = (
+        GONE,
+        None,
+        7,
+        True,
+        ["RS256"],
+        {"RS256": 1},
+        "rs256",
+        "RS256 ",
+        "RS256\0",
+        "RSA",
+        "ES256K",
+    )
     for alg in (*wrong, "RS384", "RS512", "PS256", "HS256", "HS384", "ES256", "EdDSA", "RSA1_5", "RSA-OAEP", "dir"):
         shown = "missing" if alg is GONE else repr(alg)
         yield f"alg {shown}, signed by RS256", lambda mint, alg=alg: mint.token(header={"alg": alg})
@@ -155,7 +167,20 @@ def headers() -> Iterator[Case]:
     """
     Headers that choose a key, a type or a reading that is not ours to follow.
     """
-    kids = ("", "nope", "../../../../dev/null", "' or 1=1 --", "first\0", "*", "A" * 20_000, "\u00e9", None, 7, ["first"], {})
+    kids = (
+        "",
+        "nope",
+        "../../../../dev/null",
+        "' or 1=1 --",
+        "first\0",
+        "*",
+        "A" * 20_000,
+        "\u00e9",
+        None,
+        7,
+        ["first"],
+        {},
+    )
     for kid in kids:
         yield f"kid {kid!r:.40}", lambda mint, kid=kid: mint.token(header={"kid": kid})
     yield "kid in capitals", lambda mint: mint.token(header={"kid": mint.kid.upper()})
@@ -186,10 +211,19 @@ def headers() -> Iterator[Case]:
     yield "b64 false with plain claims", _plain_claims
     yield "zip, deflated claims", lambda mint: mint.raw(zlib.compress(mint.payload())[2:-4], header={"zip": "DEF"})
     yield "cty JWT, a token inside", lambda mint: mint.raw(mint.token().encode(), header={"cty": "JWT"})
-    yield "cty JWT, a token in quotes inside", lambda mint: mint.raw(
-        json.dumps(mint.token()).encode(), header={"cty": "JWT"}
+    yield (
+        "cty JWT, a token in quotes inside",
+        lambda mint: mint.raw(json.dumps(mint.token()).encode(), header={"cty": "JWT"}),
     )
-    typs = ("logout+jwt", "LOGOUT+JWT", "application/logout+jwt", "at+jwt", "application/at+jwt", "secevent+jwt", "dpop+jwt")
+    typs = (
+        "logout+jwt",
+        "LOGOUT+JWT",
+        "application/logout+jwt",
+        "at+jwt",
+        "application/at+jwt",
+        "secevent+jwt",
+        "dpop+jwt",
+    )
     for typ in (*typs, "", "JOSE", "JWE", "JWT ", " JWT", "JWT+x", "\uff2aWT", None, 7, ["JWT"], {}, True):
         yield f"typ {typ!r}", lambda mint, typ=typ: mint.token(header={"typ": typ})
     yield from _written_headers()
@@ -252,7 +286,10 @@ def shapes() -> Iterator[Case]:
         yield f"{name} within", lambda mint, text=text: mint.token()[:60] + text + mint.token()[60:]
     yield "padded", lambda mint: ".".join(part + "=" * (-len(part) % 4 or 4) for part in mint.token().split("."))
     yield "one pad", lambda mint: mint.token() + "="
-    yield "standard alphabet", lambda mint: mint.token({"x": "\u00fe\u00ff?>~" * 3}).translate(str.maketrans("-_", "+/"))
+    yield (
+        "standard alphabet",
+        lambda mint: mint.token({"x": "\u00fe\u00ff?>~" * 3}).translate(str.maketrans("-_", "+/")),
+    )
     yield "bits left over in the signature", lambda mint: _left_over(mint, 2)
     yield "bits left over in the claims", lambda mint: _left_over(mint, 1)
     yield "percent", lambda mint: mint.token().replace(".", "%2E")
@@ -316,4 +353,7 @@ def other_tokens() -> Iterator[Case]:
     yield "ID Token of another client and azp us", lambda mint: mint.token({"aud": "rp2", "azp": "rp1"})
     yield "ID Token for us, issued to another client", lambda mint: mint.token({"azp": "rp2"})
     yield "ID Token of another person", lambda mint: mint.token({"sub": "248289761002"})
-    yield "signed UserInfo", lambda mint: mint.token(dict.fromkeys(("exp", "iat", "nonce", "at_hash", "auth_time"), GONE))
+    yield (
+        "signed UserInfo",
+        lambda mint: mint.token(dict.fromkeys(("exp", "iat", "nonce", "at_hash", "auth_time"), GONE)),
+    )

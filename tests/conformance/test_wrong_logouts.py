@@ -15,7 +15,7 @@ from tests.conformance.adversarial_provider import PAGE, AdversarialTestCase, Mi
 from tests.conformance.case import fields_of
 from tests.scenarios.browser import Response, read
 from tests.scenarios.secrets import shows
-from tests.scenarios.world import APP, AUTHENTICATE, CHAT, CLIENT_SECRET, OP
+from tests.scenarios.world import APP, AUTHENTICATE, CHAT, OP
 
 FRAME = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
 
@@ -58,12 +58,8 @@ class LogoutTestCase(AdversarialTestCase):
         fields = {"Content-Type": content_type} if content_type else {}
         if more == "gzip":
             fields["Content-Encoding"] = "gzip"
-        if content:
-            fields["Content-Length"] = str(len(content))
         url = host + paths.BACKCHANNEL_LOGOUT + (more if more.startswith("?") else "")
-        # Whatever cookies come along count for nothing.
-        if method == "POST" or not content:
-            fields.pop("Content-Length", None)
+        # The cookies that come along count for nothing.
         return self.devices[0].once(method, url, fields, content)
 
     def post(self, token: str, host: str = AUTHENTICATE) -> Response:
@@ -172,8 +168,11 @@ class BackChannelTests(LogoutTestCase):
 
     def test_keys_are_not_to_be_had(self) -> None:
         """
-        An OP whose keys cannot be had is believed by the keys that are known, and not by others.
+        A key that nobody knows is waited for, in vain; while the OP is out of order those that are known still count.
         """
+        answer = self.slow_post(self.good().token(header={"kid": "nope"}))
+        self.assertEqual(answer.status, 400)
+        self.assert_nothing_ended(answer)
         with self.misbehaving("jwks", logouts.OUTAGE):
             self.advance(10.0, step=5.0)
             answer = self.slow_post(self.good().token(header={"kid": "new"}))
@@ -191,14 +190,6 @@ class BackChannelTests(LogoutTestCase):
         agent = self.browser().open("POST", url, *fields, content=content.encode())
         self.advance(11.0)
         return read(agent.take())
-
-    def test_secrets(self) -> None:
-        """
-        The client secret is in no answer, whatever is asked.
-        """
-        for name, token in logouts.tokens(self.good()):
-            if len(token) < 1 << 20:
-                self.assertNotIn(CLIENT_SECRET, self.post(token).text, name)
 
 
 class FrontChannelTests(LogoutTestCase):

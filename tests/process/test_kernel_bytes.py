@@ -93,7 +93,7 @@ class KernelBytesTests(TestCase):
         now = self.reactor.seconds()
         session = a_session(began=now, expires=now + 3600, idp_id=self.house.layout.default_idp_id)
         await self.house.registry.begin(session, state_issued=now)
-        handle = self.house._handles.mint(
+        handle = self.house.layout._handles.mint(
             session.id, user_id="alice", issuer="a", audience=["a"], idp_id=session.idp_id, now=now
         )
         return session, handle
