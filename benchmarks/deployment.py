@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,6 @@ from pomerium_tx.demo.provider import DevelopmentProvider
 from pomerium_tx.demo.provider_site import UnloggedSite, provider_resource
 from pomerium_tx.demo.registration import Client, User
 from pomerium_tx.jose.signer import derived_signer
-from pomerium_tx.logs import SESSION_ENDED
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT_ID = "benchmark"
@@ -132,7 +130,6 @@ class Daemon:
         path.write_text(json.dumps(configuration))
         self._command = [str(Path(sys.executable).with_name("twistd")), "-n", "pomerium", "--config", str(path)]
         self._process: subprocess.Popen[bytes] | None = None
-        self._read_until = 0
 
     def start(self) -> None:
         """
@@ -167,26 +164,6 @@ class Daemon:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-
-    def ends_logged(self) -> list[tuple[str, int, float]]:
-        """
-        The ends in the log since the last time: cause, exchanges, and seconds from t0 to the last cut, by the proxy's
-        own clock, which is written in milliseconds.
-        """
-        found, cuts = [], []
-        with (self._folder / "log.jsonl").open("rb") as log:
-            log.seek(self._read_until)
-            for line in log:
-                entry = json.loads(line)
-                if str(entry.get("response-code-details", "")).startswith("cut: "):
-                    cuts.append(datetime.fromisoformat(entry["time"]))
-                elif entry["message"] == SESSION_ENDED:
-                    ended = datetime.fromisoformat(entry["receipt"]["time"])
-                    last = max(cuts, default=ended)
-                    found.append((entry["receipt"]["cause"], len(cuts), (last - ended).total_seconds()))
-                    cuts = []
-            self._read_until = log.tell()
-        return found
 
     def cpu(self) -> float:
         """

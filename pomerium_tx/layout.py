@@ -16,6 +16,7 @@ from twisted.web.server import Site
 
 from pomerium_tx import paths
 from pomerium_tx.assertion.assertion import Assertions
+from pomerium_tx.assertion.claims import LIFETIME as ASSERTION_LIFETIME
 from pomerium_tx.authenticate.site import authenticate_site
 from pomerium_tx.authorize.check import Authorizer
 from pomerium_tx.authorize.refusal import unauthenticated
@@ -49,6 +50,7 @@ from pomerium_tx.routing.table import RouteTable
 from pomerium_tx.sessions.handle import Handles
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
+from pomerium_tx.sessions.store import Cause
 from pomerium_tx.web.csrf import Csrf
 from pomerium_tx.web.resource import Folder
 from pomerium_tx.web.sealed import Sealer
@@ -59,6 +61,13 @@ log = Logger()
 Connect = Callable[[Route], IStreamClientEndpoint]
 """
 What connects to the upstream of a route.
+"""
+
+
+RETIRED_KEY_SECONDS = ASSERTION_LIFETIME + 300.0
+"""
+How long a key stays published that signs nothing any more: as long as anything can be valid that it has signed, and as
+applications' clocks and caches may be late. A key may be replaced because somebody has it.
 """
 
 
@@ -130,10 +139,13 @@ class Layout:
             authenticate_origin=self._authenticate_origin,
         )
         self.resources = {route.id: self._resource(route, previous) for route in self.table.routes}
-        # What was signed with an older key is verified for a while yet.
-        older = () if previous is None else previous.signers
-        keys = {signer.kid: signer.public_jwk() for signer in (*self.signers, *older)}
-        self._route_site, self._authenticate_site, self._probe_site = self._sites(JwksPage(list(keys.values())))
+        self._retired_keys = self._retired(previous)
+        jwks = JwksPage(
+            list({signer.kid: signer.public_jwk() for signer in self.signers}.values()),
+            retired=list(self._retired_keys.values()),
+            clock=lasting.clock,
+        )
+        self._route_site, self._authenticate_site, self._probe_site = self._sites(jwks)
 
     def proxy(self) -> Proxy:
         """
@@ -183,12 +195,27 @@ class Layout:
 
     # Rooms.
 
+    def _retired(self, previous: Layout | None) -> dict[str, tuple[Mapping[str, object], float]]:
+        """
+        The public keys, by ``kid``, that signed before, and until when that may have to be verified.
+        """
+        if previous is None:
+            return {}
+        now = self._lasting.clock.seconds()
+        known = {kid: (key, until) for kid, (key, until) in previous._retired_keys.items() if now < until}
+        replaced = {signer.kid: (signer.public_jwk(), now + RETIRED_KEY_SECONDS) for signer in previous.signers}
+        current = {signer.kid for signer in self.signers}
+        return {kid: kept for kid, kept in (known | replaced).items() if kid not in current}
+
     def _provider(self, settings: ProviderSettings, previous: Layout | None) -> Provider:
         known = () if previous is None else previous.providers.values()
         for provider in known:
             if provider.settings == settings:
                 return provider
-        return Provider(settings, http=self._lasting.http, clock=self._lasting.clock)
+        found = Provider(settings, http=self._lasting.http, clock=self._lasting.clock)
+        for provider in known:
+            found.succeed(provider)
+        return found
 
     def _resource(self, route: Route, previous: Layout | None) -> ReverseProxyResource:
         config = self.config
@@ -268,7 +295,7 @@ class Layout:
             url_signer=self._url_signer,
             serves_origin=self.table.serves_origin,
             from_same_site_now=from_same_site_now,
-            session_begun=audit_log.session_begun,
+            session_begun=self._session_begun,
             jwks=jwks,
             ping=ping,
             healthz=healthz,
@@ -295,6 +322,12 @@ class Layout:
         if route is None or not route.pass_identity_headers:
             return ()
         return self.assertions.headers(verdict.session, canonical.host, route.jwt_issuer_format)
+
+    def _session_begun(self, session: Session) -> None:
+        audit_log.session_begun(session)
+        if session.idp_id not in self._lasting.providers:
+            # A reload has removed the OP while the sign-in was being recorded, and could not see the session yet.
+            self._lasting.registry.report_due(session.id, Cause.PROVIDER_REMOVED)
 
     def _used(self, session: Session, route: Route, origin: str, peer: str) -> None:
         registry = self._lasting.registry

@@ -12,7 +12,8 @@ from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.client import Agent, HTTPConnectionPool
-from twisted.web.iweb import IPolicyForHTTPS
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IBodyProducer, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
 from pomerium_tx import logs
@@ -37,7 +38,8 @@ class Outside:
         self._config = config
         self._contexts = None if config.insecure_server else DownstreamContexts(_pairs(config))
         self._pool = HTTPConnectionPool(reactor)  # type: ignore[no-untyped-call] # Twisted's own
-        self.http = self._client(_ProviderTls(self), self._pool)
+        self._agent = _ReplaceableAgent(self._new_agent(_ProviderTls(self), self._pool))
+        self.http = http_client(self._agent)
         """
         What speaks to the OP.
         """
@@ -58,7 +60,10 @@ class Outside:
         """
         if self._contexts is not None and _pairs(config) != _pairs(self._config):
             self._contexts.replace(_pairs(config))
+        is_trust_another = config.certificate_authority != self._config.certificate_authority
         self._config = config
+        if is_trust_another:
+            self._renew_pool()
         logs.threshold.set(config.log_level)
 
     def wrapped(self, factory: Any) -> Any:
@@ -84,7 +89,7 @@ class Outside:
         What speaks to the application of a route for ourselves: it trusts whom the proxied requests trust.
         """
         # Kept connections are known by name and port alone: one that trusts less must not be found by the OP's client.
-        return self._client(_RouteTls(self, route), None)
+        return http_client(self._new_agent(_RouteTls(self, route), None))
 
     async def close(self) -> None:
         """
@@ -105,9 +110,33 @@ class Outside:
             client_certificate=tls.client_certificate,
         )
 
-    def _client(self, policy: IPolicyForHTTPS, pool: HTTPConnectionPool | None) -> HTTPClient:
-        agent = Agent(self._reactor, policy, connectTimeout=CONNECT_SECONDS, pool=pool)  # type: ignore[no-untyped-call] # Twisted's own
-        return http_client(agent)
+    def _renew_pool(self) -> None:
+        """
+        Use no connection any more whose other end is known by the authorities of before.
+        """
+        before, self._pool = self._pool, HTTPConnectionPool(self._reactor)  # type: ignore[no-untyped-call] # Twisted's own
+        self._agent.now = self._new_agent(_ProviderTls(self), self._pool)
+        # What is in use comes back to it, and is closed then.
+        before.cachedConnectionTimeout = 0
+        before.closeCachedConnections()  # type: ignore[no-untyped-call] # Twisted's own
+
+    def _new_agent(self, policy: IPolicyForHTTPS, pool: HTTPConnectionPool | None) -> Agent:
+        return Agent(self._reactor, policy, connectTimeout=CONNECT_SECONDS, pool=pool)  # type: ignore[no-untyped-call] # Twisted's own
+
+
+@implementer(IAgent)
+class _ReplaceableAgent:
+    """
+    One after the other, for whoever keeps a client.
+    """
+
+    def __init__(self, agent: Agent) -> None:
+        self.now = agent
+
+    def request(
+        self, method: bytes, uri: bytes, headers: Headers | None = None, bodyProducer: IBodyProducer | None = None
+    ) -> Deferred[IResponse]:
+        return self.now.request(method, uri, headers, bodyProducer)
 
 
 @implementer(IPolicyForHTTPS)

@@ -218,13 +218,14 @@ class CallbackPage(Page):
             address=request.client_address,
             now=self._clock.seconds(),
             lifetime=self._session_lifetime,
+            was_asked=state.asks,
         )
 
     def _require_current(
         self, request: PageRequest, browser: Browser, state: State, id_token: IdToken | None = None
     ) -> None:
         if id_token is not None and self._registry.is_person_overtaken(
-            id_token.iss, id_token.sub, id_token.sid, state.issued
+            id_token.iss, id_token.sub, id_token.sid, signed_in=id_token.iat, since=state.issued
         ):
             raise SignedOutMeanwhile
         # A reload that removes an OP signs its people out.

@@ -38,6 +38,9 @@ class Hold:
     """
 
     receipt_id: str
+    """
+    Of the end that has left it; empty if that is not for this user agent to know, or was none.
+    """
     at: float
     other_providers: tuple[str, ...] = ()
     """
@@ -51,6 +54,14 @@ class Hold:
     is_of_one_browser: bool = False
     """
     Whether all that has ended was this browser's, so that its person may see where it was used.
+    """
+    is_by_reference: bool = False
+    """
+    Whether the user agent had nothing to show but the reference of that end: it is held, and has no part in the end.
+    """
+    has_ended_nothing: bool = False
+    """
+    Whether its person asked to be signed out when no session was left to end.
     """
 
 
@@ -74,9 +85,19 @@ class Holds:
 
     def of(self, request: PageRequest, receipt_id: str) -> Hold | None:
         """
-        The hold that one end has left in the user agent's cookie, in force or not.
+        The hold that one end has left in the user agent whose session it was, in force or not.
         """
-        return next((hold for hold in self._all(request) if hold.receipt_id == receipt_id), None)
+        return self._of(request, receipt_id, is_by_reference=False)
+
+    def by_reference(self, request: PageRequest, receipt_id: str) -> Hold | None:
+        """
+        The hold that one end has left in a user agent which had nothing to show but its reference.
+        """
+        return self._of(request, receipt_id, is_by_reference=True)
+
+    def _of(self, request: PageRequest, receipt_id: str, *, is_by_reference: bool) -> Hold | None:
+        holds = (hold for hold in self._all(request) if hold.receipt_id == receipt_id)
+        return next((hold for hold in holds if hold.is_by_reference is is_by_reference), None)
 
     def in_force(self, request: PageRequest, browser: Browser) -> Hold | None:
         """
@@ -120,6 +141,8 @@ class Holds:
                     is_released=content["released"],
                     only_by_click=content.get("click", False),
                     is_of_one_browser=content.get("one", False),
+                    is_by_reference=content.get("reference", False),
+                    has_ended_nothing=content.get("nothing", False),
                 )
                 found.append(hold)
         return found
@@ -144,6 +167,8 @@ class Holds:
             "released": hold.is_released,
             "click": hold.only_by_click,
             "one": hold.is_of_one_browser,
+            "reference": hold.is_by_reference,
+            "nothing": hold.has_ended_nothing,
         }
         return "Set-Cookie", set_cookie(
             self._name,
@@ -175,6 +200,7 @@ class Holds:
         other_providers: tuple[str, ...],
         *,
         is_of_one_browser: bool = False,
+        is_by_reference: bool = False,
     ) -> tuple[str, str]:
         """
         The field with the hold of an end, which takes none away that is in force.
@@ -184,8 +210,21 @@ class Holds:
             hold_of(receipt, other_providers),
             only_by_click=any(other.only_by_click or other.receipt_id != receipt.id for other in in_force),
             is_of_one_browser=is_of_one_browser,
+            is_by_reference=is_by_reference,
         )
         return self.released(hold) if releases(receipt) else self.cookie(hold)
+
+    def after_click(
+        self, request: PageRequest, browser: Browser, now: float, *, has_ended_nothing: bool
+    ) -> tuple[tuple[str, str], ...]:
+        """
+        The field with the hold of a person who has asked to be signed out, whatever that has ended: what is in force
+        already, else one that only their click ends.
+        """
+        kept = self.kept(request, browser)
+        if kept:
+            return kept
+        return (self.cookie(Hold(receipt_id="", at=now, only_by_click=True, has_ended_nothing=has_ended_nothing)),)
 
     def kept(self, request: PageRequest, browser: Browser) -> tuple[tuple[str, str], ...]:
         """

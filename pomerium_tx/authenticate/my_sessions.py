@@ -7,6 +7,7 @@ Only the authenticate host has these pages, so that no application's script can 
 from __future__ import annotations
 
 import hmac
+import json
 from typing import ClassVar, NoReturn
 from urllib.parse import urlencode
 
@@ -19,7 +20,7 @@ from pomerium_tx.authenticate.recent_authentication import ASKED, RecentAuthenti
 from pomerium_tx.authenticate.start import SignInStart
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.sign_out_request import nothing_was_ended
-from pomerium_tx.sessions.receipt import OpenExchange
+from pomerium_tx.sessions.receipt import OpenExchange, Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause, StoreUnavailable
@@ -27,7 +28,7 @@ from pomerium_tx.web import session_pages
 from pomerium_tx.web.csrf import FIELD
 from pomerium_tx.web.fetch_metadata import prefers_json
 from pomerium_tx.web.resource import Answer, HttpProblem, Page, PageRequest, html_answer, json_answer, redirect
-from pomerium_tx.web.sealed import to_base64url
+from pomerium_tx.web.sealed import Sealer, to_base64url
 from pomerium_tx.web.session_pages import Deed, ShownExchange, ShownSession
 
 SESSIONS = "sessions"
@@ -43,6 +44,10 @@ END_ONE = "end_one"
 END_OTHERS = "end_others"
 SESSION_FIELD = "session"
 ENDED_PARAMETER = "pomerium_receipt"
+"""
+The parameter with the sealed receipt of what a session's person has just ended.
+"""
+_RECEIPT = "receipt of one's own"
 
 
 class OwnSessions:
@@ -57,12 +62,14 @@ class OwnSessions:
         browsers: Browsers,
         holds: Holds,
         start: SignInStart,
+        sealer: Sealer,
         clock: IReactorTime,
     ) -> None:
         self._registry = registry
         self._browsers = browsers
         self._holds = holds
         self._start = start
+        self._sealer = sealer
         self._clock = clock
 
     def current(self, request: PageRequest, browser: Browser) -> Session | None:
@@ -70,6 +77,15 @@ class OwnSessions:
         The session that the browser has, unless its person has signed out since.
         """
         return None if self._holds.in_force(request, browser) is not None else browser.session
+
+    def used(self, request: PageRequest, browser: Browser) -> Session | None:
+        """
+        What `current` says, for a page whose opening is use of that session.
+        """
+        session = self.current(request, browser)
+        if session is not None:
+            self._registry.touch(session.id, request.client_address)
+        return session
 
     async def sign_in(self, request: PageRequest, browser: Browser) -> Answer:
         """
@@ -119,6 +135,21 @@ class OwnSessions:
             for session in self.all(own)
         ]
 
+    def seal_receipt(self, own: Session, receipt: Receipt) -> str:
+        """
+        A receipt as the person whose session this is may show it to us again, and nobody else.
+        """
+        content = {"session": own.id, "receipt": receipt.id}
+        return self._sealer.seal(_RECEIPT, json.dumps(content).encode())
+
+    def sealed_receipt(self, own: Session, value: str) -> str | None:
+        """
+        The id of a receipt that was sealed for this session.
+        """
+        plaintext = self._sealer.open(_RECEIPT, value)
+        content = {} if plaintext is None else json.loads(plaintext)
+        return content["receipt"] if content.get("session") == own.id else None
+
     def _exchange(self, session: Session, exchange: OpenExchange) -> ShownExchange:
         use = session.uses.get(exchange.route_id)
         return ShownExchange(
@@ -157,7 +188,7 @@ class MySessionsPage(Page):
         The sessions, or the way to sign in.
         """
         browser = self._browsers.read(request)
-        own = self._sessions.current(request, browser)
+        own = self._sessions.used(request, browser)
         if own is None:
             return await self._sessions.sign_in(request, browser)
         shown = self._sessions.shown(browser, own)
@@ -179,7 +210,7 @@ class MySessionsPage(Page):
         return html_answer(body, headers=headers, listening=True)
 
     def _notice(self, request: PageRequest, own: Session) -> str:
-        ended = request.one(ENDED_PARAMETER, "query")
+        ended = self._sessions.sealed_receipt(own, request.one(ENDED_PARAMETER, "query") or "")
         if ended is not None:
             receipt = self._registry.receipt(ended)
             if receipt is None or not receipt.sessions_ended:
@@ -219,7 +250,7 @@ class EndSessionsPage(Page):
         """
         require_own_page(request)
         browser = self._browsers.read(request)
-        own = self._sessions.current(request, browser)
+        own = self._sessions.used(request, browser)
         if own is None:
             return await self._sessions.sign_in(request, browser)
         if not self._browsers.has_token(browser, request):
@@ -239,7 +270,7 @@ class EndSessionsPage(Page):
             raise nothing_was_ended() from None
         if prefers_json(request.header("Accept")):
             return json_answer(receipt.as_json(with_routes=True))
-        query = urlencode({ENDED_PARAMETER: receipt.id})
+        query = urlencode({ENDED_PARAMETER: self._sessions.seal_receipt(own, receipt)})
         return redirect(f"{request.origin}{paths.DASHBOARD}?{query}", status=303)
 
     def _one(self, request: PageRequest, browser: Browser, own: Session) -> list[Session]:

@@ -11,6 +11,11 @@ from pomerium_tx.oidc.id_token import IdToken, identity, merge_claims
 from pomerium_tx.oidc.provider import Provider, TokenResponse
 from pomerium_tx.sessions.session import Session, Tokens, new_session_id
 
+NOT_KNOWN = 0.0
+"""
+When a person has said who they are, if neither the OP says it nor we told it to ask: it may have been long ago.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
@@ -73,9 +78,12 @@ def new_session(
     address: str,
     now: float,
     lifetime: float,
+    was_asked: bool = False,
 ) -> Session:
     """
     A session for a person who has just signed in.
+
+    :param was_asked: Whether the OP was told to ask them who they are.
     """
     id_token = person.id_token
     user_id, email, name = identity(person.claims)
@@ -92,10 +100,17 @@ def new_session(
         sids=() if id_token.sid is None else (id_token.sid,),
         began=now,
         expires=now + lifetime,
-        authenticated=now if id_token.auth_time is None else min(id_token.auth_time, now),
+        authenticated=_authenticated(id_token, now, was_asked=was_asked),
         id_token_iat=id_token.iat,
+        nonce=id_token.nonce,
         user_agent=user_agent[:512],
         address=address,
         claims=person.claims,
         tokens=person.tokens,
     )
+
+
+def _authenticated(id_token: IdToken, now: float, *, was_asked: bool) -> float:
+    if id_token.auth_time is not None:
+        return min(id_token.auth_time, now)
+    return now if was_asked else NOT_KNOWN

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pomerium_tx import paths
 from pomerium_tx.authenticate.browser import Browser
+from pomerium_tx.authenticate.new_session import NOT_KNOWN
 from pomerium_tx.authenticate.start import SignInStart
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.web.fetch_metadata import prefers_json
@@ -36,13 +37,14 @@ class RecentAuthentication:
 
     def is_recent(self, session: Session) -> bool:
         """
-        Whether the person of the session has said who they are a moment ago.
+        Whether the person of the session has said who they are a moment ago, as far as that is known.
         """
-        return self._clock.seconds() - session.authenticated <= MOST_AGE
+        return session.authenticated != NOT_KNOWN and self._clock.seconds() - session.authenticated <= MOST_AGE
 
     async def ask(self, request: PageRequest, browser: Browser, session: Session) -> Answer:
         """
-        Off to the OP, which must ask the person, and back to their sessions.
+        Off to the OP, which must ask the person and say when it has (OpenID Connect Core 1.0, section 3.1.2.1:
+        ``max_age`` makes ``auth_time`` required), and back to their sessions.
 
         An OP that does not ask leads nowhere in a circle: the person has to press the button again.
 
@@ -56,4 +58,5 @@ class RecentAuthentication:
             return_url=f"{request.origin}{paths.DASHBOARD}?{urlencode({ASKED: '1'})}",
             idp_id=self._start.known_idp_id(session.idp_id),
             by_click=True,
+            most_age=MOST_AGE,
         )

@@ -257,7 +257,11 @@ class Refresher:
             return None
         try:
             return await provider.id_token(
-                response.id_token, nonce=None, access_token=response.access_token, sub=session.sub
+                response.id_token,
+                nonce=None,
+                access_token=response.access_token,
+                sub=session.sub,
+                earlier_nonce=session.nonce,
             )
         except ProviderUnavailable:
             # The refresh token may have been replaced: what cannot be verified now must not cost the session.

@@ -17,7 +17,7 @@ from pomerium_tx.authenticate.recent_authentication import RecentAuthentication
 from pomerium_tx.logout.confirmation import Confirmation, Confirmations
 from pomerium_tx.logout.ending import Ending, SignedOut
 from pomerium_tx.logout.front_channel import FrontChannel
-from pomerium_tx.logout.handover import CLEARED, CONFIRM, ENDED, OTHER_PROVIDER, REDIRECT_URI
+from pomerium_tx.logout.handover import CLEARED, CONFIRM, ENDED, OTHER_PROVIDER, PRESENTED, REDIRECT_URI
 from pomerium_tx.logout.rp_initiated import RelyingPartyLogout
 from pomerium_tx.logout.sign_out_request import (
     confirmation_required,
@@ -109,6 +109,8 @@ class SignOutPage(Page):
             return await self._sign_out(request, browser, as_json=as_json)
         if rule is SignOutRule.NOW_JSON or prefers_json(request.header("Accept")):
             return confirmation_required(request)
+        if self._has_asked_on_route(request, browser):
+            return self._held_all_the_same(request, browser, self._target(request, None), has_ended_nothing=True)
         return self._ask(request, browser)
 
     def _is_signed(self, request: PageRequest) -> bool:
@@ -127,25 +129,31 @@ class SignOutPage(Page):
         departure = self._registry.departure(reference)
         if departure is not None and self._browsers.is_signed_in(browser):
             return self._ask(request, browser)
-        if departure is None or not await self._is_of(request, browser, departure):
+        is_theirs = departure is not None and self._is_of(request, browser, departure)
+        if departure is None or not (is_theirs or await self._has_forgotten_us(request, departure)):
             return redirect(self._urls.signed_out, status=303, headers=self._still_held(request, browser))
         issuers = [
             provider.settings.issuer
             for name in request.values(OTHER_PROVIDER, "query")
             if (provider := self._providers.get(name)) is not None
         ]
-        return await self._leave(request, browser, departure, tuple(issuers))
+        return await self._leave(request, browser, departure, tuple(issuers), is_by_reference=not is_theirs)
 
-    async def _is_of(self, request: PageRequest, browser: Browser, departure: Departure) -> bool:
-        is_known = self._holds.of(request, departure.receipt_id) is not None
-        return is_known or self._browsers.is_of(browser, departure) or await self._has_forgotten_us(request, departure)
+    def _is_of(self, request: PageRequest, browser: Browser, departure: Departure) -> bool:
+        """
+        Whether the sessions that have ended were this very user agent's: nobody else is told of them or led on.
+        """
+        return self._holds.of(request, departure.receipt_id) is not None or self._browsers.is_of(browser, departure)
 
     async def _has_forgotten_us(self, request: PageRequest, departure: Departure) -> bool:
         """
-        Whether it is the user agent that a route host has just asked to forget its cookies, and ours with them.
+        Whether it may be the user agent that a route host has just asked to forget its cookies, and ours with them.
 
-        It comes from the same site, without any cookie, and once. Who has one was not asked.
+        It comes from the same site, without any cookie, and once. Who has one was not asked. That proves nothing, so it
+        must not be told whose session it was.
         """
+        if self._holds.by_reference(request, departure.receipt_id) is not None:
+            return True
         if request.one(CLEARED, "query") is None or request.raw_headers(b"cookie"):
             return False
         if request.header("Sec-Fetch-Mode") != "navigate" or request.header("Sec-Fetch-Site") not in _SAME_SITE:
@@ -154,6 +162,17 @@ class SignOutPage(Page):
             return await self._registry.use_once(f"cleared/{departure.reference}", departure.expires + 60.0)
         except StoreUnavailable:
             return False
+
+    def _has_asked_on_route(self, request: PageRequest, browser: Browser) -> bool:
+        """
+        Whether this very user agent has just asked a route host to sign it out, when none of its sessions was left.
+
+        The signature says that somebody has, and it is the one who has the same handles.
+        """
+        shown = self._confirmations.open(request.one(PRESENTED, "query"), self._clock.seconds())
+        if shown is None or set(shown.session_ids).isdisjoint(browser.session_ids):
+            return False
+        return self._is_signed(request) and not self._browsers.is_signed_in(browser)
 
     def _ask(self, request: PageRequest, browser: Browser) -> Answer:
         """
@@ -207,6 +226,7 @@ class SignOutPage(Page):
                 target=self._target(request, confirmation),
                 browsers=self._browsers.own_ids(browser),
                 everywhere=everywhere,
+                may_follow=lambda departure: self._is_of(request, browser, departure),
             )
         except StoreUnavailable:
             raise nothing_was_ended() from None
@@ -218,33 +238,41 @@ class SignOutPage(Page):
             return self._receipt(request, browser, signed_out, issuers)
         if departure is not None:
             return await self._leave(request, browser, departure, issuers)
-        return redirect(
-            self._target(request, confirmation) or self._urls.signed_out,
-            status=302 if request.method == "GET" else 303,
-            headers=self._still_held(request, browser),
+        is_nothing = not signed_out.receipt.sessions_ended
+        return self._held_all_the_same(
+            request, browser, self._target(request, confirmation), has_ended_nothing=is_nothing
         )
 
     def _receipt(
         self, request: PageRequest, browser: Browser, signed_out: SignedOut, issuers: tuple[str, ...]
     ) -> Answer:
         now = self._clock.seconds()
-        departure = signed_out.departure
+        receipt, departure = signed_out.receipt, signed_out.departure
+        is_nothing = not receipt.sessions_ended
         if departure is None:
             url = self._urls.nothing_ended(None, now)
-            headers = self._still_held(request, browser)
+            headers = self._after_click(request, browser, has_ended_nothing=is_nothing)
         else:
             url = self._urls.ended(departure.reference, signed_out.other_idp_ids, now)
             headers = self._after(request, browser, departure, issuers)
-        return json_answer({**signed_out.receipt.as_json(with_routes=True), "end_session_url": url}, headers=headers)
+        # Where somebody else goes, in another browser, is not for this person to learn.
+        is_theirs = is_nothing or (departure is not None and len(departure.browsers) == 1)
+        return json_answer({**receipt.as_json(with_routes=is_theirs), "end_session_url": url}, headers=headers)
 
     async def _leave(
-        self, request: PageRequest, browser: Browser, departure: Departure, issuers: tuple[str, ...]
+        self,
+        request: PageRequest,
+        browser: Browser,
+        departure: Departure,
+        issuers: tuple[str, ...],
+        *,
+        is_by_reference: bool = False,
     ) -> Answer:
         """
         To the OP, by redirect or by form.
         """
-        onward = await self._relying_party_logout.onward(departure)
-        headers = self._after(request, browser, departure, issuers)
+        onward = await self._relying_party_logout.onward(departure, is_by_reference=is_by_reference)
+        headers = self._after(request, browser, departure, issuers, is_by_reference=is_by_reference)
         if onward.fields is not None:
             body = html.self_submitting(onward.action, onward.fields)
             return html_answer(body, headers=headers, self_submitting=True)
@@ -252,7 +280,13 @@ class SignOutPage(Page):
         return redirect(onward.location, status=status, headers=headers)
 
     def _after(
-        self, request: PageRequest, browser: Browser, departure: Departure, issuers: tuple[str, ...]
+        self,
+        request: PageRequest,
+        browser: Browser,
+        departure: Departure,
+        issuers: tuple[str, ...],
+        *,
+        is_by_reference: bool = False,
     ) -> _Headers:
         """
         The hold, and an end to the cookie of a session that is no more.
@@ -261,8 +295,34 @@ class SignOutPage(Page):
         if receipt is None:
             return self._still_held(request, browser)
         headers = self._browsers.without_stale_session(browser)
-        hold = self._holds.after(request, browser, receipt, issuers, is_of_one_browser=len(departure.browsers) == 1)
+        hold = self._holds.after(
+            request,
+            browser,
+            receipt,
+            issuers,
+            is_of_one_browser=len(departure.browsers) == 1 and not is_by_reference,
+            is_by_reference=is_by_reference,
+        )
         return (*headers, hold)
+
+    def _held_all_the_same(
+        self, request: PageRequest, browser: Browser, target: str | None, *, has_ended_nothing: bool
+    ) -> Answer:
+        """
+        Where the person wants to be, or to the page that tells the truth; the OP has no part in it.
+        """
+        return redirect(
+            target or self._urls.signed_out,
+            status=302 if request.method == "GET" else 303,
+            headers=self._after_click(request, browser, has_ended_nothing=has_ended_nothing),
+        )
+
+    def _after_click(self, request: PageRequest, browser: Browser, *, has_ended_nothing: bool) -> _Headers:
+        """
+        The hold of a person who has said that they want to be signed out, and has no part in any end.
+        """
+        hold = self._holds.after_click(request, browser, self._clock.seconds(), has_ended_nothing=has_ended_nothing)
+        return (*self._browsers.without_stale_session(browser), *hold)
 
     def _still_held(self, request: PageRequest, browser: Browser) -> _Headers:
         """

@@ -15,6 +15,7 @@ from pomerium_tx.authenticate.browser import Browser, Browsers
 from pomerium_tx.authenticate.hold import Hold, Holds, releases
 from pomerium_tx.logout.ending import OWN_SIGN_OUT
 from pomerium_tx.logout.site_data import ClearingImages, origins_of
+from pomerium_tx.logout.target import Targets
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.store import Cause, Departure, OpLogout, StoreUnavailable
@@ -49,6 +50,7 @@ class SignedOutPage(Page):
         browsers: Browsers,
         holds: Holds,
         images: ClearingImages,
+        targets: Targets,
         clock: IReactorTime,
     ) -> None:
         super().__init__()
@@ -56,6 +58,7 @@ class SignedOutPage(Page):
         self._browsers = browsers
         self._holds = holds
         self._images = images
+        self._targets = targets
         self._clock = clock
 
     async def answer(self, request: PageRequest) -> Answer:
@@ -70,8 +73,10 @@ class SignedOutPage(Page):
             return self._page(request, self._holds.read(request), ())
         await self._returned(departure)
         headers = (self._holds.after_return(request, self._browsers.read(request), hold),)
-        if departure.target is not None:
-            return redirect(departure.target, status=303, headers=headers)
+        # By the rule of today: what was allowed when the person left may not be now.
+        target = self._targets.of(departure.target)
+        if target is not None:
+            return redirect(target, status=303, headers=headers)
         return self._page(request, hold, headers)
 
     async def _is_first(self, departure: Departure) -> bool:
@@ -100,7 +105,7 @@ class SignedOutPage(Page):
         if is_signed_in:
             headers = (*headers, self._browsers.csrf_cookie(browser))
         truth = Truth.STILL_SIGNED_IN if is_signed_in else _truth(receipt, hold, is_released=is_released)
-        receipt_id = receipt.id if receipt is not None else None if hold is None else hold.receipt_id
+        receipt_id = receipt.id if receipt is not None else None if hold is None else hold.receipt_id or None
         if prefers_json(request.header("Accept")):
             op_logout = None if receipt is None else receipt.op_logout.value
             return json_answer({"truth": truth.value, "op_logout": op_logout, "receipt": receipt_id}, headers=headers)
@@ -112,6 +117,7 @@ class SignedOutPage(Page):
             truth,
             confirmed=_confirmed(receipt) if truth is Truth.EVERYWHERE else None,
             on_all_devices=receipt is not None and receipt.cause is Cause.USER_EVERYWHERE,
+            stays_signed_out=truth is Truth.NOTHING and hold is not None,
             receipt_id=receipt_id,
             sign_in_url=paths.DASHBOARD,
             sign_out_action=paths.SIGN_OUT if is_signed_in else None,
@@ -146,6 +152,8 @@ class SignedOutPage(Page):
 def _truth(receipt: Receipt | None, hold: Hold | None, *, is_released: bool) -> Truth:
     if is_released:
         return Truth.EVERYWHERE
+    if hold is not None and hold.has_ended_nothing:
+        return Truth.NOTHING
     if receipt is None:
         # The hold remembers a sign-out that the registry does not know any more.
         return Truth.NOTHING if hold is None else Truth.PROVIDER_UNCONFIRMED

@@ -128,7 +128,9 @@ def authenticate_site(
         session_begun=session_begun,
         clock=clock,
     )
-    own_sessions = OwnSessions(registry=registry, browsers=browsers, holds=holds, start=start, clock=clock)
+    own_sessions = OwnSessions(
+        registry=registry, browsers=browsers, holds=holds, start=start, sealer=sealer, clock=clock
+    )
     recent = RecentAuthentication(start=start, clock=clock)
     sign_out = SignOutPage(
         registry=registry,
@@ -138,8 +140,10 @@ def authenticate_site(
         sessions=own_sessions,
         recent=recent,
         ending=ending,
-        front_channel=FrontChannel(registry=registry, providers=providers, ending=ending, clock=clock),
-        relying_party_logout=RelyingPartyLogout(registry=registry, providers=providers, signed_out_url=urls.signed_out),
+        front_channel=FrontChannel(registry=registry, providers=providers, ending=ending),
+        relying_party_logout=RelyingPartyLogout(
+            registry=registry, providers=providers, targets=targets, signed_out_url=urls.signed_out
+        ),
         confirmations=Confirmations(sealer),
         targets=targets,
         urls=urls,
@@ -163,7 +167,8 @@ def authenticate_site(
         pomerium.putChild(b"backchannel_logout", back_channel)
     images = ClearingImages(registry=registry, url_signer=url_signer, site_data=site_data, clock=clock)
     pomerium.putChild(
-        b"signed_out", SignedOutPage(registry=registry, browsers=browsers, holds=holds, images=images, clock=clock)
+        b"signed_out",
+        SignedOutPage(registry=registry, browsers=browsers, holds=holds, images=images, targets=targets, clock=clock),
     )
     oauth2 = Folder()
     oauth2.putChild(b"callback", callback)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -17,7 +18,7 @@ from pomerium_tx.authenticate.hold import Hold, Holds
 from pomerium_tx.authenticate.state import State, States, binding_of
 from pomerium_tx.oidc.authentication import authentication_request, code_challenge, new_code_verifier, new_nonce
 from pomerium_tx.oidc.metadata import ProviderMetadata
-from pomerium_tx.oidc.provider import Provider, ProviderUnavailable
+from pomerium_tx.oidc.provider import Provider, ProviderSettings, ProviderUnavailable
 from pomerium_tx.web import html
 from pomerium_tx.web.fetch_metadata import unauthenticated_is_401
 from pomerium_tx.web.resource import Answer, HttpProblem, PageRequest, html_answer, redirect
@@ -79,13 +80,22 @@ class SignInStart:
         return await self.begin(request, browser, return_url=return_url, idp_id=idp_id)
 
     async def begin(
-        self, request: PageRequest, browser: Browser, *, return_url: str, idp_id: str, by_click: bool = False
+        self,
+        request: PageRequest,
+        browser: Browser,
+        *,
+        return_url: str,
+        idp_id: str,
+        by_click: bool = False,
+        most_age: float | None = None,
     ) -> Answer:
         """
         Off to the OP.
 
         :param by_click: The person has signed out and asks to sign in: the OP must ask them who they are. Until they
             have said so their other tabs are held as before.
+        :param most_age: How long ago, in seconds, they may have said so; the OP then has to say when it was. What it
+            says is for the caller to look at: an OP that does not do as it was told must not keep anybody out.
         """
         # Before any wait: an end that comes while we wait is later than this sign-in.
         now = self._clock.seconds()
@@ -96,6 +106,7 @@ class SignInStart:
         except ProviderUnavailable:
             raise provider_is_silent(request.url if request.method == "GET" else return_url) from None
         code_verifier = new_code_verifier() if metadata.supports_pkce else None
+        prompt = _reprompt(provider, metadata) if by_click else None
         state = State(
             issued=now,
             nonce=new_nonce(),
@@ -106,15 +117,17 @@ class SignInStart:
             binding=binding_of(browser.csrf_secret),
             # A clock that another process has may be ahead.
             clicked=max((now, *(hold.at for hold in self._holds.all_in_force(request, browser)))) if by_click else None,
+            # To select an account is not to say who one is.
+            asks=prompt == "login",
         )
         sealed = self._states.seal(state)
         location = authentication_request(
             metadata,
-            provider.settings,
+            provider.settings if most_age is None else _with_max_age(provider.settings, most_age),
             state=sealed,
             nonce=state.nonce,
             code_challenge=None if code_verifier is None else code_challenge(code_verifier),
-            prompt=_reprompt(provider, metadata) if by_click else None,
+            prompt=prompt,
         )
         headers = [self._browsers.csrf_cookie(browser)]
         if code_verifier is not None:
@@ -148,6 +161,15 @@ def _reprompt(provider: Provider, metadata: ProviderMetadata) -> str:
     if provider.settings.reprompt == "login" and "login" not in supported and "select_account" in supported:
         return "select_account"
     return provider.settings.reprompt
+
+
+def _with_max_age(settings: ProviderSettings, most_age: float) -> ProviderSettings:
+    """
+    The same, asking for an authentication that is at most so old; what is configured may be stricter.
+    """
+    configured = settings.request_params.get("max_age", "")
+    seconds = min(int(configured), int(most_age)) if configured.isdecimal() else int(most_age)
+    return replace(settings, request_params={**settings.request_params, "max_age": str(seconds)})
 
 
 def provider_is_silent(retry: str | None) -> HttpProblem:

@@ -53,6 +53,11 @@ class State:
     When the person asked to sign in although they had signed out; every sign-out up to then holds it no more.
     """
 
+    asks: bool = False
+    """
+    Whether the OP was told to ask the person who they are, be they signed in there or not.
+    """
+
     def is_bound_to(self, csrf_secrets: Iterable[bytes]) -> bool:
         """
         Whether the user agent that has these secrets began it.
@@ -109,6 +114,7 @@ class States:
             "return_url": state.return_url,
             "pkce": state.uses_pkce,
             "clicked": state.clicked,
+            "asks": state.asks,
         }
         sealed = from_base64url(self._sealer.seal(_PURPOSE, json.dumps(content).encode(), associated=prefix))
         assert sealed is not None
@@ -145,4 +151,5 @@ class States:
             uses_pkce=content["pkce"],
             binding=pieces[0].decode("ascii"),
             clicked=content.get("clicked"),
+            asks=content.get("asks", False),
         )

@@ -9,15 +9,32 @@ from pomerium_tx.config.model import Config
 _UNTIL_RESTART = (
     "address",
     "authenticate_address",
+    "authenticate_service_url",
     "insecure_server",
     "shared_secret",
     "cookie_secret",
+    "cookie_name",
+    "cookie_domain",
     "admin_address",
     "admin_token",
     "databroker_storage_type",
 )
 """
-Sockets that are bound, and secrets that everything given out so far is sealed with.
+Sockets that are bound, secrets that everything given out so far is sealed with, and what a browser must find again in
+order to sign out.
+
+``authenticate_service_url``: the authenticate host's cookies, a hold among them, stay with the host that set them, so
+that a person who signs out would be sent to no OP and be signed in again at once; and who is at the OP just now comes
+back to the old host.
+
+``cookie_name``: a handle by the old name would be looked at no more and passed on to applications; it would still be
+good in a header, and the session behind it would survive the sign-out of its person's browser.
+
+``cookie_domain``: a cookie is replaced and cleared only by one with the same domain. The authenticate host's old one,
+once it names an ended session, would be a hold that nothing could clear.
+
+Not ``cookie_same_site``, ``cookie_http_only`` and ``cookie_expire``: a cookie with other attributes replaces and clears
+the old one, and says the same. Nor the provider: sessions of one that is gone are ended.
 """
 _SECRETS = ("shared_secret", "cookie_secret")
 
@@ -37,8 +54,4 @@ def merged(running: Config, read: Config) -> tuple[Config, tuple[str, ...]]:
         kept[key] = before
         if key not in _SECRETS or key in read.model_fields_set:
             waiting.append(key)
-    if running.authenticate_listener != read.authenticate_listener and "authenticate_address" not in waiting:
-        # The port of the URL is where it listens.
-        waiting.append("authenticate_service_url")
-        kept["authenticate_service_url"] = running.authenticate_service_url
     return read.model_copy(update=kept), tuple(waiting)

@@ -32,6 +32,15 @@ class RouteSessions:
         named = self.presented(request).named(self._registry.find)
         return named[0][1] if len(named) == 1 else None
 
+    def used(self, request: PageRequest) -> Session | None:
+        """
+        The only live session that is presented, for a page whose opening is use of it.
+        """
+        session = self.session(request)
+        if session is not None:
+            self._registry.touch(session.id, request.client_address)
+        return session
+
     def all_session_ids(self, request: PageRequest) -> tuple[str, ...]:
         """
         Every session that a valid handle names, wherever it is carried.

@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from twisted.internet.interfaces import IReactorTime
+
 from pomerium_tx import paths
 from pomerium_tx.web.resource import Answer, Page, PageRequest, json_answer, text_answer
 
@@ -49,13 +51,21 @@ class JwksPage(Page):
 
     methods: ClassVar[tuple[str, ...] | None] = ("GET", "HEAD", "OPTIONS")
 
-    def __init__(self, keys: Sequence[Mapping[str, object]]) -> None:
+    def __init__(
+        self,
+        keys: Sequence[Mapping[str, object]],
+        *,
+        retired: Sequence[tuple[Mapping[str, object], float]] = (),
+        clock: IReactorTime,
+    ) -> None:
         """
         :param keys: The public keys, the one that signs first.
+        :param retired: Those that sign nothing any more, each with when nothing is valid any more that it has signed.
         """
         super().__init__()
-        self._body = json.dumps({"keys": list(keys)}, separators=(",", ":")).encode()
-        self._etag = f'"{hashlib.sha256(self._body).hexdigest()[:32]}"'
+        self._keys = tuple(keys)
+        self._retired = tuple(retired)
+        self._clock = clock
 
     async def answer(self, request: PageRequest) -> Answer:
         """
@@ -64,16 +74,24 @@ class JwksPage(Page):
         if request.method == "OPTIONS":
             methods = ("Access-Control-Allow-Methods", "GET, HEAD")
             return Answer(status=204, headers=(_ANY_ORIGIN, methods, ("Access-Control-Max-Age", "600")))
-        headers = (_ANY_ORIGIN, ("Cache-Control", "max-age=60"), ("ETag", self._etag))
-        if self._is_known(request.header("If-None-Match")):
+        body = self._body()
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        headers = (_ANY_ORIGIN, ("Cache-Control", "max-age=60"), ("ETag", etag))
+        if _is_known(etag, request.header("If-None-Match")):
             return Answer(status=304, headers=headers)
-        return Answer(headers=(("Content-Type", "application/json"), *headers), body=self._body)
+        return Answer(headers=(("Content-Type", "application/json"), *headers), body=body)
 
-    def _is_known(self, condition: str | None) -> bool:
-        if condition is None:
-            return False
-        tags = {tag.strip(" \t").removeprefix("W/") for tag in condition.split(",")}
-        return self._etag in tags or "*" in tags
+    def _body(self) -> bytes:
+        now = self._clock.seconds()
+        keys = [*self._keys, *(key for key, until in self._retired if now < until)]
+        return json.dumps({"keys": keys}, separators=(",", ":")).encode()
+
+
+def _is_known(etag: str, condition: str | None) -> bool:
+    if condition is None:
+        return False
+    tags = {tag.strip(" \t").removeprefix("W/") for tag in condition.split(",")}
+    return etag in tags or "*" in tags
 
 
 class PingPage(Page):

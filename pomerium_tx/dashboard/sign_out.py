@@ -90,18 +90,24 @@ class RouteSignOutPage(Page):
         except StoreUnavailable:
             raise nothing_was_ended() from None
         forgotten = self._site_data(request.origin)
-        url = self._next_url(signed_out, target, cookies_cleared="cookies" in forgotten)
         headers = [("Set-Cookie", self._cookie.clear()), *clear_site_data(forgotten)]
         if rule is SignOutRule.NOW_JSON:
-            # Where else its user goes, an application need not learn.
-            receipt = signed_out.receipt.as_json(with_routes=False)
+            # Where else its user goes, an application need not learn, nor who comes without any cookie.
+            own_routes = signed_out.routes_at(request.origin)
+            receipt = signed_out.receipt.as_json(with_routes=False, own_routes=own_routes)
+            url = self._next_url(request, signed_out, target, cookies_cleared=False)
             return json_answer({**receipt, "end_session_url": url}, headers=headers)
+        url = self._next_url(request, signed_out, target, cookies_cleared="cookies" in forgotten)
         return redirect(url, headers=headers)
 
-    def _next_url(self, signed_out: SignedOut, target: str | None, *, cookies_cleared: bool) -> str:
+    def _next_url(
+        self, request: PageRequest, signed_out: SignedOut, target: str | None, *, cookies_cleared: bool
+    ) -> str:
         now = self._clock.seconds()
         if signed_out.departure is None:
-            return self._urls.nothing_ended(target, now)
+            presented = self._sessions.all_session_ids(request)
+            shown = self._confirmations.seal(presented, target, now) if presented else None
+            return self._urls.nothing_ended(target, now, shown)
         reference, others = signed_out.departure.reference, signed_out.other_idp_ids
         return self._urls.ended(reference, others, now, cookies_cleared=cookies_cleared)
 

@@ -90,7 +90,7 @@ def route_site(
     sign_out = RouteSignOutPage(
         sessions=sessions,
         ending=ending,
-        front_channel=FrontChannel(registry=registry, providers=providers, ending=ending, clock=clock),
+        front_channel=FrontChannel(registry=registry, providers=providers, ending=ending),
         targets=targets,
         confirmations=Confirmations(sealer),
         urls=SignOutUrls(url_signer, authenticate_origin),

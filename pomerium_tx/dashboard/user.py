@@ -38,7 +38,7 @@ class WhoAmIPage(Page):
         """
         What the application is told, and a way out.
         """
-        session = self._sessions.session(request)
+        session = self._sessions.used(request)
         rows: list[tuple[str, str]] = []
         if session is not None:
             claims = self._assertions.claims(session, _host(request))
@@ -77,7 +77,7 @@ class UserPage(Page):
         """
         The claims of the identity assertion, as JSON.
         """
-        session = self._sessions.session(request)
+        session = self._sessions.used(request)
         if session is not None:
             claims = self._assertions.claims(session, _host(request))
             return json_answer({name: value for name, value in claims.items() if name not in _ABOUT_THE_TOKEN})

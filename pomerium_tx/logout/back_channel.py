@@ -111,6 +111,8 @@ class BackChannelLogoutPage(Page):
             await first_is_done
         if self._registry.has_seen(*key):
             log.info("The OP {iss} has sent a logout token again", iss=token.iss)
+            # It ends nothing more, but what it confirms may not have been recorded the first time.
+            await self._ending.confirm_by_provider(self._logout(token))
             return
         self._under_way[key] = []
         try:
@@ -121,17 +123,20 @@ class BackChannelLogoutPage(Page):
 
     async def _act_on(self, token: LogoutToken) -> None:
         now = self._clock.seconds()
-        issued = token.iat
-        if issued < now - _DAY:
-            # It may have been acted on and forgotten. Whoever has signed in at the OP since it was issued must stay, so
-            # that a second time it finds nobody.
-            issued -= SKEW + 1
         receipt = await self._ending.end_by_provider(
-            ProviderLogout(iss=token.iss, sid=token.sid, sub=token.sub, client_id=token.client_id, issued=issued),
+            self._logout(token),
             Cause.BACK_CHANNEL,
             jti=SeenJti(iss=token.iss, jti=token.jti, expires=min(token.exp + LEEWAY, now + _REMEMBERED)),
         )
         log.info("The OP {iss} ended {count} sessions by the back channel", iss=token.iss, count=receipt.sessions_ended)
+
+    def _logout(self, token: LogoutToken) -> ProviderLogout:
+        issued = token.iat
+        if issued < self._clock.seconds() - _DAY:
+            # It may have been acted on and forgotten. Whoever has signed in at the OP since it was issued must stay, so
+            # that a second time it finds nobody.
+            issued -= SKEW + 1
+        return ProviderLogout(iss=token.iss, sid=token.sid, sub=token.sub, client_id=token.client_id, issued=issued)
 
 
 def _the_token(request: PageRequest) -> str:

@@ -12,6 +12,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -73,12 +74,22 @@ class SignedOut:
     receipt: Receipt
     departure: Departure | None = field(repr=False)
     """
-    The way to the OP; none if nothing has ended, neither now nor a moment ago.
+    The way to the OP; none if nothing has ended, neither now nor a moment ago, or if it is not for whoever asked.
     """
     other_idp_ids: tuple[str, ...] = ()
     """
     Further OPs at which the person may still be signed in.
     """
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """
+    Of the routes that the ended sessions were used on: from a route's id to the external origin.
+    """
+
+    def routes_at(self, origin: str) -> frozenset[str]:
+        """
+        The ids of those that are at *origin*.
+        """
+        return frozenset(route_id for route_id, known in self.origins.items() if known == origin)
 
 
 class Ending:
@@ -127,6 +138,7 @@ class Ending:
         target: str | None,
         browsers: Iterable[str] = (),
         everywhere: bool = False,
+        may_follow: Callable[[Departure], bool] = lambda departure: True,
     ) -> SignedOut:
         """
         End every session of each browser that one of these sessions belongs to.
@@ -137,11 +149,13 @@ class Ending:
         :param browsers: What else the user agent that asks may be called: a sign-in which it began without its session
             loses as well.
         :param everywhere: Whether the same person's sessions in other browsers end too.
+        :param may_follow: Whether the departure of an end, this one or one that is past, is for whoever asks. What may
+            not be followed is left out of the answer; the sessions end all the same.
         :raises StoreUnavailable: If nothing could be recorded; nothing has ended then.
         """
         presented = [session for name in session_ids if (session := self._registry.find(name)) is not None]
         if not presented:
-            return self._nothing_ended(session_ids, cause)
+            return self._nothing_ended(session_ids, cause, may_follow)
         sessions = self._of_browsers(presented)
         names: set[Name] = {("browser", "", browser) for browser in browsers}
         if everywhere:
@@ -150,9 +164,15 @@ class Ending:
         receipt, departure = await self._end_own(presented, sessions, cause, target, names, is_leaving=True)
         if not receipt.sessions_ended:
             # Another process was first, and its end is the answer.
-            return self._nothing_ended(session_ids, cause)
+            return self._nothing_ended(session_ids, cause, may_follow)
         others = sorted({session.idp_id for session in sessions.values()} - {presented[0].idp_id})
-        return SignedOut(receipt=receipt, departure=departure, other_idp_ids=tuple(others))
+        uses = (use for session in sessions.values() for use in session.uses.items())
+        return SignedOut(
+            receipt=receipt,
+            departure=departure if may_follow(departure) else None,
+            other_idp_ids=tuple(others),
+            origins={route_id: use.origin for route_id, use in uses},
+        )
 
     async def end_elsewhere(self, session_ids: Iterable[str], cause: Cause) -> Receipt:
         """
@@ -199,22 +219,31 @@ class Ending:
             named.add(("sub" if logout.sid is None else "sidless", logout.iss, logout.sub))
         now = self._clock.seconds()
         known = (self._registry.known(name) for name in self._registry.named_by(logout))
-        # A sign-in that began after the OP spoke is another one, however late its word arrives.
-        spoken = min(now, logout.issued + SKEW)
+        # A sign-in that the OP saw after it spoke is another one, however late its word arrives.
+        tombstones = _tombstones(named, now, now, signed_in_until=logout.issued + SKEW)
         is_proof = cause is Cause.BACK_CHANNEL
         receipt = await self._end_others(
             [session for session in known if session is not None],
             cause,
             at=now,
-            tombstones=_tombstones(named, spoken, now),
+            tombstones=tombstones,
             jti=jti,
             confirms=self._registry.confirmed_by(logout) if is_proof else (),
         )
-        # Own sign-outs that were recorded meanwhile.
-        for name in self._registry.confirmed_by(logout) if is_proof else ():
+        if is_proof:
+            # Own sign-outs that were recorded meanwhile.
+            await self.confirm_by_provider(logout)
+        return receipt
+
+    async def confirm_by_provider(self, logout: ProviderLogout) -> None:
+        """
+        Take an OP's logout, proven, as the confirmation of people's own sign-outs, and end nothing.
+
+        :raises StoreUnavailable: If not all of it could be recorded.
+        """
+        for name in self._registry.confirmed_by(logout):
             await self._registry.op_logout(name, OpLogout.CONFIRMED)
             await self._registry.release_revocations(name)
-        return receipt
 
     async def _end_own(
         self,
@@ -303,12 +332,14 @@ class Ending:
         found = (self._registry.find(name) for several in names for name in several)
         return {session.id: session for session in found if session is not None}
 
-    def _nothing_ended(self, session_ids: Sequence[str], cause: Cause) -> SignedOut:
+    def _nothing_ended(
+        self, session_ids: Sequence[str], cause: Cause, may_follow: Callable[[Departure], bool]
+    ) -> SignedOut:
         nothing = Receipt(id=new_receipt_id(), time=self._clock.seconds(), cause=cause)
         for name in session_ids:
             receipt = self._registry.ended(name)
             departure = None if receipt is None else self._registry.departure(self._reference(receipt.id))
-            if receipt is not None and departure is not None:
+            if receipt is not None and departure is not None and may_follow(departure):
                 repeated = Receipt(id=receipt.id, time=receipt.time, cause=receipt.cause, op_logout=receipt.op_logout)
                 return SignedOut(receipt=repeated, departure=departure)
         return SignedOut(receipt=nothing, departure=None)
@@ -346,11 +377,18 @@ class Ending:
         )
 
 
-def _tombstones(names: Iterable[Name], at: float, now: float) -> tuple[Tombstone, ...]:
+def _tombstones(names: Iterable[Name], at: float, now: float, *, signed_in_until: float = inf) -> tuple[Tombstone, ...]:
     """
     One for each of *names*: their sign-ins under way, if they began before *at*, must lose.
     """
     return tuple(
-        Tombstone(kind=kind, iss=iss, value=value, at=at, expires=now + TOMBSTONE_LIFETIME)
+        Tombstone(
+            kind=kind,
+            iss=iss,
+            value=value,
+            at=at,
+            signed_in_until=signed_in_until,
+            expires=now + TOMBSTONE_LIFETIME,
+        )
         for kind, iss, value in sorted(names)
     )

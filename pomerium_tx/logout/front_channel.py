@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.template import tags
 
@@ -66,7 +66,6 @@ class FrontChannel:
         registry: SessionRegistry,
         providers: Mapping[str, Provider],
         ending: Ending,
-        clock: IReactorTime,
     ) -> None:
         """
         :param providers: By id; read anew each time, since a reload changes it.
@@ -74,7 +73,6 @@ class FrontChannel:
         self._registry = registry
         self._providers = providers
         self._ending = ending
-        self._clock = clock
 
     async def answer(self, request: PageRequest, session_ids: Callable[[PageRequest], Sequence[str]]) -> Answer | None:
         """
@@ -118,8 +116,8 @@ class FrontChannel:
         return known.pop() if len(known) == 1 else None
 
     def _logout(self, iss: str, readings: Sequence[str]) -> ProviderLogout:
-        now = self._clock.seconds()
-        found = [ProviderLogout(iss=iss, sid=sid, sub=None, issued=now) for sid in readings]
+        # Nothing says when it was said, by a clock that may be another than ours: all that the sid names is meant.
+        found = [ProviderLogout(iss=iss, sid=sid, sub=None, issued=inf) for sid in readings]
         return next((logout for logout in found if self._registry.named_by(logout)), found[0])
 
     def _sidless(self, iss: str, sub: str, address: str) -> Iterator[str]:

@@ -42,6 +42,11 @@ CONFIRM = "pomerium_confirm"
 """
 A sealed `Confirmation`.
 """
+PRESENTED = "pomerium_presented"
+"""
+A sealed `Confirmation` that needs no yes: a route host was asked to sign out by whoever has the handles of these
+sessions, and none of them was left to end.
+"""
 
 _PURPOSE = "session"
 

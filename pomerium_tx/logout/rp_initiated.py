@@ -4,11 +4,13 @@ The way to the OP's own logout: OpenID Connect RP-Initiated Logout 1.0, section 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from twisted.logger import Logger
 
+from pomerium_tx.logout.target import Targets
 from pomerium_tx.oidc.end_session import end_session_request
 from pomerium_tx.oidc.fetch import ProviderUnavailable
 from pomerium_tx.oidc.provider import Provider
@@ -38,19 +40,31 @@ class RelyingPartyLogout:
     Sends people on from an end that is recorded.
     """
 
-    def __init__(self, *, registry: SessionRegistry, providers: Mapping[str, Provider], signed_out_url: str) -> None:
+    def __init__(
+        self,
+        *,
+        registry: SessionRegistry,
+        providers: Mapping[str, Provider],
+        targets: Targets,
+        signed_out_url: str,
+    ) -> None:
         """
+        :param targets: The rule in force now, which need not be the one of the time of the end.
         :param signed_out_url: The one ``post_logout_redirect_uri`` that is registered at each OP.
         """
         self._registry = registry
         self._providers = providers
+        self._targets = targets
         self._signed_out_url = signed_out_url
 
-    async def onward(self, departure: Departure) -> Onward:
+    async def onward(self, departure: Departure, *, is_by_reference: bool = False) -> Onward:
         """
         The OP's end-session endpoint, or where the person wants to be if the OP cannot be asked.
 
         It ends nothing, and says the same as often as it is asked.
+
+        :param is_by_reference: Whether whoever goes there has nothing to show but the departure's reference. Then the
+            OP is not told whose session it was, and the ``state`` stands for nothing when it comes back.
         """
         provider = self._providers.get(departure.idp_id)
         try:
@@ -64,9 +78,9 @@ class RelyingPartyLogout:
         request = end_session_request(
             metadata,
             provider.settings,
-            id_token_hint=departure.id_token,
+            id_token_hint=None if is_by_reference else departure.id_token,
             post_logout_redirect_uri=self._signed_out_url,
-            state=departure.state,
+            state=hashlib.sha256(departure.state.encode()).hexdigest() if is_by_reference else departure.state,
         )
         if request is None:
             await self._found_out(departure, OpLogout.NOT_SUPPORTED)
@@ -77,7 +91,7 @@ class RelyingPartyLogout:
         return Onward(location=request.url, is_provider=True)
 
     def _home(self, departure: Departure) -> Onward:
-        return Onward(location=departure.target or self._signed_out_url, is_provider=False)
+        return Onward(location=self._targets.of(departure.target) or self._signed_out_url, is_provider=False)
 
     async def _found_out(self, departure: Departure, op_logout: OpLogout) -> None:
         receipt = self._registry.receipt(departure.receipt_id)

@@ -8,7 +8,7 @@ every such host, whose answer asks again.
 
 from __future__ import annotations
 
-import secrets
+import hashlib
 from collections.abc import Callable, Collection
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -17,12 +17,16 @@ from twisted.internet.interfaces import IReactorTime
 from pomerium_tx import paths
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
-from pomerium_tx.web.signed_url import InvalidSignature, UrlSigner
+from pomerium_tx.web.sealed import to_base64url
+from pomerium_tx.web.signed_url import LEEWAY, LIFETIME, InvalidSignature, UrlSigner
 
 SHOWN_FOR = 600.0
 """
-Seconds after a sign-out in which its page still clears caches, and for which a used image is remembered: longer than
-its signature is good for.
+Seconds after a sign-out in which its page still clears caches.
+"""
+USED_FOR = SHOWN_FOR + LIFETIME + 2 * LEEWAY
+"""
+Seconds for which a used image is remembered: until the last URL that the page has shown of it is good no more.
 """
 MAX_IMAGES = 100
 
@@ -52,7 +56,7 @@ def clear_site_data(kinds: Collection[str]) -> tuple[tuple[str, str], ...]:
 
 class ClearingImages:
     """
-    Makes the URLs of these images, and knows them again, once.
+    Makes the URLs of these images, and knows them again, once for each end and host, however often they are made.
     """
 
     def __init__(
@@ -73,11 +77,11 @@ class ClearingImages:
         if now >= receipt.time + SHOWN_FOR:
             return ()
         origins = [origin for origin in dict.fromkeys(receipt.routes) if "cache" in self._site_data(origin)]
-        return tuple(self._url(origin, now) for origin in origins[:MAX_IMAGES])
+        return tuple(self._url(receipt, origin, now) for origin in origins[:MAX_IMAGES])
 
     async def use(self, origin: str, url: str) -> bool:
         """
-        Whether *url* is one of these, for the host at *origin*, and nobody has used it before.
+        Whether *url* is one of these, for the host at *origin*, and nobody has used that image before.
 
         :raises StoreUnavailable: If the use cannot be recorded.
         """
@@ -89,11 +93,14 @@ class ClearingImages:
         names = [value for name, value in parse_qsl(urlsplit(url).query) if name == _IMAGE]
         if len(names) != 1 or "cache" not in self._site_data(origin):
             return False
-        return await self._registry.use_once(f"clear-cache/{names[0]}", now + SHOWN_FOR)
+        return await self._registry.use_once(f"clear-cache/{names[0]}", now + USED_FOR)
 
-    def _url(self, origin: str, now: float) -> str:
-        query = urlencode({_IMAGE: secrets.token_urlsafe(16)})
-        return self._url_signer.sign(f"{origin}{paths.CLEAR_CACHE}?{query}", now)
+    def _url(self, receipt: Receipt, origin: str, now: float) -> str:
+        place = f"{origin}{paths.CLEAR_CACHE}"
+        # Every process makes the same of one end and host, and nobody else can make it, who knows the receipt's id.
+        ours = self._url_signer.sign(f"{place}?{urlencode({_IMAGE: receipt.id})}", 0.0)
+        image = to_base64url(hashlib.sha256(ours.encode()).digest()[:16])
+        return self._url_signer.sign(f"{place}?{urlencode({_IMAGE: image})}", now)
 
 
 def origins_of(urls: Collection[str]) -> tuple[str, ...]:

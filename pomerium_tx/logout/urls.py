@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from urllib.parse import urlencode, urlsplit
 
 from pomerium_tx import paths
-from pomerium_tx.logout.handover import CLEARED, CONFIRM, ENDED, OTHER_PROVIDER, REDIRECT_URI
+from pomerium_tx.logout.handover import CLEARED, CONFIRM, ENDED, OTHER_PROVIDER, PRESENTED, REDIRECT_URI
 from pomerium_tx.oidc.metadata import is_loopback
 from pomerium_tx.web.signed_url import UrlSigner
 
@@ -37,12 +37,15 @@ class SignOutUrls:
             query.append((CLEARED, "1"))
         return self._signer.sign(f"{self._sign_out}?{urlencode(query)}", now)
 
-    def nothing_ended(self, target: str | None, now: float) -> str:
+    def nothing_ended(self, target: str | None, now: float, presented: str | None = None) -> str:
         """
         On from a request that named no live session. It carries no authority over any.
+
+        :param presented: A sealed confirmation of the sessions that it did name.
         """
-        query = "" if target is None else f"?{urlencode({REDIRECT_URI: target})}"
-        return self._signer.sign(self._sign_out + query, now)
+        pairs = ((REDIRECT_URI, target), (PRESENTED, presented))
+        query = urlencode([(name, value) for name, value in pairs if value is not None])
+        return self._signer.sign(f"{self._sign_out}?{query}" if query else self._sign_out, now)
 
     def confirmation(self, reference: str) -> str:
         """

@@ -52,6 +52,7 @@ def check(
     access_token: str | None,
     max_age: float | None = None,
     sub: str | None = None,
+    earlier_nonce: str | None = None,
 ) -> IdToken:
     """
     The ID Token that *verified* is.
@@ -61,11 +62,12 @@ def check(
     :param access_token: The one that came with it, for ``at_hash``.
     :param max_age: As asked for in the Authentication Request.
     :param sub: The one that a refreshed token must have.
+    :param earlier_nonce: The one that a refreshed token has if it has any: that of the sign-in (section 12.2).
     :raises InvalidToken: If it is not an ID Token of *issuer* for *client_id*, now, from that request.
     """
     claims = verified.claims
     # RFC 8725 section 3.11: access tokens and logout tokens have types of their own.
-    if verified.header.get("typ", "JWT").upper() != "JWT" or "events" in claims:
+    if not is_plain_jwt(verified.header) or "events" in claims:
         raise InvalidToken("the token is of another type than ID Token")
     if claims.get("iss") != issuer:
         raise InvalidToken("the token is another issuer's")
@@ -80,7 +82,9 @@ def check(
     auth_time = _time(claims, "auth_time") if claims.get("auth_time") is not None else None
     iat, exp = _check_times(claims, now, first=nonce is not None)
     _check_nonce(claims, nonce)
-    if max_age is not None and (auth_time is None or now - auth_time > max_age + LEEWAY):
+    if earlier_nonce is not None and claims.get("nonce") not in (None, earlier_nonce):
+        raise InvalidToken("the token's nonce is not that of the sign-in")
+    if max_age is not None and (auth_time is None or not -LEEWAY <= now - auth_time <= max_age + LEEWAY):
         raise InvalidToken("the authentication is older than asked for")
     if access_token is not None and "at_hash" in claims:
         _check_at_hash(claims["at_hash"], verified.header["alg"], access_token)
@@ -96,6 +100,27 @@ def check(
         auth_time=auth_time,
         claims=claims,
     )
+
+
+def is_plain_jwt(header: Mapping[str, Any]) -> bool:
+    """
+    Whether a token is of no particular type, as ID Tokens are and UserInfo Responses.
+    """
+    # RFC 7515 section 4.1.9: a media type may be written in full.
+    typ = header.get("typ", "JWT")
+    return isinstance(typ, str) and typ.upper().removeprefix("APPLICATION/") == "JWT"
+
+
+def check_times_given(claims: Mapping[str, Any], now: float) -> None:
+    """
+    Return, unless what a token says of its times forbids to believe it now (RFC 7519, 4.1.4 to 4.1.6).
+
+    :raises InvalidToken: If it does.
+    """
+    if "exp" in claims and _time(claims, "exp") <= now - LEEWAY:
+        raise InvalidToken("the token has expired")
+    if any(name in claims and _time(claims, name) > now + LEEWAY for name in ("iat", "nbf")):
+        raise InvalidToken("the token is from the future")
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float:

@@ -92,6 +92,16 @@ def idp_id(issuer: str, client_id: str) -> str:
     return hashlib.sha256(compact_json([issuer, client_id])).hexdigest()[:32]
 
 
+@dataclass(slots=True)
+class _TokensSeen:
+    """
+    What the tokens of one client have shown.
+    """
+
+    id_token_alg: str | None = None
+    types_logout_tokens: bool = False
+
+
 class Provider:
     """
     One provider, for one client registration.
@@ -116,11 +126,20 @@ class Provider:
         self._metadata = Published(self._fetch_metadata, clock, fresh_for=_FRESH_FOR, pause=_METADATA_PAUSE)
         self._keys = SigningKeys(self._fetch_keys, clock)
         self._secret_in_body = False
-        self._id_token_alg: str | None = None
-        self._types_logout_tokens = False
+        self._tokens_seen = _TokensSeen()
 
     def __repr__(self) -> str:
         return f"<Provider {self.settings.issuer} {self.settings.client_id}>"
+
+    def succeed(self, previous: Provider) -> None:
+        """
+        Share what *previous*, which has other settings, knows and will yet learn: of an issuer what it publishes, of
+        one client of it how its tokens are made.
+        """
+        if previous.settings.issuer == self.settings.issuer:
+            self._metadata, self._keys = previous._metadata, previous._keys
+        if previous.idp_id == self.idp_id:
+            self._tokens_seen = previous._tokens_seen
 
     @property
     def known_metadata(self) -> ProviderMetadata | None:
@@ -208,7 +227,13 @@ class Provider:
             )
 
     async def id_token(
-        self, raw: str, *, nonce: str | None, access_token: str | None, sub: str | None = None
+        self,
+        raw: str,
+        *,
+        nonce: str | None,
+        access_token: str | None,
+        sub: str | None = None,
+        earlier_nonce: str | None = None,
     ) -> IdToken:
         """
         The ID Token that *raw* is, verified.
@@ -216,6 +241,7 @@ class Provider:
         :param nonce: The one sent with the Authentication Request; None for a refreshed token.
         :param access_token: The one that came with it.
         :param sub: For a refreshed token, the one that it must have.
+        :param earlier_nonce: For a refreshed token, the one of the sign-in.
         :raises InvalidToken: If it must not be believed.
         :raises ProviderUnavailable: If there are no keys to verify it with.
         """
@@ -231,8 +257,9 @@ class Provider:
             access_token=access_token,
             max_age=float(max_age) if max_age.isdecimal() else None,
             sub=sub,
+            earlier_nonce=earlier_nonce,
         )
-        self._id_token_alg = verified.header["alg"]
+        self._tokens_seen.id_token_alg = verified.header["alg"]
         return checked
 
     async def logout_token(self, raw: str) -> LogoutToken:
@@ -249,32 +276,32 @@ class Provider:
             client_id=self.settings.client_id,
             algorithm=algorithm,
             now=self._clock.seconds(),
-            typed_only=self._types_logout_tokens,
+            typed_only=self._tokens_seen.types_logout_tokens,
             allow_missing_exp=self.settings.backchannel_logout_allow_missing_exp,
         )
         if algorithm == "HS256":
             self._verified_by_secret(token)
         else:
             await self._keys.verified_in_time(token, {algorithm})
-        self._types_logout_tokens |= checked.is_typed
+        self._tokens_seen.types_logout_tokens |= checked.is_typed
         return checked
 
     def learn_alg(self, raw: str) -> None:
         """
         Know the ``alg`` of *raw*, an ID Token that was verified here or in another process, if none is known yet.
         """
-        if self._id_token_alg is not None:
+        if self._tokens_seen.id_token_alg is not None:
             return
         try:
             algorithm = parse(raw).algorithm
         except InvalidToken:
             return
         # The secret's alg is agreed on or it is not, whatever an old token says.
-        self._id_token_alg = algorithm if algorithm in ASYMMETRIC else None
+        self._tokens_seen.id_token_alg = algorithm if algorithm in ASYMMETRIC else None
 
     @property
     def _logout_token_alg(self) -> str:
-        settled = self.settings.id_token_signed_response_alg or self._id_token_alg
+        settled = self.settings.id_token_signed_response_alg or self._tokens_seen.id_token_alg
         if settled is not None:
             return settled
         # Nobody has signed in yet; where there is a choice of one, it is known how their ID Tokens will be signed.
@@ -301,6 +328,9 @@ class Provider:
         # Core section 5.3.2: a signed response says who made it, and for whom.
         if claims.get("iss") != self.settings.issuer or self.settings.client_id not in _listed(claims.get("aud")):
             raise InvalidToken("the UserInfo Response is another issuer's, or for another client")
+        if not id_token.is_plain_jwt(verified.header) or "events" in claims:
+            raise InvalidToken("the token is of another type than UserInfo Response")
+        id_token.check_times_given(claims, self._clock.seconds())
         return claims
 
     async def _tokens(self, form: Sequence[tuple[str, str]]) -> TokenResponse:

@@ -68,11 +68,11 @@ class SigningKeys:
         The token, verified; if it names a key that is not known, with keys that were asked for after it came.
 
         Whoever sent it cannot be asked to send it again, so it waits until the provider may be asked: ten seconds at
-        most, and with a hundred others at most.
+        most, and with a hundred others at most. One whose key is known does not depend on there being a place to wait.
 
         :raises InvalidToken: If it must not be believed, or no newer keys could be had in that time.
         :raises ProviderUnavailable: If no keys are known at all.
-        :raises TooManyTokensWait: If there is no place left to wait.
+        :raises TooManyTokensWait: If its key is not known, and there is no place left to wait.
         """
         keys = self._published.fresh
         verified = None if keys is None else _verified_by(keys, token, algorithms)
@@ -80,8 +80,14 @@ class SigningKeys:
             return verified
         try:
             return await self._in_time(self._when_known(token, algorithms))
-        except ProviderUnavailable as problem:
-            if self.known is None or isinstance(problem, TooManyTokensWait):
+        except TooManyTokensWait:
+            # Anybody can have sent those that wait: what the keys that are known verify, however old, is not theirs.
+            verified = None if self.known is None else _verified_by(self.known, token, algorithms)
+            if verified is None:
+                raise
+            return verified
+        except ProviderUnavailable:
+            if self.known is None:
                 raise
             # By all that can be known its key is nobody's.
             return verify(token, self.known, algorithms)

@@ -68,6 +68,8 @@ def read(answer: Answer) -> TokenResponse:
     if answer.status != 200:
         raise ProviderUnavailable(f"the token endpoint answers {answer.status}")
     members = answer.json_object()
+    if members.get("error") is not None:
+        raise ProviderUnavailable("the token endpoint answers with tokens and an error")
     # RFC 6749 section 7.1: a token of a type that is not understood must not be used; the name has no case.
     token_type = members.get("token_type")
     if not isinstance(token_type, str) or token_type.lower() != "bearer":

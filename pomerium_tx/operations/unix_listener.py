@@ -12,7 +12,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
@@ -75,7 +75,8 @@ class UnixListener:
         :raises SocketNotBound: If that is not possible, and required; the message is for the operator.
         """
         try:
-            with _alone_in(os.path.dirname(self._path)):
+            _require_safe(os.path.dirname(self._path) or ".")
+            with _alone_at(self._path):
                 self._remove_left_behind()
                 self._bind()
         except OSError as problem:
@@ -159,18 +160,38 @@ class UnixListener:
             log.warn("The socket {path} stays behind: {reason}", path=self._path, reason=problem.strerror)
 
 
+def _require_safe(folder: str) -> None:
+    mode = os.stat(folder).st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise OSError(errno.EPERM, "Anybody can replace what is in its directory")
+
+
 @contextmanager
-def _alone_in(folder: str) -> Iterator[None]:
+def _alone_at(path: str) -> Iterator[None]:
     """
-    Nobody else of us is looking for sockets left behind in *folder*: one of two would remove the other's new one.
+    Nobody else of us is looking whether *path* was left behind: one of two would remove the other's new socket.
+
+    The lock is on a file that nobody else can open, since whoever can open what is locked can keep us from locking it.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    name = path + ".lock"
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            raise OSError(errno.EPERM, f"{name} is not a file of our own")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OSError(errno.EAGAIN, "Another process is about to listen in this directory") from None
-        yield
+            is_there = _inode(name) == (found.st_dev, found.st_ino)
+        except (BlockingIOError, FileNotFoundError):
+            is_there = False
+        if not is_there:
+            # Who had it has removed it, and another may have made a new one.
+            raise OSError(errno.EAGAIN, "Another process is about to listen there")
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                os.unlink(name)
     finally:
         os.close(descriptor)
 

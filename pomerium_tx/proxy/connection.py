@@ -143,7 +143,7 @@ class Proxy:
 
     def passed(self, asked: Asked) -> None:
         """
-        Bytes of an exchange have passed, where `streams_count`.
+        The session of *asked* is being used: its head is refused, or bytes have passed where `streams_count`.
         """
         session = asked.verdict.session
         if session is not None:
@@ -245,6 +245,11 @@ class Connection(Protocol):
     def keep_until_sent(self, exchange: Unsent) -> None:
         """
         Tell *exchange* once the kernel has everything that was written.
+        """
+
+    def when_sent(self, then: Callable[[], None]) -> None:
+        """
+        Call *then* once the kernel has sent every answer that is kept; not if the connection is lost before.
         """
 
     def holds_answer(self) -> bool:

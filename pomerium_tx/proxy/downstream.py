@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
@@ -113,11 +114,11 @@ class Downstream(TwistedProtocol):
     def keep_until_sent(self, exchange: Unsent) -> None:
         self._unsent.keep(exchange)
 
+    def when_sent(self, then: Callable[[], None]) -> None:
+        self._unsent.when_sent(self._transport, self.proxy.clock, then)
+
     def holds_answer(self) -> bool:
-        # A page of ours that is being answered behind it, such as the sign-out itself, is let finish.
-        exchange = self._exchange
-        is_ours = isinstance(exchange, LocalExchange) and exchange.is_being_answered
-        return not is_ours and not self._lost and owes_bytes(self._transport)
+        return not self._lost and owes_bytes(self._transport)
 
     def pause(self, why: int) -> None:
         if not self._paused_for and not self._lost:
@@ -354,9 +355,10 @@ class Downstream(TwistedProtocol):
             self._exchange = proxied = ProxiedExchange(self, asked, proxy.resources(verdict.route))
             proxied.start()
         elif verdict.action is Action.OWN_PATH:
-            self._exchange = local = LocalExchange(self, asked, proxy.site_of(canonical))
+            self._exchange = local = LocalExchange(self, asked)
             local.start()
         else:
+            proxy.passed(asked)
             self._answer(asked)
 
     def _answer(self, asked: Asked) -> None:

@@ -120,7 +120,7 @@ class ProxiedExchange:
             return
         if self._tunnel is not None:
             self._end(details)
-            self._tunnel.cut()
+            self._tunnel.cut(cause)
             return
         self._drop_upstream()
         if self._answer_began:

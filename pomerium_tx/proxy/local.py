@@ -1,8 +1,11 @@
 """
 A request for one of our own pages, rendered by `twisted.web` over a connection of ours.
 
-The request waits until its content, which is small or refused, has come whole. The answer is written before the
-connection's next request is decided, so that a pipelined request cannot overtake a sign-out.
+The request waits until its content, which is small or refused, has come whole, and until the answers before it have
+been sent: those of a session that ends are cut with the connection, which must not keep a sign-out's own answer from
+arriving, nor be kept from it. Then the tree is chosen, so that the settings in force are those of that moment. The
+answer is written before the connection's next request is decided, so that a pipelined request cannot overtake a
+sign-out.
 """
 
 from __future__ import annotations
@@ -45,8 +48,8 @@ class LocalExchange:
     `Request.finish` would write to its log; ours is the access log.
     """
 
-    def __init__(self, connection: Connection, asked: Asked, site: Site) -> None:
-        self.site = site
+    def __init__(self, connection: Connection, asked: Asked) -> None:
+        self.site: Site | None = None
         self.transport = connection.transport_in_use
         self.deadline = NEVER
         self._connection = connection
@@ -54,15 +57,9 @@ class LocalExchange:
         self._request: LocalRequest | None = None
         self._content = bytearray()
         self._producer: Any = None
+        self._waits = False
         self._status = 0
         self._written = 0
-
-    @property
-    def is_being_answered(self) -> bool:
-        """
-        Whether its request has come whole: who only has begun one does not keep answers from being cut.
-        """
-        return self._request is not None and not self._request.is_streaming
 
     # The connection calls: see `Exchange`.
 
@@ -85,7 +82,15 @@ class LocalExchange:
             self._refuse(413, _TOO_LARGE)
 
     def request_ended(self) -> None:
+        proxy = self._connection.proxy
+        self._waits = True
+        self.deadline = proxy.deadlines.now() + proxy.times.idle
+        self._connection.when_sent(self._render)
+
+    def _render(self) -> None:
+        self._waits = False
         self.deadline = NEVER
+        self.site = self._connection.proxy.site_of(self._asked.canonical)
         head, canonical = self._asked.head, self._asked.canonical
         self._request = request = LocalRequest(self)  # type: ignore[no-untyped-call] # Twisted's own
         request.origin = self._asked.verdict.origin or ""
@@ -122,6 +127,10 @@ class LocalExchange:
             )
 
     def deadline_passed(self) -> None:
+        if self._waits:
+            # Nothing could be said either to somebody who reads nothing.
+            self._connection.abort()
+            return
         self._refuse(408, "The request was not sent in time.")
 
     # The request calls.

@@ -1,8 +1,8 @@
 """
 After 101: bytes pass in both directions, and where the WebSocket's frames end is known.
 
-It is known so that a page can be told that its session has ended: a Close frame with code 4401 fits between two frames
-only. Anywhere else the connection is aborted, and the page sees 1006.
+It is known so that a page can be told that its session has ended, or may not be here any more: a Close frame fits
+between two frames only. Anywhere else the connection is aborted, and the page sees 1006.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import UPSTREAM_FULL, Connection
 from pomerium_tx.proxy.transports import can_half_close, owes_bytes
 from pomerium_tx.proxy.upstream import UpstreamConnection
-from pomerium_tx.proxy.websocket import GOING_AWAY, SIGNED_OUT, FrameBoundaries, close_frame
+from pomerium_tx.proxy.websocket import GOING_AWAY, NOT_ADMITTED, SIGNED_OUT, FrameBoundaries, close_frame
+from pomerium_tx.sessions.store import Cause
 
 CLOSE_SECONDS = 1.0
 """
@@ -125,9 +126,9 @@ class WebSocketTunnel:
         self._ended()
         self._downstream.close()
 
-    def cut(self) -> None:
+    def cut(self, cause: Cause | None) -> None:
         """
-        The session has ended: no further byte of either side passes.
+        The session has ended, or, without a *cause*, the route admits it no longer: no byte of either side passes.
         """
         upstream, self._upstream = self._upstream, None
         if upstream is None:
@@ -145,7 +146,8 @@ class WebSocketTunnel:
         # A Close frame of the user agent that passed before does not answer ours.
         self._to_upstream.close_seen = False
         self._closing = self._proxy.clock.callLater(CLOSE_SECONDS, self._out_of_time)
-        self._downstream.write(close_frame(SIGNED_OUT, b"signed out", masked=False))
+        told = (NOT_ADMITTED, b"no longer admitted") if cause is None else (SIGNED_OUT, b"signed out")
+        self._downstream.write(close_frame(*told, masked=False))
         self._downstream.resume(UPSTREAM_FULL)
         if can_half_close(transport):
             transport.unregisterProducer()

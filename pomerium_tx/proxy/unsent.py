@@ -4,13 +4,22 @@ Answers that are complete, and that their reader does not have yet: the end of a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pomerium_tx.proxy.transports import owes_bytes
 
 MOST = 256
 """
 Of one connection. More are small ones, and the oldest of them has long been sent.
+"""
+FIRST_LOOK = 0.005
+LAST_LOOK = 0.5
+"""
+Seconds between looks whether all is sent, for somebody who waits for that: nothing tells when the kernel has sent what
+it has. Who reads is not kept waiting; after that the sweep over all connections looks.
 """
 
 
@@ -30,10 +39,12 @@ class UnsentAnswers:
     Those of one connection, oldest first.
     """
 
-    __slots__ = ("_answers",)
+    __slots__ = ("_answers", "_look", "_then")
 
     def __init__(self) -> None:
         self._answers: list[Unsent] = []
+        self._then: Callable[[], None] | None = None
+        self._look: IDelayedCall | None = None
 
     def keep(self, answer: Unsent) -> None:
         """
@@ -43,17 +54,41 @@ class UnsentAnswers:
         if len(self._answers) > MOST:
             self._answers.pop(0).answer_sent()
 
+    def when_sent(self, transport: Any, clock: IReactorTime, then: Callable[[], None]) -> None:
+        """
+        Call *then* when *transport* owes nothing of the answers that are kept; at once, if that is so now.
+        """
+        self.let_go_of_sent(transport)
+        if not self._answers:
+            then()
+            return
+        self._then = then
+        self._look = clock.callLater(FIRST_LOOK, self._look_again, transport, clock, 2 * FIRST_LOOK)
+
     def let_go_of_sent(self, transport: Any) -> None:
         """
         Nothing is kept any more once *transport* owes nothing.
         """
         if self._answers and not owes_bytes(transport):
+            then = self._then
             self.let_go()
+            if then is not None:
+                then()
 
     def let_go(self) -> None:
         """
-        Nothing is kept any more.
+        Nothing is kept any more, and nobody waits.
         """
+        self._then = None
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
         answers, self._answers = self._answers, []
         for answer in answers:
             answer.answer_sent()
+
+    def _look_again(self, transport: Any, clock: IReactorTime, pause: float) -> None:
+        self._look = None
+        self.let_go_of_sent(transport)
+        if self._then is not None and pause <= LAST_LOOK:
+            self._look = clock.callLater(pause, self._look_again, transport, clock, 2 * pause)

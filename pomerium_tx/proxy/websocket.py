@@ -18,6 +18,10 @@ SIGNED_OUT = 4401
 """
 The close code that a page sees when its session has ended.
 """
+NOT_ADMITTED = 1008
+"""
+A policy violation: the session lives, and may not be here any more. Whoever signs in again is none the wiser.
+"""
 GOING_AWAY = 1001
 
 

@@ -10,38 +10,67 @@ from math import inf
 from twisted.internet.interfaces import IReactorTime
 
 from pomerium_tx.sessions.deadlines import Deadlines
+from pomerium_tx.sessions.seen_reports import SeenReports
 from pomerium_tx.sessions.session import Session
+from pomerium_tx.sessions.store import SessionsSeen, SessionStore
 
 _NEVER = 1e300
 """
 Seconds: nobody is idle for so long, except who has been found idle already.
 """
+_SHARE = 0.1
+_LEAST = 1.0
+"""
+The interval of reports is this share of the timeout, and at least so many seconds.
+"""
 
 
 class Activity:
     """
-    The use of sessions in this process, and the idle timeout.
+    The use of sessions, and the idle timeout.
 
-    All of it is local, and gone with the process. Nobody is signed out for that: a session counts as used when this
-    process learns of it. Nor is anybody for a clock that is set back and forth: last uses do not move backwards.
+    Every process judges for itself, by what it saw and by what the others report. A process that starts counts every
+    session that it learns of as used then, since it cannot know better. Nobody is signed out for a clock that is set
+    back and forth: last uses do not move backwards.
+
+    A session is idle at the very moment at which it has not been used for the timeout, as long as nobody else has
+    reported for two intervals. Otherwise it may have been used elsewhere before that moment, and is idle when whoever
+    used it must have said so: an interval later, or when two intervals have passed without a report, if that is
+    earlier. Until then it is used like any other. So it is idle nowhere before its time, nor anywhere later by more
+    than an interval, if all have the same timeout and the store takes their reports. One who has said nothing for two
+    intervals is a gap: a first use elsewhere counts when the store has passed it on.
     """
 
-    def __init__(self, clock: IReactorTime, sessions: Mapping[str, Session], report: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        sessions: Mapping[str, Session],
+        report: Callable[[str], object],
+        store: SessionStore,
+    ) -> None:
         """
         Limit nothing.
 
         :param sessions: Those that live; read, not changed.
         :param report: Told each session that becomes idle, once.
+        :param store: Told what is used here.
         """
         self._seconds = clock.seconds
         self._sessions = sessions
         self._report = report
         self._since = 0.0
         self._seen: dict[str, float] = {}
+        # What the log says of the time before this process started, which is not counted.
+        self._earlier: dict[str, float] = {}
         self._addresses: dict[str, str] = {}
         # Who is idle stays so, whatever becomes of the timeout or the clock: its last use, as others may ask for it.
         self._idle: dict[str, float] = {}
         self._timeout = _NEVER
+        self._interval = 0.0
+        self._limited_at = 0.0
+        self._quiet_at = 0.0
+        self._reports = SeenReports(store, clock, self._addresses)
+        self._unsaid = self._reports.unsaid
         self.is_limited = False
         """
         Whether `is_idle` need be asked.
@@ -53,6 +82,8 @@ class Activity:
         Whatever was used elsewhere or earlier counts as used now.
         """
         self._since = self._seconds()
+        if self._sessions:
+            self._expect_reports(self._interval)
 
     def limit(self, seconds: float | None) -> None:
         """
@@ -67,8 +98,15 @@ class Activity:
             deadline = self._deadline(session.id)
             if deadline is not None and deadline <= now:
                 self._reached(session.id)
-        self._timeout = timeout
+        was_limited, self._timeout = self._timeout < _NEVER, timeout
         self.is_limited = timeout < _NEVER or bool(self._idle)
+        self._limited_at = now
+        self._interval = max(timeout * _SHARE, _LEAST) if timeout < _NEVER else 0.0
+        if self._sessions and not was_limited:
+            # Nobody has reported anything yet, and everybody will.
+            self._unsaid.update((name, seen) for name, seen in self._seen.items() if seen > now - timeout)
+            self._expect_reports(self._interval)
+        self._reports.every(self._interval or None)
         deadlines = ((self._deadline(name), name) for name in self._sessions if timeout < _NEVER)
         self._queue.replace((deadline, name) for deadline, name in deadlines if deadline is not None)
 
@@ -77,31 +115,64 @@ class Activity:
         Enter a session.
         """
         if self._timeout < _NEVER:
-            self._queue.add(self._counted(session) + self._timeout, session.id)
+            self._queue.add(self._settled(self._counted(session) + self._timeout), session.id)
 
     def touch(self, session: Session, address: str) -> None:
         """
         Note that a session is being used, unless it is idle.
         """
         now = self._seconds()
-        if self.is_limited and self.is_idle(session, now):
+        counted = self._counted(session)
+        if self.is_limited and (moment := counted + self._timeout) <= now and self._settled(moment) <= now:
             return
-        if now > self._counted(session):
+        if now > counted:
             self._seen[session.id] = now
+            if self.is_limited:
+                if not self._unsaid:
+                    self._reports.wake()
+                self._unsaid[session.id] = now
         if address and address != self.last_address(session):
             self._addresses[session.id] = address
+
+    def heard(self, change: SessionsSeen, *, is_news: bool) -> None:
+        """
+        Take into account what was used elsewhere.
+
+        :param is_news: Whether it is said now, and not read from before this process started.
+        """
+        if change.registry == self._reports.name:
+            return
+        now = self._seconds()
+        # How long ago something was is said by one clock; when it was would be said by two.
+        behind = now - change.at if is_news else 0.0
+        for name, at in change.seen.items():
+            session = self._sessions.get(name)
+            seen = min(at + behind, now)
+            if session is None or name in self._idle or seen <= self.last_seen(session):
+                continue
+            (self._seen if seen > self._counted(session) else self._earlier)[name] = seen
+            address = change.addresses.get(name, session.address)
+            if address != self.last_address(session):
+                self._addresses[name] = address
+        if is_news and self._timeout < _NEVER:
+            # Who was idle a moment ago is not any less so because more may be reported from now on.
+            self._queue.catch_up()
+            self._expect_reports(2 * self._interval)
 
     def is_idle(self, session: Session, now: float) -> bool:
         """
         Whether a session has not been used for too long.
         """
-        return self._counted(session) + self._timeout <= now
+        moment = self._counted(session) + self._timeout
+        return moment <= now and self._settled(moment) <= now
 
     def last_seen(self, session: Session) -> float:
         """
         When a session was last used; when it began, if it was not.
         """
-        seen = self._seen.get(session.id, session.began)
+        seen = self._seen.get(session.id)
+        if seen is None:
+            return self._earlier.get(session.id, session.began)
         return self._idle[session.id] if seen == -inf else seen
 
     def last_address(self, session: Session) -> str:
@@ -114,8 +185,8 @@ class Activity:
         """
         Forget a session.
         """
-        self._seen.pop(session_id, None)
-        self._addresses.pop(session_id, None)
+        for memory in (self._seen, self._earlier, self._addresses, self._unsaid):
+            memory.pop(session_id, None)
         if self._idle.pop(session_id, None) is not None:
             self.is_limited = self._timeout < _NEVER or bool(self._idle)
 
@@ -124,7 +195,8 @@ class Activity:
         Forget all sessions, but not the timeout.
         """
         self._queue.stop()
-        for memory in (self._seen, self._addresses, self._idle):
+        self._reports.stop()
+        for memory in (self._seen, self._earlier, self._addresses, self._idle):
             memory.clear()
         self.is_limited = self._timeout < _NEVER
 
@@ -134,7 +206,20 @@ class Activity:
 
     def _deadline(self, session_id: str) -> float | None:
         session = self._sessions.get(session_id)
-        return None if session is None or session_id in self._idle else self._counted(session) + self._timeout
+        if session is None or session_id in self._idle:
+            return None
+        return self._settled(self._counted(session) + self._timeout)
+
+    def _settled(self, moment: float) -> float:
+        """
+        When it is known what was used until *moment*, wherever it was.
+        """
+        if moment >= self._quiet_at or moment == -inf:
+            return moment
+        return min(max(moment, self._limited_at) + self._interval, self._quiet_at)
+
+    def _expect_reports(self, seconds: float) -> None:
+        self._quiet_at = max(self._quiet_at, self._seconds() + seconds)
 
     def _reached(self, session_id: str) -> None:
         self._idle[session_id] = self.last_seen(self._sessions[session_id])

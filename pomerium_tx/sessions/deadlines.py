@@ -65,6 +65,20 @@ class Deadlines:
         self._sound = len(self._heap)
         self._arm()
 
+    def catch_up(self) -> None:
+        """
+        Tell at once whatever is due and has not been told yet.
+        """
+        now = self._clock.seconds()
+        while self._heap and self._heap[0][0] <= now:
+            deadline, key = heappop(self._heap)
+            current = self._deadline_of(key)
+            if current == deadline:
+                self._reached(key)
+            elif self._is_lazy and current is not None:
+                heappush(self._heap, (current, key))
+        self._arm()
+
     def stop(self) -> None:
         """
         Tell nothing more, and forget all.
@@ -90,15 +104,7 @@ class Deadlines:
 
     def _come(self) -> None:
         self._call = None
-        now = self._clock.seconds()
-        while self._heap and self._heap[0][0] <= now:
-            deadline, key = heappop(self._heap)
-            current = self._deadline_of(key)
-            if current == deadline:
-                self._reached(key)
-            elif self._is_lazy and current is not None:
-                heappush(self._heap, (current, key))
-        self._arm()
+        self.catch_up()
 
     def _counts(self, deadline: float, key: str) -> bool:
         current = self._deadline_of(key)

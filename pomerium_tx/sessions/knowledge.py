@@ -114,12 +114,14 @@ class Knowledge:
         """
         return self._ledger.is_overtaken(browser, since=since, at=self._seconds())
 
-    def is_person_overtaken(self, iss: str, sub: str, sid: str | None, since: float) -> bool:
+    def is_person_overtaken(self, iss: str, sub: str, sid: str | None, *, signed_in: float, since: float) -> bool:
         """
         Whether a sign-in of an End-User, begun at *since* in any browser, has lost: they were signed out meanwhile.
+
+        :param signed_in: The ``iat`` of its ID Token.
         """
         sids = () if sid is None else (sid,)
-        return self._ledger.is_person_overtaken(iss, sub, sids, since=since, at=self._seconds())
+        return self._ledger.is_person_overtaken(iss, sub, sids, signed_in=signed_in, since=since, at=self._seconds())
 
     def has_seen(self, iss: str, jti: str) -> bool:
         """

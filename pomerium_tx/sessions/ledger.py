@@ -37,6 +37,7 @@ from pomerium_tx.sessions.store import (
     SessionBegun,
     SessionRefreshed,
     SessionsEnded,
+    SessionsSeen,
     UsedOnce,
     time_of,
 )
@@ -98,6 +99,8 @@ class Ledger:
             RevocationDone: self._revocation_done,
             NoticeDone: self._notice_done,
             UsedOnce: self._used_once,
+            # `pomerium_tx.sessions.activity` reads those.
+            SessionsSeen: lambda position, change: None,
         }
 
     def apply(self, position: int, change: Change) -> Effect:
@@ -159,11 +162,15 @@ class Ledger:
         receipts = [self._receipts.get(name) for name in self._left.confirmed_by(logout)]
         return tuple(one.id for one in receipts if one is not None and one.op_logout is not OpLogout.CONFIRMED)
 
-    def is_person_overtaken(self, iss: str, sub: str, sids: Sequence[str], *, since: float, at: float) -> bool:
+    def is_person_overtaken(
+        self, iss: str, sub: str, sids: Sequence[str], *, signed_in: float, since: float, at: float
+    ) -> bool:
         """
         Whether a sign-in of an End-User, begun at *since*, has lost by *at*.
+
+        :param signed_in: The ``iat`` of its ID Token.
         """
-        return self._tombstones.forbid_person(iss, sub, sids, since=since, at=at)
+        return self._tombstones.forbid_person(iss, sub, sids, signed_in=signed_in, since=since, at=at)
 
     def is_overtaken(self, browser: str, *, since: float, at: float) -> bool:
         """
@@ -198,7 +205,9 @@ class Ledger:
         sids = session.sids
         if change.sid is not None and change.sid not in sids:
             # The OP may have ended the session that this one becomes part of before anybody here knew that it would.
-            if self._tombstones.forbid_sid(session.iss, change.sid, change.requested):
+            if self._tombstones.forbid_sid(
+                session.iss, change.sid, signed_in=session.id_token_iat, requested=change.requested
+            ):
                 return SignedOutAtProvider(session_id=session.id)
             sids = (*sids, change.sid)
             self.by_sid.add(session.iss, change.sid, session.id)
@@ -266,7 +275,8 @@ class Ledger:
         for tombstone in change.tombstones:
             kind, iss, value = tombstone.key
             for name in sorted(indexes[kind].get(iss, value)):
-                if kind == "sidless" and self.sessions[name].sids:
+                session = self.sessions[name]
+                if (kind == "sidless" and session.sids) or session.id_token_iat > tombstone.signed_in_until:
                     continue
                 got = (self._recent.get((name, "")), self._recent.get((name, value)) if kind == "sid" else None)
                 if any(one is not None and one[0] > change.known and one[1] < tombstone.at for one in got):

@@ -33,3 +33,7 @@ class Limits:
     """
     Applications that have yet to be told of an end.
     """
+    seen: int = 200_000
+    """
+    Last uses of sessions that are kept for whoever joins later.
+    """

@@ -31,7 +31,7 @@ class ProviderLogout:
     """
     issued: float
     """
-    When it was said. Whoever signed in later is not meant.
+    When it was said, by the OP's clock; infinite if it does not say. Whoever signed in later is not meant.
     """
 
     def names(self, session: Session | LeftSession) -> bool:

@@ -4,7 +4,8 @@ What one end came to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -15,6 +16,10 @@ from pomerium_tx.sessions.store import DEPARTURE_LIFETIME, Cause, OpLogout
 EXCHANGE_KINDS = ("websocket", "tunnel", "sse", "upload", "download")
 NOTHING_CUT: Mapping[str, int] = MappingProxyType(dict.fromkeys(EXCHANGE_KINDS, 0))
 NOTHING_IN_DOUBT: Mapping[str, int] = MappingProxyType({})
+ELSEWHERE = "elsewhere"
+"""
+Stands for every route that the reader of a receipt need not know of. No route has it as its id.
+"""
 
 
 class OpenExchange(Protocol):
@@ -134,11 +139,12 @@ class Receipt:
             return replace(self, op_logout=OpLogout.UNCONFIRMED)
         return self
 
-    def as_json(self, *, with_routes: bool) -> dict[str, object]:
+    def as_json(self, *, with_routes: bool, own_routes: Collection[str] = ()) -> dict[str, object]:
         """
         What may be shown and logged.
 
         :param with_routes: Whether the reader may learn where else the person goes.
+        :param own_routes: The ids of the routes that a reader who may not knows of anyway.
         """
         time = datetime.fromtimestamp(self.time, UTC).isoformat(timespec="milliseconds")
         shown: dict[str, object] = {
@@ -147,7 +153,7 @@ class Receipt:
             "cause": self.cause.value,
             "sessions_ended": self.sessions_ended,
             "exchanges_cut": dict(self.exchanges_cut),
-            "in_doubt": dict(self.in_doubt),
+            "in_doubt": dict(self.in_doubt) if with_routes else self._in_doubt_at(own_routes),
             "tokens_to_revoke": self.tokens_to_revoke,
             "op_logout": self.op_logout.value,
             "replicas": self.replicas,
@@ -155,6 +161,13 @@ class Receipt:
         if with_routes:
             shown["routes"] = list(self.routes)
         return shown
+
+    def _in_doubt_at(self, routes: Collection[str]) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        for key, count in self.in_doubt.items():
+            method, _, route_id = key.partition(" ")
+            found[key if route_id in routes else f"{method} {ELSEWHERE}"] += count
+        return dict(found)
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:

@@ -5,7 +5,7 @@ The registry is a fold over the store's log: what it knows of sessions changes i
 append names an expected version: every question whose answer two registries could give differently is answered when
 the change is applied, from what is before it in the log; the one who appended it then looks at what has become of it.
 An end may not fail because somebody else wrote something. What belongs to this process alone is kept beside the fold:
-open exchanges, when sessions were last used, and the queues of deadlines.
+open exchanges, when it knows sessions to have been last used, and the queues of deadlines.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from pomerium_tx.sessions.store import (
     SessionBegun,
     SessionRefreshed,
     SessionsEnded,
+    SessionsSeen,
     SessionStore,
     StoreUnavailable,
     UsedOnce,
@@ -64,7 +65,7 @@ class SessionRegistry(Knowledge):
         self._unfollow: Callable[[], None] | None = None
         self._attachments = Attachments()
         self._timetable = Timetable(clock, self._sessions)
-        self._activity = Activity(clock, self._sessions, lambda name: self._timetable.report(name, Cause.IDLE))
+        self._activity = Activity(clock, self._sessions, lambda name: self._timetable.report(name, Cause.IDLE), store)
         self._on_owed: Subscribers[()] = Subscribers()
         self._on_notices: Subscribers[()] = Subscribers()
         self._on_ended: Subscribers[Receipt, tuple[Session, ...]] = Subscribers()
@@ -117,6 +118,10 @@ class SessionRegistry(Knowledge):
     def set_idle_timeout(self, seconds: float | None) -> None:
         """
         From now on a session that is not used for so long is not found, and is due to end; None lifts the limit.
+
+        It is so at the very moment where this process is the only one. With others that have the same limit it may be
+        so later by a tenth of it, or a second, if that is more: as long as one of them may keep to itself that the
+        session was used there.
         """
         self._activity.limit(seconds)
 
@@ -145,14 +150,14 @@ class SessionRegistry(Knowledge):
 
     def last_seen(self, session_id: str) -> float:
         """
-        When the session was last used here; when it began, if it was not; 0 if there is no such session.
+        When the session was last used, as far as it is known here; when it began, if it was not; 0 if there is none.
         """
         session = self._sessions.get(session_id)
         return 0.0 if session is None else self._activity.last_seen(session)
 
     def last_address(self, session_id: str) -> str:
         """
-        From where the session was last used here; from where it began, if it was not; empty if there is none.
+        From where the session was last used, as far as it is known here, or else begun; empty if there is none.
         """
         session = self._sessions.get(session_id)
         return "" if session is None else self._activity.last_address(session)
@@ -339,6 +344,8 @@ class SessionRegistry(Knowledge):
             self._ended_here(effect)
         elif isinstance(change, CutReported):
             self._cut_reports.recorded(change)
+        elif isinstance(change, SessionsSeen):
+            self._activity.heard(change, is_news=self._unfollow is not None)
         if isinstance(change, SessionsEnded | RevocationOwed | RevocationsReleased):
             self._tell_what_is_owed()
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from heapq import heappop, heappush
+from itertools import takewhile
 
 from pomerium_tx.sessions.ending import REMEMBER_ENDED
 from pomerium_tx.sessions.ledger import RECENT, SLACK
 from pomerium_tx.sessions.limits import Limits
+from pomerium_tx.sessions.sightings import Sightings
 from pomerium_tx.sessions.store import (
     Change,
     CutReported,
@@ -27,10 +29,11 @@ from pomerium_tx.sessions.store import (
     SessionBegun,
     SessionRefreshed,
     SessionsEnded,
+    SessionsSeen,
     UsedOnce,
     time_of,
 )
-from pomerium_tx.sessions.tombstones import Tombstones, is_from_outside
+from pomerium_tx.sessions.tombstones import Name, Tombstones, is_from_outside
 from pomerium_tx.sessions.uses import Uses
 
 Group = tuple[str, str]
@@ -57,8 +60,10 @@ class Retention:
         self._receipts_until: dict[str, float] = {}
         self._refreshes: dict[str, tuple[str | None, int]] = {}
         self._raced = 0
+        self._arrivals: deque[tuple[int, float, frozenset[Name]]] = deque()
         self._outside: deque[Group] = deque()
         self._uses = Uses(limits.once, lambda position: self._dropped.append(position))
+        self._sightings = Sightings(limits.seen, lambda position: self._dropped.append(position))
         self._time = 0.0
         self._latest = 0.0
         self._dropped: list[int] = []
@@ -73,6 +78,8 @@ class Retention:
             self._drop(heappop(self._ends)[1])
         self._uses.forget(self._time - SLACK)
         self._tombstones.forget(self._time - SLACK)
+        while self._arrivals and self._arrivals[0][1] <= self._time - SLACK:
+            self._arrivals.popleft()
         if isinstance(change, SessionBegun):
             self._begun(position, change)
         elif isinstance(change, SessionRefreshed):
@@ -88,6 +95,9 @@ class Retention:
         elif isinstance(change, UsedOnce):
             if not self._uses.use(position, change):
                 self._dropped.append(position)
+        elif isinstance(change, SessionsSeen):
+            live = {name: seen for name, seen in change.seen.items() if ("session", name) in self._groups}
+            self._sightings.add(position, live)
         elif isinstance(change, CutReported | OpLogoutChanged | RevocationsReleased | NoticeDone):
             self._join(("receipt", change.receipt_id), position)
         return self._dropped
@@ -112,6 +122,7 @@ class Retention:
         kind, name = group
         if kind == "session":
             self._refreshes.pop(name, None)
+            self._sightings.forget(name)
         elif kind == "receipt":
             self._receipts_until.pop(name, None)
 
@@ -125,13 +136,18 @@ class Retention:
         # An end that came in between may name nobody, and is remembered that long.
         expires = max(session.expires, session.began + RECENT + REMEMBER_ENDED)
         self._open(("session", session.id), position, expires)
+        names: list[Name] = [("browser", "", session.browser), ("sub", session.iss, session.sub)]
+        names += [("sid", session.iss, sid) for sid in session.sids]
+        self._arrivals.append((position, session.began + RECENT, frozenset(names)))
 
     def _is_forbidden(self, change: SessionRefreshed) -> bool:
         members = [self._log[position] for position in self._groups.get(("session", change.session_id), ())]
         if change.sid is None or not members or not isinstance(members[0], SessionBegun):
             return False
         session = members[0].session
-        if not self._tombstones.forbid_sid(session.iss, change.sid, change.requested):
+        if not self._tombstones.forbid_sid(
+            session.iss, change.sid, signed_in=session.id_token_iat, requested=change.requested
+        ):
             return False
         refreshes = [member for member in members if isinstance(member, SessionRefreshed)]
         return change.sid not in (*session.sids, *(refresh.sid for refresh in refreshes))
@@ -143,6 +159,10 @@ class Retention:
             return
         if not self._join(group, position):
             return
+        begun = self._log.get(self._groups[group][0])
+        if change.sid is not None and isinstance(begun, SessionBegun):
+            names = frozenset([("sid", begun.session.iss, change.sid)])
+            self._arrivals.append((position, change.requested + RECENT, names))
         earlier = self._refreshes.get(change.session_id)
         # One with the same sid takes effect whenever the earlier one did, and says all that it said, except to an end
         # in between that did not know of the earlier one.
@@ -160,6 +180,7 @@ class Retention:
             if has_raced:
                 self._groups.setdefault(group, []).extend(self._groups.pop(("session", name), ()))
                 self._refreshes.pop(name, None)
+                self._sightings.forget(name)
             else:
                 self._drop(("session", name))
         ends = [tombstone.expires for tombstone in change.tombstones]
@@ -172,7 +193,7 @@ class Retention:
         # Whoever remembers an end has to know that it is confirmed.
         ends += [self._receipts_until.get(name, change.at) for name in change.confirms]
         is_outside = is_from_outside(change) and not change.confirms
-        if change.tombstones and has_raced:
+        if has_raced and self._may_end_others(change, is_outside=is_outside):
             # It may have ended sessions that it does not name, whose beginnings are kept as long as they could live.
             ends += [self._latest, change.remember_until]
             is_outside = False
@@ -183,6 +204,19 @@ class Retention:
             self._outside.append(group)
             if len(self._outside) > self._limits.outside_tombstones:
                 self._drop(self._outside.popleft())
+
+    def _may_end_others(self, change: SessionsEnded, *, is_outside: bool) -> bool:
+        """
+        Whether it may have ended sessions that it does not name.
+
+        What anybody can have asked for is looked at closely, since being slow to record is no reason to keep it.
+        """
+        if not is_outside:
+            return bool(change.tombstones)
+        keys = [tombstone.key for tombstone in change.tombstones]
+        named = {("sub" if kind == "sidless" else kind, iss, value) for kind, iss, value in keys}
+        unknown = takewhile(lambda arrival: arrival[0] > change.known, reversed(self._arrivals))
+        return any(not names.isdisjoint(named) for _, _, names in unknown)
 
     def _done(self, position: int, change: RevocationDone) -> None:
         group = ("owed", change.id)

@@ -82,6 +82,10 @@ class Session:
     """
     Of the ID Token of the sign-in; a refresh does not change it.
     """
+    nonce: str | None = field(repr=False, default=None)
+    """
+    Likewise.
+    """
     user_agent: str = ""
     address: str = ""
     claims: Mapping[str, tuple[object, ...]] = field(repr=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 from typing import Literal, Protocol
 
 from pomerium_tx.sessions.session import LeftSession, Session, Tokens
@@ -82,6 +83,13 @@ class Tombstone:
     kind: TombstoneKind
     value: str = field(repr=False)
     at: float
+    """
+    By our clock. A sign-in that began later is not meant.
+    """
+    signed_in_until: float = inf
+    """
+    By the OP's clock, which may be another: whose ID Token was issued later is not meant either.
+    """
     expires: float
     iss: str = ""
     """
@@ -327,6 +335,27 @@ class UsedOnce:
     expires: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsSeen:
+    """
+    One registry says which sessions were used there since it last said so.
+
+    Nothing is decided by it: whether a session is idle is for each registry to judge, and the end that follows is a
+    change of its own.
+    """
+
+    registry: str
+    at: float
+    seen: Mapping[str, float] = field(repr=False)
+    """
+    The last use of each session, by the clock that says *at*.
+    """
+    addresses: Mapping[str, str] = field(repr=False)
+    """
+    From where, if not from where the session began.
+    """
+
+
 Change = (
     SessionBegun
     | SessionRefreshed
@@ -339,6 +368,7 @@ Change = (
     | RevocationDone
     | NoticeDone
     | UsedOnce
+    | SessionsSeen
 )
 
 
@@ -350,7 +380,7 @@ def time_of(change: Change) -> float:
         return change.session.began
     if isinstance(change, SessionRefreshed):
         return change.requested
-    if isinstance(change, RouteUsed | SessionsEnded | UsedOnce):
+    if isinstance(change, RouteUsed | SessionsEnded | UsedOnce | SessionsSeen):
         return change.at
     return 0.0
 

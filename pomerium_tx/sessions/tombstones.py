@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 
 from pomerium_tx.sessions.book import Book
 from pomerium_tx.sessions.limits import Limits
@@ -13,6 +14,12 @@ from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause, SessionsEnded, Tombstone
 
 Name = tuple[str, str, str]
+Key = tuple[Name, bool]
+"""
+Whom a tombstone names, and whether it spares those who signed in later by the OP's clock.
+
+The two kinds are not joined: a late word of the OP's would otherwise prolong one that spares nobody.
+"""
 
 
 class Tombstones:
@@ -26,8 +33,8 @@ class Tombstones:
         """
         Begin with none.
         """
-        self._proven = Book[Name, Tombstone](limits.tombstones)
-        self._from_outside = Book[Name, Tombstone](limits.outside_tombstones)
+        self._proven = Book[Key, Tombstone](limits.tombstones)
+        self._from_outside = Book[Key, Tombstone](limits.outside_tombstones)
 
     def __len__(self) -> int:
         return len(self._proven) + len(self._from_outside)
@@ -45,12 +52,16 @@ class Tombstones:
         """
         book = self._from_outside if is_from_outside(change) else self._proven
         for tombstone in change.tombstones:
-            known = book.get(tombstone.key)
+            key = (tombstone.key, tombstone.signed_in_until < inf)
+            known = book.get(key)
             if known is not None:
                 tombstone = replace(
-                    tombstone, at=max(known.at, tombstone.at), expires=max(known.expires, tombstone.expires)
+                    tombstone,
+                    at=max(known.at, tombstone.at),
+                    signed_in_until=max(known.signed_in_until, tombstone.signed_in_until),
+                    expires=max(known.expires, tombstone.expires),
                 )
-            book.put(tombstone.key, tombstone, tombstone.expires)
+            book.put(key, tombstone, tombstone.expires)
 
     def forbid(self, session: Session, state_issued: float) -> bool:
         """
@@ -58,34 +69,47 @@ class Tombstones:
         """
         at = session.began
         return self.forbid_browser(session.browser, since=state_issued, at=at) or self.forbid_person(
-            session.iss, session.sub, session.sids, since=state_issued, at=at
+            session.iss, session.sub, session.sids, signed_in=session.id_token_iat, since=state_issued, at=at
         )
 
-    def forbid_person(self, iss: str, sub: str, sids: Sequence[str], *, since: float, at: float) -> bool:
+    def forbid_person(
+        self, iss: str, sub: str, sids: Sequence[str], *, signed_in: float, since: float, at: float
+    ) -> bool:
         """
         Whether no sign-in of an End-User that began at *since* can become a session any more, in whatever browser.
 
         :param sids: What the OP calls its own session.
+        :param signed_in: The ``iat`` of the sign-in's ID Token.
         """
         names: list[Name] = [("sub", iss, sub)]
         names += [("sid", iss, sid) for sid in sids] or [("sidless", iss, sub)]
-        return any(self._covers(name, since=since, at=at) for name in names)
+        return any(self._covers(name, signed_in=signed_in, since=since, at=at) for name in names)
 
     def forbid_browser(self, browser: str, *, since: float, at: float) -> bool:
         """
         Whether no sign-in that a browser began at *since* can become a session any more.
         """
-        return self._covers(("browser", "", browser), since=since, at=at)
+        return self._covers(("browser", "", browser), signed_in=-inf, since=since, at=at)
 
-    def forbid_sid(self, iss: str, sid: str, requested: float) -> bool:
+    def forbid_sid(self, iss: str, sid: str, *, signed_in: float, requested: float) -> bool:
         """
         Whether no session may become part of the OP's session *sid* by a refresh.
-        """
-        return self._covers(("sid", iss, sid), since=requested, at=requested)
 
-    def _covers(self, name: Name, *, since: float, at: float) -> bool:
-        found = (self._proven.get(name), self._from_outside.get(name))
-        return any(tombstone is not None and tombstone.at > since and tombstone.expires > at for tombstone in found)
+        :param signed_in: The ``iat`` of the ID Token of the session's sign-in.
+        """
+        return self._covers(("sid", iss, sid), signed_in=signed_in, since=requested, at=requested)
+
+    def _covers(self, name: Name, *, signed_in: float, since: float, at: float) -> bool:
+        keys = ((name, False), (name, True))
+        found = [tombstone for book in self._books for key in keys if (tombstone := book.get(key)) is not None]
+        return any(
+            tombstone.at > since and tombstone.signed_in_until >= signed_in and tombstone.expires > at
+            for tombstone in found
+        )
+
+    @property
+    def _books(self) -> tuple[Book[Key, Tombstone], ...]:
+        return self._proven, self._from_outside
 
 
 def is_from_outside(change: SessionsEnded) -> bool:

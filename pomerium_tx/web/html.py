@@ -102,6 +102,10 @@ _OTHERWISE = {
         "This page knows of no sign-out in this browser. Nothing has changed.",
     ),
 }
+_STAYS_SIGNED_OUT = (
+    "No session was left to end in this browser. You will stay signed out here until you choose to sign in, but you may"
+    " still be signed in at your identity provider."
+)
 _CONFIRMED = {
     Confirmed.BY_RETURN: "Your identity provider has sent you back from its own sign-out.",
     Confirmed.BY_LOGOUT_TOKEN: "Your identity provider has confirmed that you are signed out there.",
@@ -185,6 +189,7 @@ def signed_out(
     *,
     confirmed: Confirmed | None = None,
     on_all_devices: bool = False,
+    stays_signed_out: bool = False,
     receipt_id: str | None = None,
     sign_in_url: str | None = None,
     sign_out_action: str | None = None,
@@ -198,6 +203,7 @@ def signed_out(
 
     :param confirmed: How the OP confirmed it, if that is known.
     :param on_all_devices: Whether the person's sessions in other browsers have ended as well.
+    :param stays_signed_out: Whether the person, of whom there was nothing to end, has asked to be signed out.
     :param sign_out_action: Where the button POSTs that is offered to a person who is still signed in.
     :param other_providers: Names of further providers where the person may still be signed in.
     :param look_again: The page's own path, if it may soon have more to say: then it looks by itself.
@@ -205,6 +211,8 @@ def signed_out(
     """
     if truth in _OTHERWISE:
         title, message = _OTHERWISE[truth]
+        if stays_signed_out:
+            message = _STAYS_SIGNED_OUT
     else:
         title, provider = _AFTER_AN_END[truth]
         if truth is Truth.EVERYWHERE and confirmed is not None:

@@ -119,6 +119,44 @@ class HoldsTests(SynchronousTestCase):
         assert by_session is not None
         self.assertFalse(by_session.is_of_one_browser)
 
+    def test_by_reference(self) -> None:
+        """
+        Who had only the reference is held as well, but it proves nothing: it is not that end's hold, also when it is
+        kept or released.
+        """
+        _, receipt = self.end()
+        field = self.holds.after(_request(), NOBODY, receipt, (), is_by_reference=True)
+        request = _request(field[1].partition(";")[0])
+        hold = self.holds.by_reference(request, receipt.id)
+        assert hold is not None
+        for changed in (request, _request(self.cookie(hold, released=True))):
+            self.assertIsNone(self.holds.of(changed, receipt.id))
+            self.assertIsNotNone(self.holds.by_reference(changed, receipt.id))
+        [(_, kept)] = self.holds.kept(request, NOBODY)
+        self.assertIsNone(self.holds.of(_request(kept.partition(";")[0]), receipt.id))
+        self.assertIsNotNone(self.holds.in_force(request, NOBODY))
+        own = _request(self.cookie(hold_of(receipt)))
+        self.assertIsNone(self.holds.by_reference(own, receipt.id))
+        self.assertIsNotNone(self.holds.of(own, receipt.id))
+
+    def test_after_click(self) -> None:
+        """
+        The hold of a person who had no part in any end is in force until their click; one that is there already stays,
+        and it stays the one that is told of.
+        """
+        for has_ended_nothing in (True, False):
+            with self.subTest(has_ended_nothing=has_ended_nothing):
+                [(_, field)] = self.holds.after_click(_request(), NOBODY, START, has_ended_nothing=has_ended_nothing)
+                self.assertIn(f"Max-Age={LIFETIME}", field.split("; "))
+                hold = self.holds.in_force(_request(field.partition(";")[0]), NOBODY)
+                assert hold is not None
+                self.assertEqual((hold.receipt_id, hold.at, hold.only_by_click), ("", START, True))
+                self.assertIs(hold.has_ended_nothing, has_ended_nothing)
+        _, receipt = self.end()
+        request = _request(self.cookie(hold_of(receipt)))
+        [(_, field)] = self.holds.after_click(request, NOBODY, START, has_ended_nothing=True)
+        self.assertEqual(self.holds.read(_request(field.partition(";")[0])), hold_of(receipt))
+
     def test_unknown_receipt(self) -> None:
         """
         After a restart nobody can say that the OP has confirmed: it holds.

@@ -117,7 +117,7 @@ class MySessionsPageTests(MySessionsCase):
         self.assertEqual((here["this_browser"], there["this_browser"]), (True, False))
         self.assertEqual((here["routes"], there["routes"]), ([R], [R2]))
         began, now = "2023-11-14T22:13:20.000Z", "2023-11-14T22:14:20.000Z"
-        self.assertEqual((here["started"], here["last_seen"]), (began, began))
+        self.assertEqual((here["started"], here["last_seen"]), (began, now))
         self.assertEqual((there["started"], there["last_seen"]), (began, now))
         self.assertEqual((there["address"], there["last_address"]), ("192.0.2.1", "198.51.100.7"))
 
@@ -140,13 +140,14 @@ class MySessionsPageTests(MySessionsCase):
         )
         self.assertIn(f"WebSocket on {R2} for 1 minute", self.alice.get(PAGE).text)
 
-    def test_looking_is_no_use(self) -> None:
+    def test_looking_is_use(self) -> None:
         """
-        Looking at the page is no use of the session.
+        Looking at the page is use of this browser's session, and of none of the others that it shows.
         """
         self.world.clock.advance(60.0)
         self.alice.get(PAGE)
-        self.assertEqual(self.world.registry.last_seen(self.session.id), self.session.began)
+        seen = [self.world.registry.last_seen(session.id) for session in (self.session, self.on_phone)]
+        self.assertEqual(seen, [self.session.began + 60.0, self.on_phone.began])
 
     def test_sign_out(self) -> None:
         """
@@ -341,3 +342,28 @@ class EndSessionsTests(MySessionsCase):
         """
         page = self.alice.get(PAGE + "?pomerium_receipt=made-up")
         self.assertNotIn("made-up", page.text)
+
+    def test_receipt_of_somebody_else(self) -> None:
+        """
+        Only what this very session's person has ended is told of: not by the bare id of an end, and not by what was
+        made for another session, be it of the same person.
+        """
+        answer = self.press("End the other sessions")
+        there = answer.header("location") or ""
+        [receipt] = self.world.receipts
+        self.assertNotIn(receipt.id, there)
+        self.assertIn(receipt.id, self.alice.get(there).text)
+        tablet = UserAgent(self.world)
+        tablet.sign_in()
+        for user_agent, url in (
+            (self.bob, there),
+            (tablet, there),
+            (self.alice, f"{PAGE}?pomerium_receipt={receipt.id}"),
+            (self.bob, f"{PAGE}?pomerium_receipt={receipt.id}"),
+            (self.alice, there + "x"),
+        ):
+            with self.subTest(url=url, person=user_agent.person):
+                page = user_agent.get(url)
+                self.assertIn("Your sessions", page.text)
+                self.assertNotIn("Receipt", page.text)
+                self.assertNotIn("ended.", page.text)

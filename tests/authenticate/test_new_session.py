@@ -4,10 +4,12 @@ Tests for `pomerium_tx.authenticate.new_session`; hostile answers are in `tests.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.authenticate.new_session import new_session, person_of, tokens_of
+from pomerium_tx.authenticate.new_session import NOT_KNOWN, new_session, person_of, tokens_of
 from pomerium_tx.oidc.provider import TokenResponse
 from tests.logout.world import START, World
 
@@ -49,6 +51,34 @@ class NewSessionTests(SynchronousTestCase):
         self.assertEqual((session.began, session.expires, session.id_token_iat), (START, START + 100.0, START))
         self.assertEqual(session.claims["preferred_username"], ("alice",))
         self.assertEqual(len(session.user_agent), 512)
+
+    def test_authenticated(self) -> None:
+        """
+        When the person has said who they are is what the OP says of it, and never later than now; if it says nothing it
+        is now for a sign-in in which it was told to ask, and not known for any other.
+        """
+        person = self.successResultOf(
+            Deferred.fromCoroutine(person_of(self.world.provider, self.response, nonce="nonce", now=START))
+        )
+        for auth_time, was_asked, expected in (
+            (START - 1000.0, False, START - 1000.0),
+            (START - 1000.0, True, START - 1000.0),
+            (START + 50.0, False, START),
+            (None, True, START),
+            (None, False, NOT_KNOWN),
+        ):
+            with self.subTest(auth_time=auth_time, was_asked=was_asked):
+                session = new_session(
+                    replace(person, id_token=replace(person.id_token, auth_time=auth_time)),
+                    self.world.provider,
+                    browser="browser",
+                    user_agent="",
+                    address="",
+                    now=START,
+                    lifetime=100.0,
+                    was_asked=was_asked,
+                )
+                self.assertEqual(session.authenticated, expected)
 
     def test_tokens(self) -> None:
         """

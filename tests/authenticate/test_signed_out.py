@@ -23,6 +23,12 @@ STILL = "You are still signed in"
 NOTHING = "Nothing was signed out here"
 
 
+class _WorldWithoutChat(World):
+    @staticmethod
+    def serves_origin(url: str) -> bool:
+        return World.serves_origin(url) and not url.startswith(R2)
+
+
 class SignedOutTests(SynchronousTestCase):
     """
     ``/.pomerium/signed_out``.
@@ -76,6 +82,17 @@ class SignedOutTests(SynchronousTestCase):
         alice = UserAgent(world)
         answer = alice.get(self.leave(alice=alice))
         self.assertEqual(answer.header("location"), "https://www.example.com/")
+
+    def test_target_that_is_gone(self) -> None:
+        """
+        A target that is not allowed any more when the person comes back is where nobody is sent: it is the page.
+        """
+        back = self.leave(R2 + "/bye")
+        self.alice.world = _WorldWithoutChat(store=self.world.store)
+        self.addCleanup(self.alice.world.stop)
+        answer = self.alice.get(back)
+        self.assertEqual((answer.status, answer.header("location")), (200, None))
+        self.assertIn(EVERYWHERE, answer.text)
 
     def test_return_releases_the_tokens(self) -> None:
         """

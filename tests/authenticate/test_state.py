@@ -40,8 +40,9 @@ class StateTests(SynchronousTestCase):
         """
         What is sealed is opened.
         """
-        state = _state()
-        self.assertEqual(self.states.open(self.states.seal(state)), state)
+        for state in (_state(), _state(clicked=1001.0, asks=True), _state(asks=False)):
+            with self.subTest(state):
+                self.assertEqual(self.states.open(self.states.seal(state)), state)
 
     def test_shape(self) -> None:
         """

@@ -43,6 +43,8 @@ class MergedTests(SynchronousTestCase):
             ("idp_client_id", "other"),
             ("log_level", "error"),
             ("sign_out_redirect_allowlist", ["https://elsewhere.example.com"]),
+            ("cookie_same_site", "strict"),
+            ("cookie_http_only", False),
         ):
             with self.subTest(key):
                 new = self.read(**{key: value})
@@ -52,7 +54,7 @@ class MergedTests(SynchronousTestCase):
 
     def test_until_a_restart(self) -> None:
         """
-        Sockets and secrets stay, and their keys are told.
+        Sockets, secrets, and what browsers must find again in order to sign out stay, and their keys are told.
         """
         for key, before, now in (
             ("address", "127.0.0.1:1", "127.0.0.1:2"),
@@ -60,11 +62,15 @@ class MergedTests(SynchronousTestCase):
             ("authenticate_address", "127.0.0.1:1", None),
             ("shared_secret", _KEY, _OTHER_KEY),
             ("cookie_secret", _KEY, _OTHER_KEY),
+            ("authenticate_service_url", None, "https://elsewhere.example.com"),
+            ("cookie_name", None, "_other"),
+            ("cookie_domain", None, "example.com"),
+            ("cookie_domain", "example.com", None),
             ("admin_address", "unix:/a", "unix:/b"),
             ("admin_address", "unix:/a", ""),
         ):
             with self.subTest(key=key, now=now):
-                running = self.read(**{key: before})
+                running = self.read(**({} if before is None else {key: before}))
                 config, waiting = merged(running, self.read(**{key: now}))
                 self.assertEqual(getattr(config, key), getattr(running, key))
                 self.assertEqual(waiting, (key,))
@@ -81,7 +87,7 @@ class MergedTests(SynchronousTestCase):
 
     def test_port_of_the_authenticate_host(self) -> None:
         """
-        An authenticate host that would listen elsewhere waits; one at the same port does not.
+        An authenticate host that would listen elsewhere, or be called otherwise, stays where it is.
         """
         running = self.read(address="127.0.0.1:443", authenticate_service_url="https://a.example.com:8443")
         config, waiting = merged(
@@ -91,4 +97,6 @@ class MergedTests(SynchronousTestCase):
         self.assertEqual(config.authenticate_service_url, "https://a.example.com:8443")
         new = self.read(address="127.0.0.1:443", authenticate_service_url="https://b.example.com:8443")
         config, waiting = merged(running, new)
-        self.assertEqual((config.authenticate_service_url, waiting), (new.authenticate_service_url, ()))
+        self.assertEqual(waiting, ("authenticate_service_url",))
+        self.assertEqual(config.authenticate_service_url, "https://a.example.com:8443")
+        self.assertEqual(config.authenticate_listener, running.authenticate_listener)

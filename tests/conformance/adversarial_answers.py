@@ -9,10 +9,29 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from OpenSSL import SSL
+from service_identity import VerificationError
+from twisted.internet.error import ConnectionRefusedError, DNSLookupError, TCPTimedOutError
+from twisted.web._newclient import ParseError
+from twisted.web.client import ResponseNeverReceived
+
 from pomerium_tx.demo.messages import Fault
 from tests.conformance.adversarial_provider import GONE, changed
 from tests.doubles import keys
 from tests.scenarios.world import OP
+
+UNREACHABLE: tuple[Exception, ...] = (
+    ConnectionRefusedError(),
+    DNSLookupError(),
+    TCPTimedOutError(),
+    SSL.Error([("ssl", "", "certificate verify failed")]),
+    VerificationError(errors=[]),
+    ResponseNeverReceived([]),
+    ParseError("bad status line", b"x"),
+)
+"""
+Why there may be no answer at all.
+"""
 
 Wrong = Fault | Callable[[dict[str, Any]], object]
 """
@@ -135,10 +154,10 @@ def userinfo_answers() -> Iterator[Case]:
     names = ("", "248289761002", "248289761001 ", " 248289761001", "alice", "*", "\u00e9")
     yield from members("sub", (GONE, None, *names, 248289761001, True, ["248289761001"], {"sub": "248289761001"}))
     yield "in a list", lambda document: [document]
-    yield "JSON that says it is a JWT", lambda_fault(json.dumps({"sub": "248289761001"}).encode(), "application/jwt")
+    yield "JSON that says it is a JWT", answer_of_type(json.dumps({"sub": "248289761001"}).encode(), "application/jwt")
 
 
-def lambda_fault(body: bytes, content_type: str) -> Fault:
+def answer_of_type(body: bytes, content_type: str) -> Fault:
     """
     An answer of that type.
     """
@@ -154,7 +173,7 @@ def signed_userinfo(kid: str) -> Iterator[tuple[str, Fault]]:
         good = {"iss": OP, "aud": "rp1", "sub": "248289761001", "email": "mallory@example.com"}
         header = {"kid": kid, **more.pop("header", {})}
         token = keys.token(changed(good, claims), alg, header=header, **more)
-        return lambda_fault(token.encode(), content_type)
+        return answer_of_type(token.encode(), content_type)
 
     for name, values in {
         "iss": (GONE, None, "", OP + "/", EVIL, [OP], 7),
@@ -168,9 +187,9 @@ def signed_userinfo(kid: str) -> Iterator[tuple[str, Fault]]:
     yield "signed by HS256 with the public key's kid", fault({}, "HS256", key=kid.encode())
     yield "not signed", fault({}, header={"alg": "none"}, sign=lambda _: b"")
     yield "signed, said to be JSON", fault({}, content_type=_JSON)
-    yield "five parts", lambda_fault(b"e30.e30.e30.e30.e30", "application/jwt")
-    yield "nothing", lambda_fault(b"", "application/jwt")
-    yield "not ASCII", lambda_fault(b"\xff.\xff.\xff", "application/jwt")
+    yield "five parts", answer_of_type(b"e30.e30.e30.e30.e30", "application/jwt")
+    yield "nothing", answer_of_type(b"", "application/jwt")
+    yield "not ASCII", answer_of_type(b"\xff.\xff.\xff", "application/jwt")
 
 
 def unusual_userinfo(kid: str) -> Iterator[Case]:
@@ -183,8 +202,8 @@ def unusual_userinfo(kid: str) -> Iterator[Case]:
     yield from members("iss", (OP, None))
     yield from members("x", ("x" * 100_000, [[[[]]]], {"a": {"b": {"c": 1}}}))
     person = {"sub": "248289761001", "email": "alice@example.com"}
-    yield "JSON as text", lambda_fault(json.dumps(person).encode(), "text/plain")
-    yield "JSON with a charset", lambda_fault(json.dumps(person).encode(), "application/json;charset=UTF-8")
+    yield "JSON as text", answer_of_type(json.dumps(person).encode(), "text/plain")
+    yield "JSON with a charset", answer_of_type(json.dumps(person).encode(), "application/json;charset=UTF-8")
     yield (
         "gzip",
         Fault(
@@ -196,5 +215,5 @@ def unusual_userinfo(kid: str) -> Iterator[Case]:
     )
     for audience in ("rp1", ["rp1"], ["other", "rp1"]):
         signed = keys.token({**person, "iss": OP, "aud": audience}, header={"kid": kid}).encode()
-        yield f"signed, for {audience}", lambda_fault(signed, "application/jwt")
-        yield f"signed, for {audience}, with a line end", lambda_fault(signed + b"\r\n", "Application/JWT; charset=x")
+        yield f"signed, for {audience}", answer_of_type(signed, "application/jwt")
+        yield f"signed, for {audience}, with a line end", answer_of_type(signed + b"\r\n", "Application/JWT; charset=x")

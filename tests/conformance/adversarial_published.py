@@ -5,13 +5,14 @@ What an OP may publish about itself and its keys that is wrong, or unusual and r
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.conformance.adversarial_answers import EVIL, Case, broken, members
-from tests.conformance.adversarial_provider import GONE
+from tests.conformance.adversarial_provider import GONE, Make, Mint
 from tests.doubles import keys
 from tests.scenarios.world import OP
 
@@ -104,7 +105,6 @@ def key_sets(first: dict[str, Any]) -> Iterator[Case]:
 
     :param first: The JWK of the key that they are signed with.
     """
-    yield from broken()
     n = keys.private_key("RS256").public_key().public_numbers().n
     others = [keys.jwk("RS256", "second"), keys.jwk("ES256", "curve")]
 
@@ -178,3 +178,46 @@ def unusual_key_sets(first: dict[str, Any]) -> Iterator[Case]:
         ("as the hundredth", {"keys": [*(keys.jwk("RS256", "second", kid=f"k{n}") for n in range(99)), first]}),
         ("with more around it", {"keys": [first], "issuer": OP, "x": [1]}),
     )
+
+
+def unfit_keys() -> Iterator[tuple[str, dict[str, Any], Make]]:
+    """
+    Keys that must not be used, although a token is signed with them: the key set and the token.
+    """
+    weak = rsa.generate_private_key(65537, 1024)
+    yield "1024 bits", {"keys": [{**_numbers(weak), "kid": "weak"}]}, _signed_by(weak)
+    even_weaker = {**_rsa(e=1), "kid": "weak"}
+    yield "e = 1: everybody signs", {"keys": [even_weaker]}, _without_a_key
+    secret = b"k" * 32
+    shared = {"kty": "oct", "k": keys.b64(secret), "kid": "weak", "alg": "HS256"}
+    yield (
+        "a secret that is published",
+        {"keys": [shared, keys.jwk("RS256", "second")]},
+        lambda mint: mint.token(alg="HS256", key=secret, header={"kid": "weak"}),
+    )
+    for name, marks in {
+        "for encryption": {"use": "enc"},
+        "for wrapping": {"key_ops": ["wrapKey"]},
+        "for nothing": {"key_ops": []},
+        "for PS256": {"alg": "PS256"},
+        "for encryption by RSA-OAEP": {"alg": "RSA-OAEP"},
+    }.items():
+        other = keys.private_key("RS256", "second")
+        yield name, {"keys": [keys.jwk("RS256", "second", kid="weak", **marks)]}, _signed_by(other)
+
+
+def _numbers(key: Any) -> dict[str, Any]:
+    public = key.public_key().public_numbers()
+    return {"kty": "RSA", "n": keys.uint(public.n), "e": keys.uint(public.e)}
+
+
+def _signed_by(key: Any) -> Make:
+    return lambda mint: mint.token(key=key, header={"kid": "weak"})
+
+
+def _without_a_key(mint: Mint) -> str:
+    # RFC 8017 section 9.2: with an exponent of one the signature is the padded hash itself.
+    signing_input = mint.token(header={"kid": "weak"}).rpartition(".")[0]
+    info = bytes.fromhex("3031300d060960864801650304020105000420") + hashlib.sha256(signing_input.encode()).digest()
+    padded = b"\0\1" + b"\xff" * (256 - 3 - len(info)) + b"\0" + info
+    return f"{signing_input}.{keys.b64(padded)}"

@@ -175,6 +175,7 @@ def headers() -> Iterator[Case]:
         "first\0",
         "*",
         "A" * 20_000,
+        "A" * (1 << 20),
         "\u00e9",
         None,
         7,
@@ -182,7 +183,7 @@ def headers() -> Iterator[Case]:
         {},
     )
     for kid in kids:
-        yield f"kid {kid!r:.40}", lambda mint, kid=kid: mint.token(header={"kid": kid})
+        yield f"kid {kid!r:.40}, {len(repr(kid))} characters", lambda mint, kid=kid: mint.token(header={"kid": kid})
     yield "kid in capitals", lambda mint: mint.token(header={"kid": mint.kid.upper()})
     yield "kid and a blank", lambda mint: mint.token(header={"kid": mint.kid + " "})
     yield "no kid, several keys", lambda mint: mint.token(header={"kid": GONE})

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pomerium_tx.demo.messages import Fault
 from pomerium_tx.sessions.session import Session
+from tests.conformance import adversarial_answers as answers
 from tests.conformance import adversarial_claims as claims
 from tests.conformance import adversarial_tokens as tokens
-from tests.conformance.adversarial_provider import GONE, PAGE, AdversarialTestCase, Make
+from tests.conformance.adversarial_provider import GONE, PAGE, AdversarialTestCase, Make, changed
 from tests.conformance.case import fields_of
 from tests.doubles import keys
 from tests.scenarios.browser import Browser
@@ -94,6 +96,18 @@ class WrongClaimsTests(WrongTestCase):
         A token is about one person, of whom UserInfo speaks as well.
         """
         self.refuse(claims.subjects())
+
+    def test_malformed_subjects(self) -> None:
+        """
+        What is no ``sub`` is nobody's, even if UserInfo says the same.
+        """
+
+        def check(sub: object) -> None:
+            with self.misbehaving("userinfo", lambda document: changed(document, {"sub": sub})):
+                browser, answer = self.by_id_token(lambda mint: mint.token({"sub": sub}))
+            self.assert_refused(browser, answer)
+
+        self.each([(repr(sub)[:40], sub) for sub in claims.MALFORMED_SUBS], check)
 
     def test_bindings(self) -> None:
         """
@@ -196,11 +210,51 @@ class RefreshTests(AdversarialTestCase):
         """
         self.check_taken(lambda mint: mint.token({"nonce": self.first_nonce}))
 
-    def test_wrong_nonce(self) -> None:
+    def test_token_endpoint(self) -> None:
         """
-        It may not have another one.
+        Only ``invalid_grant`` ends a session; whatever else is answered is tried again.
         """
-        self.check_refused(lambda mint: mint.token({"nonce": "another"}))
+
+        def check(wrong: answers.Wrong) -> None:
+            before = self.begin()
+            with self.misbehaving("token", wrong):
+                after = self.refreshed(lambda mint: mint.token(), before)
+            self.assertEqual(after, before)
+            self.assertEqual(self.receipts(), [])
+
+        some = dict(answers.token_answers())
+        names = (
+            "status 503",
+            "status 404",
+            "body: HTML",
+            "status 302 to elsewhere",
+            "token_type: 'mac'",
+            "400 in HTML",
+        )
+        more = ("401 with error 'invalid_client'", "400 with error 'invalid_request'", "400 with error ''", "gzip bomb")
+        self.each([(name, some[name]) for name in (*names, *more)], check)
+        before = self.begin()
+        fault = Fault(status=400, body=b'{"error":"invalid_grant"}', content_type="application/json")
+        with self.misbehaving("token", fault):
+            self.advance(545.0, step=109.0)
+            self.advance(12.0, step=4.0)
+        self.assertIsNone(self.house.registry.known(before.id))
+        self.assertEqual([receipt["cause"] for receipt in self.receipts()], ["refresh_refused"])
+
+    def test_userinfo(self) -> None:
+        """
+        What UserInfo says of somebody else, or not at all, changes nothing of a session.
+        """
+
+        def check(wrong: answers.Wrong) -> None:
+            before = self.begin()
+            with self.misbehaving("userinfo", wrong):
+                after = self.refreshed(lambda mint: mint.token(), before)
+            self.assertEqual((after.id, after.sub, after.claims), (before.id, before.sub, before.claims))
+
+        some = dict(answers.userinfo_answers())
+        names = ("sub: '248289761002'", "sub: missing", "status 503", "body: HTML", "in a list", "body: a name twice")
+        self.each([(name, some[name]) for name in names], check)
 
 
 class MaxAgeTests(WrongTestCase):

@@ -9,7 +9,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pomerium_tx import paths
+from pomerium_tx.demo.messages import Fault
 from pomerium_tx.oidc.logout_token import EVENT
+from tests.conformance import adversarial_answers as answers
 from tests.conformance import adversarial_logouts as logouts
 from tests.conformance.adversarial_provider import PAGE, AdversarialTestCase, Mint
 from tests.conformance.case import fields_of
@@ -179,6 +181,27 @@ class BackChannelTests(LogoutTestCase):
             self.assertEqual(answer.status, 400)
             self.assert_nothing_ended(answer)
             self.assert_ends(self.post(logouts.good(self.good())))
+
+    def test_revocation(self) -> None:
+        """
+        Whatever the OP answers when tokens are revoked, the end stays, and it is asked again where that helps.
+        """
+
+        def check(wrong: answers.Wrong) -> None:
+            device = self.visitor()
+            self.assertEqual(device.get(PAGE).status, 200)
+            with self.misbehaving("revocation", wrong):
+                answer = self.post(logouts.good(self.good()))
+                self.advance(1.0)
+            self.assertEqual((answer.status, answer.content), (200, b""))
+            self.assertEqual(self.house.registry.count, 0)
+            self.assert_nothing_told(answer)
+            self.assert_nothing_broken()
+
+        self.each([*answers.broken(), ("nothing", Fault(silent=True))], check)
+        self.advance(600.0, step=20.0)
+        # Those that the OP did not take at first.
+        self.assertGreater(len(self.provider.revocations), 2)
 
     def slow_post(self, token: str) -> Response:
         """

@@ -1,5 +1,5 @@
 """
-An OP whose other answers are wrong signs nobody in either: redirects, tokens, UserInfo, metadata, keys.
+An OP whose other answers are wrong signs nobody in either: redirects, tokens, UserInfo.
 """
 
 from __future__ import annotations
@@ -7,11 +7,9 @@ from __future__ import annotations
 from pomerium_tx.demo.messages import Fault
 from tests.conformance import adversarial_answers as answers
 from tests.conformance import adversarial_callbacks as callbacks
-from tests.conformance import adversarial_published as published
 from tests.conformance.adversarial_provider import PAGE, SILENT, AdversarialTestCase
 from tests.conformance.case import CALLBACK, query_of, with_query
-from tests.scenarios.browser import Browser, Response
-from tests.scenarios.world import AUTHENTICATE
+from tests.scenarios.browser import Browser
 
 REFUSED = "You are not signed in"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -152,6 +150,23 @@ class AuthenticationResponseTests(AdversarialTestCase):
         form = query_of(self.to_callback(browser)) | {"code": "x" * 16_385}
         self.assert_refused(browser, browser.post(CALLBACK, form), status=400, title=REFUSED)
 
+    def test_another_person(self) -> None:
+        """
+        A browser is one person: whoever signs in takes the place of who was signed in, in a session of their own.
+        """
+        self.watch()
+        browser = self.visitor()
+        of_alice = self.to_callback(browser)
+        self.become(browser, "bob")
+        of_bob = self.to_callback(browser)
+        self.assert_accepted(browser.get(of_alice))
+        before = {session.id for session in self.house.registry.sessions()}
+        self.watch()
+        self.assert_accepted(browser.get(of_bob), "bob")
+        [session] = self.house.registry.sessions()
+        self.assertNotIn(session.id, before)
+        self.assertEqual([receipt["cause"] for receipt in self.receipts()], ["replaced"])
+
     def test_silent_refusal(self) -> None:
         """
         What an OP answers to prompt=none when it cannot is one page, not a loop.
@@ -190,6 +205,17 @@ class EndpointTestCase(AdversarialTestCase):
             answer = browser.get(PAGE)
         self.assertNotIn("<script>alert", answer.text)
         self.assert_refused(browser, answer)
+
+    def unreachable(self) -> None:
+        """
+        Nobody is signed in if it cannot be reached, for whatever reason.
+        """
+        for reason in answers.UNREACHABLE:
+            self.watch()
+            browser = self.visitor()
+            with self.cut_off(f"/{self.endpoint}", reason):
+                answer = browser.get(PAGE)
+            self.assert_refused(browser, answer)
 
     def accepted(self, unusual: answers.Wrong) -> None:
         """
@@ -240,6 +266,12 @@ class TokenEndpointTests(EndpointTestCase):
         """
         self.each(answers.unusual_token_answers(), self.accepted)
 
+    def test_unreachable(self) -> None:
+        """
+        The OP may be out of reach just then.
+        """
+        self.unreachable()
+
     def test_slow(self) -> None:
         """
         An OP that never answers costs ten seconds, and no more.
@@ -284,89 +316,14 @@ class UserInfoTests(EndpointTestCase):
         """
         self.each(answers.unusual_userinfo(self.signer.kid), self.accepted)
 
+    def test_unreachable(self) -> None:
+        """
+        It may be out of reach.
+        """
+        self.unreachable()
+
     def test_slow(self) -> None:
         """
         UserInfo that never comes costs ten seconds.
         """
         self.refused_in_time()
-
-
-class PublishedTests(AdversarialTestCase):
-    """
-    What the OP publishes; each case meets a house that knows nothing yet.
-    """
-
-    def refused(self, endpoint: str, wrong: answers.Wrong) -> None:
-        """
-        Nobody is signed in, until the OP publishes what it should.
-        """
-        self.anew()
-        browser = self.visitor()
-        with self.misbehaving(endpoint, wrong):
-            answer = browser.get(PAGE)
-        self.assertEqual((answer.status, answer.url.startswith(AUTHENTICATE)), (502, True), answer.text[:200])
-        self.assertIn(SILENT, answer.text)
-        self.advance(5.0, step=5.0)
-        self.assert_harmless(browser, answer)
-        self.advance(3600.0, step=1800.0)
-        self.assert_signs_in(browser)
-
-    def accepted(self, endpoint: str, unusual: answers.Wrong) -> None:
-        """
-        The person is signed in.
-        """
-        self.anew()
-        with self.misbehaving(endpoint, unusual):
-            self.assert_accepted(self.visitor().get(PAGE))
-
-    def test_metadata(self) -> None:
-        """
-        Metadata are of this very issuer, and name endpoints that may be used.
-        """
-        self.each(published.metadata(), lambda wrong: self.refused("discovery", wrong))
-
-    def test_algorithms(self) -> None:
-        """
-        Tokens are signed by an algorithm that the metadata name, and never by one that the client secret is for.
-        """
-        cases = published.metadata_with_which_no_token_is_good()
-        self.each(cases, lambda wrong: self.refused("discovery", wrong))
-
-    def test_unusual_metadata(self) -> None:
-        """
-        What can be done without is done without.
-        """
-        self.each(published.unusual_metadata(), lambda unusual: self.accepted("discovery", unusual))
-
-    def test_keys(self) -> None:
-        """
-        Without a usable key of that name nothing is verified.
-        """
-        self.each(published.key_sets(self.signer.public_jwk()), lambda wrong: self.refused("jwks", wrong))
-
-    def test_unusual_keys(self) -> None:
-        """
-        One good key is enough, whatever is published with it.
-        """
-        self.each(published.unusual_key_sets(self.signer.public_jwk()), lambda unusual: self.accepted("jwks", unusual))
-
-    def slow(self, endpoint: str, url: str) -> Response:
-        """
-        What the person sees for whom that endpoint never answers.
-        """
-        browser = self.visitor()
-        with self.misbehaving(endpoint, Fault(silent=True)):
-            answer = self.slowly(browser, url or self.to_callback(browser), 10.0)
-        self.assertEqual(answer.status, 502)
-        self.advance(5.0, step=5.0)
-        self.assert_signs_in(browser)
-        return answer
-
-    def test_slow(self) -> None:
-        """
-        Metadata or keys that never come cost ten seconds.
-        """
-        self.watch()
-        self.slow("discovery", self.sign_in_url(self.visitor()))
-        self.anew()
-        self.slow("jwks", "")

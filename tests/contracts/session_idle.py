@@ -6,6 +6,7 @@ Import the module, not the class: trial runs an imported test case a second time
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from pomerium_tx.sessions.store import Cause
@@ -73,6 +74,83 @@ class IdleContract(SessionStoreContract):
         self.assertEqual([registry.last_address("alice-1") for registry in self.both], ["198.51.100.7"] * 2)
         self.clock.advance(2 * HOUR)
         self.assertIsNone(self.one.find("alice-1"))
+
+    def test_used_by_one(self: Any) -> None:
+        """
+        A session that is used in one process is found in all, however long none of the others sees it; they know when
+        and from where it was used, up to a tenth of the timeout.
+        """
+        self.begin()
+        for number in range(20):
+            used = self.both[number // 10]
+            self.clock.pump([HOUR / 40] * 17)
+            self.assertIsNotNone(used.find("alice-1"))
+            used.touch("alice-1", f"198.51.100.{number}")
+            self.clock.pump([0, HOUR / 10])
+            for registry in self.both:
+                self.assertIsNotNone(registry.find("alice-1"))
+                self.assertEqual(registry.last_seen("alice-1"), self.clock.seconds() - HOUR / 10)
+                self.assertEqual(registry.last_address("alice-1"), f"198.51.100.{number}")
+        self.assertEqual([registry.due() for registry in self.both], [[], []])
+
+    def test_idle_by_the_last_use(self: Any) -> None:
+        """
+        A session is idle nowhere before the timeout has passed since its last use anywhere, and everywhere a tenth of
+        the timeout later: found nowhere, and due.
+        """
+        chance = Random(1)
+        for case in range(40):
+            self.setUp()
+            self.begin(expires=NOW + 1000 * HOUR)
+            used = NOW
+            for _ in range(chance.randrange(8)):
+                delay = chance.choice([1, HOUR / 20, HOUR / 10, HOUR / 3, HOUR - 1])
+                self.clock.pump([delay / 20] * 20)
+                if used + HOUR <= self.clock.seconds():
+                    break
+                # Somebody else keeps it talking.
+                self.begin(f"bob-{self.clock.seconds()}", began=self.clock.seconds())
+                chance.choice(self.both).touch(f"bob-{self.clock.seconds()}")
+                if chance.random() < 0.7:
+                    chance.choice(self.both).touch("alice-1")
+                    used = self.clock.seconds()
+            with self.subTest(case=case):
+                while self.clock.seconds() < used + HOUR - 10:
+                    self.assertNotIn(None, [registry.find("alice-1") for registry in self.both])
+                    self.assertNotIn(("alice-1", Cause.IDLE), [*self.one.due(), *self.other.due()])
+                    self.clock.advance(9)
+                self.clock.pump([10] * 38)
+                for registry in self.both:
+                    self.assertIsNone(registry.find("alice-1"))
+                    self.assertIn(("alice-1", Cause.IDLE), registry.due())
+
+    def test_used_by_one_that_leaves(self: Any) -> None:
+        """
+        A process that stops takes no use with it that it has not told the others.
+        """
+        self.begin()
+        self.clock.advance(HOUR / 2)
+        self.one.touch("alice-1")
+        self.one.leave()
+        self.clock.pump([HOUR / 40] * 39)
+        self.assertIsNotNone(self.other.find("alice-1"))
+        self.clock.pump([HOUR / 40] * 5)
+        self.assertIsNone(self.other.find("alice-1"))
+
+    def test_seen_before_a_start(self: Any) -> None:
+        """
+        A process that starts knows when and from where sessions were last used.
+        """
+        self.begin()
+        self.begin("bob-1")
+        for registry, name in ((self.one, "alice-1"), (self.other, "bob-1"), (self.other, "alice-1")):
+            self.clock.advance(HOUR / 5)
+            registry.touch(name, f"198.51.100.{name}")
+            self.clock.advance(0)
+        late = self.registry()
+        for name in ("alice-1", "bob-1"):
+            self.assertEqual(late.last_seen(name), self.one.last_seen(name))
+            self.assertEqual(late.last_address(name), f"198.51.100.{name}")
 
     def test_use_revives_nobody(self: Any) -> None:
         """

@@ -56,7 +56,7 @@ class RouteSessionsTests(SynchronousTestCase):
             raw_query=raw,
             query=[],
             form_fields=[],
-            client_address="",
+            client_address="198.51.100.9",
             request_id="",
             fields=fields,
         )
@@ -82,6 +82,18 @@ class RouteSessionsTests(SynchronousTestCase):
         self.assertIs(self.sessions.session(self.request(ended, cookie=self.one)), self.one)
         self.assertIs(self.sessions.session(self.request(self.one, cookie=ended)), self.one)
         self.assertIsNone(self.sessions.session(self.request(cookie=ended, header=self.one)))
+
+    def test_used(self) -> None:
+        """
+        What is used is the session that counts, from where the request comes, and no other that is presented.
+        """
+        self.world.clock.advance(5.0)
+        self.assertIs(self.sessions.used(self.request(cookie=self.one, header=self.two)), self.one)
+        self.assertIsNone(self.sessions.used(self.request(self.two, cookie=self.three)))
+        self.assertIsNone(self.sessions.used(self.request()))
+        seen = [self.world.registry.last_seen(session.id) - START for session in (self.one, self.two, self.three)]
+        self.assertEqual(seen, [5.0, 0.0, 0.0])
+        self.assertEqual(self.world.registry.last_address(self.one.id), "198.51.100.9")
 
     def test_sign_out_counts_all(self) -> None:
         """

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.dashboard.published import JwksPage, PingPage
@@ -52,7 +53,8 @@ class JwksTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.signer = derived_signer(b"secret")
-        self.page = JwksPage([self.signer.public_jwk()])
+        self.clock = Clock()
+        self.page = JwksPage([self.signer.public_jwk()], clock=self.clock)
 
     def test_keys(self) -> None:
         """
@@ -83,6 +85,20 @@ class JwksTests(SynchronousTestCase):
                 answer = ask(self.page, "/", headers=[("If-None-Match", condition)])
                 self.assertEqual(answer.status, status)
                 self.assertEqual(answer.body == b"", status == 304)
+
+    def test_retired(self) -> None:
+        """
+        A key that signs no more is there behind the one that does, until its time, and another ``ETag`` says so.
+        """
+        old = derived_signer(b"an older secret")
+        page = JwksPage([self.signer.public_jwk()], retired=[(old.public_jwk(), 600.0)], clock=self.clock)
+        self.clock.advance(599)
+        before = ask(page, "/")
+        self.assertEqual([key["kid"] for key in json.loads(before.body)["keys"]], [self.signer.kid, old.kid])
+        self.clock.advance(1)
+        after = ask(page, "/", headers=[("If-None-Match", before.header("etag") or "")])
+        self.assertEqual(after.status, 200)
+        self.assertEqual([key["kid"] for key in json.loads(after.body)["keys"]], [self.signer.kid])
 
     def test_preflight(self) -> None:
         """

@@ -7,8 +7,11 @@ from __future__ import annotations
 import json
 from urllib.parse import urlencode
 
+from twisted.internet.defer import Deferred
+
 from tests.dashboard.cases import FRAME, IMAGE, SIGN_OUT, SignOutCase
 from tests.doubles.channel import Asked
+from tests.doubles.exchanges import MemoryExchange
 from tests.logout.user_agent import UserAgent
 from tests.logout.world import FROM_ANOTHER_SITE, FROM_OWN_PAGE, NAVIGATION, R2, SCRIPT, R, World, query_of, with_query
 
@@ -51,6 +54,20 @@ class ScriptTests(SignOutCase):
                 answer = UserAgent(self.world).get(SIGN_OUT, fields)
                 self.assertEqual((answer.status, answer.header("content-type")), (200, "application/json"))
         self.assertIsNone(self.world.registry.find(session.id))
+
+    def test_in_doubt(self) -> None:
+        """
+        The script learns which of its own host's requests are in doubt; of all others, on whatever host, one sum.
+        """
+        session = self.alice.sign_in()
+        for route_id, origin in (("a", R), ("b", R), ("c", R2), ("d", R2)):
+            using = self.world.registry.use_route(session.id, route_id, origin)
+            self.successResultOf(Deferred.fromCoroutine(using))
+        for route_id in ("a", "b", "c", "d", "unknown"):
+            exchange = MemoryExchange(route_id=route_id, method="PUT", in_doubt=True)
+            self.world.registry.attach(session.id, exchange)
+        receipt = json.loads(self.alice.post(SIGN_OUT, {}, SCRIPT).body)
+        self.assertEqual(receipt["in_doubt"], {"PUT a": 1, "PUT b": 1, "PUT elsewhere": 3})
 
     def test_nothing_ended(self) -> None:
         """

@@ -52,6 +52,19 @@ class ClearSiteDataTests(SignOutCase):
                 self.assertEqual(self.cleared(answer), ['"cache", "cookies", "storage"'])
                 self.assertEqual(len(answer.headers("set-cookie")), 1)
 
+    def test_only_the_redirect_says_so(self) -> None:
+        """
+        That cookies were cleared lets whoever is first go on without any: the redirect says it to the browser, and no
+        script and no server of an application learns it.
+        """
+        for headers, says in ((FROM_OWN_PAGE, True), ({**SCRIPT, "Accept": "application/json"}, False)):
+            with self.subTest(headers=headers):
+                alice = UserAgent(self.world)
+                alice.sign_in()
+                answer = alice.get(SIGN_OUT, headers)
+                self.assertIn("pomerium_ended", answer.header("location") or answer.text)
+                self.assertIs("pomerium_cleared" in answer.text + (answer.header("location") or ""), says)
+
     def test_same_without_a_session(self) -> None:
         """
         The answer is the same where there is no session.

@@ -114,10 +114,10 @@ class Glewlwyd:
         ):
             administrator.call("POST", "/client/", _client(client_id, secret, known))
         for name in USERS:
-            user = _Caller(api, name, f"{name}-password")
+            themselves = _Caller(api, name, f"{name}-password")
             for client_id in (CLIENT_ID, SECOND_CLIENT_ID):
                 # Otherwise it would ask them in between.
-                user.call("PUT", f"/auth/grant/{client_id}", {"scope": "openid profile email"})
+                themselves.call("PUT", f"/auth/grant/{client_id}", {"scope": "openid profile email"})
 
     def sign_in(self, page: Page, user: str = "alice") -> None:
         """

@@ -124,6 +124,8 @@ class ProviderLogoutContract(ProviderLogoutCase):
         self.assertEqual(receipt["sessions_ended"], 1)
         self.assertEqual(receipt["exchanges_cut"], {"websocket": 2, "sse": 2, "download": 2, "tunnel": 0, "upload": 0})
         self.assert_signed_out(alice, kept)
+        # Also where the same logout is told in two ways.
+        self.assertEqual(self.the_receipt(), receipt)
 
     def test_told_by_a_route(self) -> None:
         """

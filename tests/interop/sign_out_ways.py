@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Page
@@ -256,8 +257,8 @@ class Judge(DeploymentCase):
         for way in ways:
             with self.subTest(way=way.name, at=at):
                 self.assert_outcome(way, at, url, outcome)
-                # Not from memory, and without what the last one has put there.
-                self.page.goto("about:blank")
+        # Whoever is next begins with a fresh page.
+        self.page.goto("about:blank")
 
 
 class SecureJudge(Judge, SecureDeploymentCase, SharingCase):
@@ -271,7 +272,7 @@ class SecureJudge(Judge, SecureDeploymentCase, SharingCase):
         """
         self.start_with()
 
-    def start_with(self, **settings: object) -> None:
+    def start_with(self, **settings: Any) -> None:
         """
         Alice is signed in at the application of a proxy with these *settings*.
         """

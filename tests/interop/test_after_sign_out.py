@@ -5,12 +5,13 @@ What the browser still shows when somebody has signed out: other tabs, and the p
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from playwright.sync_api import Page
 
 from tests.interop import case, secure
 
-CACHING = {
+CACHING: dict[str, dict[str, Any]] = {
     "plain": {},
     "no-store": {"caching": "no_store"},
     "cleared": {"clear_site_data": ["cache"]},

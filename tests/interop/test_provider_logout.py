@@ -8,7 +8,6 @@ from tests.interop import provider_logout
 from tests.interop.deployment import DeploymentCase
 from tests.interop.glewlwyd import Glewlwyd
 from tests.interop.oidc_provider import WITH_FRONT_CHANNEL
-from tests.interop.parties import claims_of
 from tests.interop.processes import eventually
 from tests.interop.wire import fetch
 
@@ -75,7 +74,7 @@ class AlgorithmTests(DeploymentCase):
 
     def test_algorithms(self) -> None:
         """
-        Logout tokens are believed in each.
+        Logout tokens are believed in each; an ID token, which has the same signature, is none.
         """
         for algorithm in ("PS256", "ES256", "EdDSA"):
             with self.subTest(algorithm=algorithm):
@@ -88,21 +87,14 @@ class AlgorithmTests(DeploymentCase):
                 self.sign_out_at_the_second_party(page)
                 self.assertEqual(self.the_receipt()["cause"], "back_channel")
                 self.assertEqual(fetch(f"{self.site.app}/", headers={"Cookie": cookie}).status, 302)
-                doctored = self.doctored(self.op.issued("authorization_code")[0]["id_token"])
+                id_token = self.op.issued("authorization_code")[0]["id_token"]
                 answer = fetch(
                     f"{self.site.authenticate}/.pomerium/backchannel_logout",
                     method="POST",
                     headers={"Content-Type": "application/x-www-form-urlencoded"},
-                    content=f"logout_token={doctored}".encode(),
+                    content=f"logout_token={id_token}".encode(),
                 )
                 self.assertEqual(answer.status, 400)
-
-    def doctored(self, id_token: str) -> str:
-        """
-        A token that is none for a logout.
-        """
-        self.assertIn("sid", claims_of(id_token))
-        return id_token
 
 
 class FrontChannelTests(provider_logout.ProviderLogoutContract, provider_logout.SeveralBrowsersContract):

@@ -201,7 +201,7 @@ class OtherUserAgentTests(sign_out_ways.SecureJudge):
         Without Fetch Metadata the origin decides, without it the referrer, and without either it was no page.
         """
         app, stranger = self.site.app, FOREIGN
-        table = (
+        table: tuple[tuple[Outcome, dict[str, str]], ...] = (
             (Outcome.NOW, {"Origin": app}),
             (Outcome.NOW, {"Origin": app, "Referer": f"{stranger}/"}),
             (Outcome.QUESTION, {"Origin": stranger, "Referer": f"{app}/"}),

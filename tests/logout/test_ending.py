@@ -4,6 +4,7 @@ Tests for `pomerium_tx.logout.ending`: the one door.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -332,14 +333,22 @@ class EndByProviderTests(_Case):
 
     def test_late_word(self) -> None:
         """
-        A word that arrives late stops no sign-in that began after it was said, give or take what clocks differ.
+        A word stops the sign-ins under way when it arrives, of those whom the OP, by its own clock, signed in before it
+        was said, give or take what its clocks differ; by whose clock ours is ahead is all the same.
         """
-        for ago, expected in ((29.0, True), (31.0, False)):
-            with self.subTest(ago=ago):
+        for issued, iat, state_issued, expected in (
+            (-70.0, -41.0, -0.5, True),
+            (-70.0, -39.0, -0.5, False),
+            (-70.0, -41.0, 0.0, False),
+            (45.0, 45.0, -0.5, True),
+            (-45.0, -44.0, -0.5, True),
+            (inf, 59.0, -0.5, True),
+        ):
+            with self.subTest(issued=issued, iat=iat, state_issued=state_issued):
                 self.setUp()
-                self.end_by(sub="s", issued=START - ago)
-                late = a_session(began=START + 1.0, sub="s")
-                beginning = Deferred.fromCoroutine(self.world.registry.begin(late, state_issued=START - 0.5))
+                self.end_by(sub="s", issued=START + issued)
+                late = a_session(began=START + 1.0, sub="s", id_token_iat=START + iat)
+                beginning = Deferred.fromCoroutine(self.world.registry.begin(late, state_issued=START + state_issued))
                 if expected:
                     self.failureResultOf(beginning, SignedOutMeanwhile)
                 else:

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.demo.messages import Fault
 from pomerium_tx.logout.rp_initiated import Onward, RelyingPartyLogout
+from pomerium_tx.logout.target import Targets
 from pomerium_tx.sessions.session import Tokens
 from pomerium_tx.sessions.store import Cause, Departure, OpLogout
 from tests.doubles.sessions import a_session
@@ -28,6 +29,7 @@ class RelyingPartyLogoutTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = World()
         self.addCleanup(self.world.stop)
+        self.is_gone = False
 
     def depart(self, world: World, id_token: str = "hint") -> Departure:
         session = a_session(
@@ -40,9 +42,17 @@ class RelyingPartyLogoutTests(SynchronousTestCase):
         assert signed_out.departure is not None
         return signed_out.departure
 
-    def onward(self, world: World, departure: Departure) -> Onward:
-        logout = RelyingPartyLogout(registry=world.registry, providers=world.providers, signed_out_url=SIGNED_OUT)
-        return self.successResultOf(Deferred.fromCoroutine(logout.onward(departure)))
+    def onward(self, world: World, departure: Departure, *, is_by_reference: bool = False) -> Onward:
+        logout = RelyingPartyLogout(
+            registry=world.registry,
+            providers=world.providers,
+            targets=Targets(serves_origin=self.serves, origins=(), any_absolute=False, default=None),
+            signed_out_url=SIGNED_OUT,
+        )
+        return self.successResultOf(Deferred.fromCoroutine(logout.onward(departure, is_by_reference=is_by_reference)))
+
+    def serves(self, url: str) -> bool:
+        return TARGET.startswith(url) and not self.is_gone
 
     def op_logout(self, departure: Departure, world: World | None = None) -> OpLogout:
         receipt = (world or self.world).registry.receipt(departure.receipt_id)
@@ -95,6 +105,35 @@ class RelyingPartyLogoutTests(SynchronousTestCase):
                 names = set(query_of(self.onward(world, self.depart(world, "")).location))
                 expected = {"client_id"} if needs_hint else {"client_id", "post_logout_redirect_uri", "state"}
                 self.assertEqual(names, expected)
+
+    def test_by_reference(self) -> None:
+        """
+        Who has only the reference gets to the OP, but with nothing that says whose session it was, and with a `state`
+        that stands for nothing; the same as often as they go.
+        """
+        for needs_hint in (True, False):
+            with self.subTest(needs_hint=needs_hint):
+                world = World(settings={"end_session_needs_hint": needs_hint})
+                self.addCleanup(world.stop)
+                departure = self.depart(world)
+                onward = self.onward(world, departure, is_by_reference=True)
+                query = query_of(onward.location)
+                self.assertTrue(onward.is_provider)
+                expected = {"client_id"} if needs_hint else {"client_id", "post_logout_redirect_uri", "state"}
+                self.assertEqual(set(query), expected)
+                self.assertIsNone(world.registry.departure_by_state(query.get("state", "")))
+                self.assertNotIn(departure.state, onward.location)
+                self.assertEqual(self.onward(world, departure, is_by_reference=True), onward)
+
+    def test_target_by_the_rule_of_today(self) -> None:
+        """
+        A target that a reload does not allow any more is nobody's way out.
+        """
+        self.world.op.faults["discovery"] = Fault(status=500)
+        departure = self.depart(self.world)
+        self.assertEqual(self.onward(self.world, departure).location, TARGET)
+        self.is_gone = True
+        self.assertEqual(self.onward(self.world, departure).location, SIGNED_OUT)
 
     def test_not_supported(self) -> None:
         """

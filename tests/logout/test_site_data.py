@@ -12,7 +12,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.logout.site_data import MAX_IMAGES, ClearingImages, clear_site_data, nothing, origins_of
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.store import Cause, StoreUnavailable
-from tests.logout.world import R2, A, R, World
+from pomerium_tx.web.signed_url import UrlSigner
+from tests.logout.world import R2, A, R, World, query_of
+
+
+def image_of(url: str) -> str:
+    """
+    Which image a URL stands for.
+    """
+    return query_of(url)["image"]
+
 
 ASKED = {R: {"cache", "storage"}, R2: {"storage"}}
 
@@ -79,30 +88,53 @@ class ImageTests(SynchronousTestCase):
 
     def test_nothing_of_the_end_in_the_url(self) -> None:
         """
-        An application that sees the URL learns nothing from it, not even which receipt it belongs to.
+        An application that sees the URL learns nothing from it, not even which receipt it belongs to; nor is it the
+        same image at another host.
         """
-        [url] = self.images.urls(self.receipt)
-        self.assertNotIn("receipt", url)
-        self.assertNotEqual(self.images.urls(self.receipt), (url,))
+        self.asked[R2].add("cache")
+        first, second = self.images.urls(self.receipt)
+        self.assertNotIn("receipt", first + second)
+        self.assertNotEqual(image_of(first), image_of(second))
 
     def test_once(self) -> None:
         """
-        Each is good for one use, also where two processes share the store; another one is another use.
+        Of one end there is one image for a host, good for one use, however often its page is loaded, in whatever
+        process; that of another end is another use.
         """
         [url] = self.images.urls(self.receipt)
         self.assertEqual([self.use(url), self.use(url)], [True, False])
-        [another] = self.images.urls(self.receipt)
+        self.world.clock.advance(200.0)
+        [again] = self.images.urls(self.receipt)
+        self.assertNotEqual(again, url)
+        self.assertEqual(image_of(again), image_of(url))
+        self.assertFalse(self.use(again))
+        [another] = self.images.urls(replace(self.receipt, id="another"))
         self.assertTrue(self.use(another))
+
+    def test_nobody_else_can_tell(self) -> None:
+        """
+        Who knows the receipt's id, which is shown, does not know the image.
+        """
+        others = ClearingImages(
+            registry=self.world.registry,
+            url_signer=UrlSigner(b"another secret"),
+            site_data=lambda origin: self.asked.get(origin, ()),
+            clock=self.world.clock,
+        )
+        [url], [theirs] = self.images.urls(self.receipt), others.urls(self.receipt)
+        self.assertNotEqual(image_of(url), image_of(theirs))
 
     def test_used_for_as_long_as_it_is_good(self) -> None:
         """
-        No time passes in which a used one would be good again.
+        No time passes in which a used one would be good again, by whatever URL the page has shown of it.
         """
-        [url] = self.images.urls(self.receipt)
-        self.assertTrue(self.use(url))
-        for _ in range(14):
-            self.world.clock.advance(60.0)
-            self.assertFalse(self.use(url))
+        urls = self.images.urls(self.receipt)
+        self.assertTrue(self.use(urls[0]))
+        for _ in range(20):
+            self.world.clock.advance(59.9)
+            urls += self.images.urls(self.receipt)
+            self.assertEqual([self.use(url) for url in urls], [False] * len(urls))
+        self.assertEqual(len(urls), 11)
 
     def test_not_ours(self) -> None:
         """

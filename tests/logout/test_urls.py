@@ -54,6 +54,15 @@ class SignOutUrlsTests(SynchronousTestCase):
                 self.assertTrue(url.startswith(A + "/.pomerium/sign_out?"))
                 self.assertEqual(query_of(url).get("pomerium_redirect_uri"), target)
                 self.assertNotIn("pomerium_ended", url)
+                self.assertNotIn("pomerium_presented", url)
+
+    def test_presented(self) -> None:
+        """
+        What was presented although it has ended goes along, and the signature covers it.
+        """
+        url = self.urls.nothing_ended("https://app.example.com/", 100.0, "sealed")
+        self.signer.verify(url, 100.0)
+        self.assertEqual(query_of(url)["pomerium_presented"], "sealed")
 
     def test_confirmation(self) -> None:
         """

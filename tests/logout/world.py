@@ -201,7 +201,7 @@ class World:
             "back_channel": BackChannelLogoutPage(
                 registry=self.registry, providers=self.providers, ending=self.ending, clock=self.clock
             ),
-            "jwks": JwksPage([signer.public_jwk()]),
+            "jwks": JwksPage([signer.public_jwk()], clock=self.clock),
             "ping": PingPage(),
             "healthz": PingPage(),
             "clock": self.clock,

@@ -137,11 +137,23 @@ class CheckTests(SynchronousTestCase):
         """
         A token that says it is of another type is not an ID Token.
         """
-        for typ in ("JWT", "jwt"):
+        for typ in ("JWT", "jwt", "application/jwt"):
             self.assertEqual(checked({}, {"typ": typ}).sub, "alice")
-        for typ in ("at+jwt", "logout+jwt", "application/jwt", "", "token-introspection+jwt"):
+        for typ in ("at+jwt", "logout+jwt", "application/at+jwt", "", "token-introspection+jwt"):
             with self.subTest(typ):
                 self.assertRaises(InvalidToken, checked, {}, {"typ": typ})
+
+    def test_nonce_of_a_refreshed_token(self) -> None:
+        """
+        A refreshed token has the nonce of the sign-in or none (section 12.2).
+        """
+        for said, accepted in ((None, True), ("n-1", True), ("n-2", False), ("", False)):
+            with self.subTest(said=said):
+                changes = {"nonce": GONE if said is None else said}
+                if accepted:
+                    self.assertEqual(checked(changes, nonce=None, earlier_nonce="n-1").sub, "alice")
+                else:
+                    self.assertRaises(InvalidToken, checked, changes, nonce=None, earlier_nonce="n-1")
 
     def test_at_hash(self) -> None:
         """
@@ -169,7 +181,7 @@ class CheckTests(SynchronousTestCase):
         Where a recent authentication was asked for, one that is older or unknown is refused.
         """
         self.assertEqual(checked({"auth_time": NOW - 100}, max_age=100.0).sub, "alice")
-        for auth_time in (NOW - 161, 0, GONE, None):
+        for auth_time in (NOW - 161, NOW + 61, 0, GONE, None):
             with self.subTest(str(auth_time)):
                 self.assertRaises(InvalidToken, checked, {"auth_time": auth_time}, max_age=100.0)
 

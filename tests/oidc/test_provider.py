@@ -144,7 +144,7 @@ class UserInfoTests(ProviderTestCase):
 
     def test_signed(self) -> None:
         """
-        A signed response is verified: key, issuer and audience.
+        A signed response is verified: key, issuer, audience, times and type.
         """
         claims = {"sub": "alice", "iss": ISSUER, "aud": ["rp:1"]}
         self.op.say("/me", keys.token(claims).encode(), content_type="application/jwt")
@@ -152,6 +152,20 @@ class UserInfoTests(ProviderTestCase):
         for change in ({"iss": "https://evil.test"}, {"aud": "other"}, {"aud": None}, {"iss": None}):
             with self.subTest(str(change)):
                 self.op.say("/me", keys.token({**claims, **change}).encode(), content_type="application/jwt")
+                self.refused(self.provider.userinfo("at"), InvalidToken)
+        now = self.clock.seconds()
+        for change, header in (
+            ({"exp": now - 61}, {}),
+            ({"exp": "x"}, {}),
+            ({"nbf": now + 61}, {}),
+            ({"iat": now + 61}, {}),
+            ({"events": {}}, {}),
+            ({}, {"typ": "logout+jwt"}),
+            ({}, {"typ": "at+jwt"}),
+        ):
+            with self.subTest(change=change, header=header):
+                token = keys.token({**claims, **change}, header=header)
+                self.op.say("/me", token.encode(), content_type="application/jwt")
                 self.refused(self.provider.userinfo("at"), InvalidToken)
         forged = keys.token(claims, key=keys.private_key("RS256", "stranger"))
         for body in (forged.encode(), b"", b"\xff", b"{}"):

@@ -194,3 +194,25 @@ class LogoutTokenTests(ProviderTestCase):
         """
         self.op.say("/jwks", b"", status=500)
         self.refused(self.read(), ProviderUnavailable)
+
+    def test_changed_settings(self) -> None:
+        """
+        With other settings the same client at the same OP still knows how its tokens are made, then and later, and
+        asks for nothing that it has; another client knows what the OP publishes, and one of another OP nothing.
+        """
+        before = self.provider
+        self.now(before.id_token(self.token(__alg="ES256", __header={"kid": "ec"}), nonce="n", access_token=None))
+        asked = len(self.op.requests)
+        self.provider = self.relying_party(client_secret="another")
+        self.provider.succeed(before)
+        self.refused(self.read(), InvalidToken)
+        self.now(self.read(__alg="ES256", __header={"kid": "ec"}))
+        self.now(before.logout_token(self.logout(__alg="ES256", __header={"kid": "ec", "typ": "logout+jwt"})))
+        self.refused(self.read(__alg="ES256", __header={"kid": "ec"}), InvalidToken)
+        self.provider = self.relying_party(client_id="rp:2")
+        self.provider.succeed(before)
+        self.now(self.read(aud="rp:2"))
+        self.assertEqual(len(self.op.requests), asked)
+        other = self.relying_party(issuer="https://other.example")
+        other.succeed(before)
+        self.assertIsNone(other.known_metadata)

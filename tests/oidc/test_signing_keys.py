@@ -167,6 +167,32 @@ class SigningKeysTests(SynchronousTestCase):
         self.successResultOf(self.verify("second"))
         self.assert_idle()
 
+    def test_crowd_when_keys_are_old(self) -> None:
+        """
+        With no place left to wait a token by a key that is known, however long, is verified by it; others are not.
+        """
+        self.clock.advance(3600)
+        waiting = [self.verify("second") for _ in range(100)]
+        self.successResultOf(self.verify("first"))
+        self.failureResultOf(self.verify("second"), TooManyTokensWait)
+        self.failureResultOf(self.verify("first", by="evil"), InvalidToken)
+        self.fetches[1].callback(_set("second"))
+        for one in waiting:
+            self.successResultOf(one)
+        self.assert_idle()
+
+    def test_crowd_without_keys(self) -> None:
+        """
+        As long as no key was ever had, a token for which there is no place is turned away.
+        """
+        self.keys = SigningKeys(self.fetch, self.clock)
+        waiting = [self.verify("first") for _ in range(100)]
+        self.failureResultOf(self.verify("first"), TooManyTokensWait)
+        self.fetches[1].callback(_set("first"))
+        for one in waiting:
+            self.successResultOf(one)
+        self.assert_idle()
+
     def test_fetch_fails(self) -> None:
         """
         If the provider cannot be asked for a new key, the token is not believed; known keys stay good.

@@ -5,6 +5,7 @@ Tests of `pomerium_tx.operations.unix_listener`: with real sockets.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import stat
@@ -200,11 +201,80 @@ class BindTests(ListenerCase):
 
     def test_at_the_same_time(self) -> None:
         """
-        While another process looks for what is left behind in the directory, nothing is removed there.
+        While another process looks for what is left behind at the path, nothing is removed there; no lock stays.
         """
         listener = self.listener()
-        with unix_listener._alone_in(os.path.dirname(self.path)):
+        with unix_listener._alone_at(self.path):
             self.assertIn("about to", str(self.assertRaises(SocketNotBound, listener.bind)))
+        listener.bind()
+        self.assertTrue(listener.is_bound)
+        self.assertEqual(os.listdir(os.path.dirname(self.path)), [os.path.basename(self.path)])
+
+    def test_a_moment_later(self) -> None:
+        """
+        A lock whose file the process before has removed is no lock: another may have a new one by now.
+        """
+        listener, original = self.listener(), fcntl.flock
+
+        def late(descriptor: int, operation: int) -> None:
+            original(descriptor, operation)
+            os.unlink(self.path + ".lock")
+
+        self.patch(fcntl, "flock", late)
+        self.assertIn("about to", str(self.assertRaises(SocketNotBound, listener.bind)))
+
+    def test_lock_of_others(self) -> None:
+        """
+        Whoever may only look into the directory keeps nobody from having the path.
+        """
+        descriptor = os.open(os.path.dirname(self.path), os.O_RDONLY)
+        self.addCleanup(os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        modes: list[int] = []
+        original = fcntl.flock
+
+        def look(descriptor: int, operation: int) -> None:
+            modes.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+            original(descriptor, operation)
+
+        self.patch(fcntl, "flock", look)
+        listener = self.listener()
+        listener.bind()
+        self.assertTrue(listener.is_bound)
+        self.assertEqual(modes, [0o600])
+
+    def test_lock_that_is_not_ours(self) -> None:
+        """
+        What others can open or have put there is not locked, and not followed.
+        """
+        lock = self.path + ".lock"
+        Path(lock).touch(0o644)
+        self.assertIn("not a file of our own", str(self.assertRaises(SocketNotBound, self.listener().bind)))
+        os.unlink(lock)
+        os.mkfifo(lock, 0o600)
+        self.assertIn("not a file of our own", str(self.assertRaises(SocketNotBound, self.listener().bind)))
+        os.unlink(lock)
+        os.symlink("elsewhere", lock)
+        self.assertRaises(SocketNotBound, self.listener().bind)
+        self.assertFalse(os.path.exists(os.path.join(os.path.dirname(self.path), "elsewhere")))
+        os.unlink(lock)
+        Path(lock).touch(0o600)
+        self.patch(os, "geteuid", lambda: 4242)
+        self.assertIn("not a file of our own", str(self.assertRaises(SocketNotBound, self.listener().bind)))
+
+    def test_directory_of_everybody(self) -> None:
+        """
+        Where anybody can put another socket in its place there is none; where they cannot remove ours there is.
+        """
+        folder = os.path.dirname(self.path)
+        os.chmod(folder, 0o777)
+        self.assertIn("Anybody can replace", str(self.assertRaises(SocketNotBound, self.listener().bind)))
+        other = self.listener(is_required=False)
+        with capturedLogs() as events:
+            other.bind()
+        self.assertEqual([event["log_level"].name for event in events], ["warn"])
+        os.chmod(folder, 0o1777)
+        listener = self.listener()
         listener.bind()
         self.assertTrue(listener.is_bound)
 

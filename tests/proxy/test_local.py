@@ -146,6 +146,78 @@ class LocalTests(ProxyTestCase):
         self.settle()
         self.assertIn(b"at last", self.agent.take())
 
+    def unread(self) -> bytes:
+        """
+        An answer of the session that is complete, and of which its reader has taken only the beginning; all of it.
+        """
+        self.agent.ask(request("GET", "/file", "app.example.com", "Who: alice"))
+        self.agent.transport.pauseProducing()
+        self.agent.transport.peer.window = 100
+        self.upstreams.last.say(b"HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n" + b"x" * 30_000)
+        self.settle()
+        self.assertTrue(self.agent.transport.peer.unsent)
+        return b"x" * 30_000
+
+    def read_on(self) -> bytes:
+        """
+        The reader reads: what it gets.
+        """
+        self.agent.transport.peer.window = 1 << 20
+        self.agent.transport.resumeProducing()
+        self.settle()
+        return self.agent.take()
+
+    def test_behind_an_unread_answer(self) -> None:
+        """
+        A page waits until the answer before it is sent, and is answered then, at once or when a sweep sees it.
+        """
+        for seconds in (0.0, 100.0):
+            with self.subTest(seconds=seconds):
+                self.agent = self.connect()
+                before = self.unread()
+                self.agent.say(request("GET", "/.pomerium/echo"))
+                self.network.advance(seconds)
+                got = self.read_on()
+                self.assertTrue(got.endswith(before), "the page does not overtake it")
+                self.network.advance(0.01 if not seconds else 1.1)
+                self.assertIn(b"GET " + ORIGIN.encode(), self.agent.take())
+                self.assertIsNone(self.agent.lost)
+
+    def test_shields_nothing(self) -> None:
+        """
+        A page that is asked for behind an unread answer keeps it from nothing: with its session it is cut.
+        """
+        before = self.unread()
+        self.agent.say(request("GET", "/.pomerium/slow"))
+        self.settle()
+        self.end_session()
+        self.assertLess(len(self.read_on()), len(before))
+        self.assertIsNotNone(self.agent.lost)
+        self.slow.told.callback(None)
+        self.network.advance(2.0)
+        self.assertEqual(self.agent.take(), b"")
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_behind_what_nobody_reads(self) -> None:
+        """
+        Who never reads the answer before it is asked for nothing more, and the connection ends.
+        """
+        self.unread()
+        self.agent.say(request("GET", "/.pomerium/echo"))
+        for _ in range(302):
+            self.network.advance(1.0)
+        self.assertNotIn(b"GET " + ORIGIN.encode(), self.read_on())
+        self.assertIsNotNone(self.agent.lost)
+
+    def test_tree_of_the_moment(self) -> None:
+        """
+        A request that was on its way while the configuration was read again is answered by the new one.
+        """
+        kind = "Content-Type: application/x-www-form-urlencoded"
+        self.agent.ask(request("POST", "/.pomerium/echo", "app.example.com", kind, "Content-Length: 3"))
+        self.site = Site(Resource())
+        self.assertTrue(self.agent.ask(b"a=b").startswith(b"HTTP/1.1 404 "))
+
     def test_gone_user_agent(self) -> None:
         """
         A user agent that does not wait for the answer does no harm.

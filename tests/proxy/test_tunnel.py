@@ -24,6 +24,7 @@ GRANTED = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n"
 )
 CLOSE_4401 = b"\x88\x0c\x11\x31signed out"
+CLOSE_1008 = b"\x88\x14\x03\xf0no longer admitted"
 
 
 class TunnelTestCase(ProxyTestCase):
@@ -171,6 +172,24 @@ class CutTests(TunnelTestCase):
         self.assertEqual(heard[:2], b"\x88\x82")
         self.assertIsNotNone(upstream.lost)
         self.assertIsNotNone(self.agent.lost, "the peer read the end of our direction")
+
+    def test_no_longer_admitted(self) -> None:
+        """
+        While the session lives the page is not told that it has ended: it is told 1008, at a frame boundary only.
+        """
+        for begun in (b"", frame(1, b"x" * 100)[:50]):
+            with self.subTest(begun=begun):
+                agent = self.connect()
+                upstream = self.open(agent)
+                upstream.say(begun)
+                self.settle()
+                agent.take()
+                [exchange] = self.registry.exchanges(self.session.id)
+                exchange.cut(None)
+                self.settle()
+                self.assertEqual(agent.take(), b"" if begun else CLOSE_1008)
+                self.assertIsNotNone(agent.lost)
+                self.assertIsNotNone(upstream.lost)
 
     def test_discards(self) -> None:
         """

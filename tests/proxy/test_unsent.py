@@ -4,6 +4,7 @@ Tests of `pomerium_tx.proxy.unsent`.
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.proxy.unsent import MOST, UnsentAnswers
@@ -59,6 +60,46 @@ class UnsentAnswersTests(SynchronousTestCase):
             answers.keep(answer)
         answers.let_go()
         self.assertEqual([answer.sent for answer in kept], [1, 1])
+
+    def test_who_waits(self) -> None:
+        """
+        Who waits for all to be sent is told once, when a look finds it so; at once, if nothing is kept; never, if the
+        connection is lost.
+        """
+        told: list[str] = []
+        answers, wire, clock = UnsentAnswers(), Wire(unsent=True), Clock()
+        answers.when_sent(wire, clock, lambda: told.append("at once"))
+        self.assertEqual(told, ["at once"])
+        answers.keep(Answer())
+        answers.when_sent(wire, clock, lambda: told.append("seen"))
+        clock.advance(0.006)
+        wire.unsent = False
+        clock.advance(0.02)
+        self.assertEqual(told, ["at once", "seen"])
+        answers.keep(Answer())
+        wire.unsent = True
+        answers.when_sent(wire, clock, lambda: told.append("lost"))
+        answers.let_go()
+        wire.unsent = False
+        answers.let_go_of_sent(wire)
+        self.assertEqual((told, clock.getDelayedCalls()), (["at once", "seen"], []))
+
+    def test_looks_are_few(self) -> None:
+        """
+        Who does not read costs a few looks in the first second, and none of its own afterwards.
+        """
+        told: list[str] = []
+        answers, wire, clock = UnsentAnswers(), Wire(unsent=True), Clock()
+        answers.keep(Answer())
+        answers.when_sent(wire, clock, lambda: told.append("swept"))
+        looks = 0
+        while clock.getDelayedCalls():
+            clock.advance(clock.getDelayedCalls()[0].getTime() - clock.seconds())
+            looks += 1
+        self.assertLess(looks, 10)
+        wire.unsent = False
+        answers.let_go_of_sent(wire)
+        self.assertEqual(told, ["swept"])
 
     def test_bounded(self) -> None:
         """

@@ -212,9 +212,11 @@ class AllKindsTestCase(TrafficTestCase):
         ids = {route.name: route.id for route in self.house.layout.table.routes}
         return dict(Counter(f"{one.method} {ids[one.route]}" for one in opened if one.in_doubt))
 
-    def assert_cut(self, one: Open) -> None:
+    def assert_cut(self, one: Open, told: bytes = SIGNED_OUT) -> None:
         """
         It was cut as its kind is, and not a byte passed in either direction afterwards.
+
+        :param told: What a WebSocket's page is told.
         """
         self.assertTrue(one.agent.lost or one.agent.received or one.agent.transport.closed_by_peer, f"{one.name}: open")
         if one.name == "not taken":
@@ -223,7 +225,7 @@ class AllKindsTestCase(TrafficTestCase):
             self.settle()
             self.assertLessEqual(len(one.agent.take()), KERNEL)
         if one.fate == TOLD:
-            self.assertEqual(one.agent.take(), SIGNED_OUT, one.name)
+            self.assertEqual(one.agent.take(), told, one.name)
             self.assertTrue(one.agent.transport.closed_by_peer, one.name)
         elif one.fate == RESET:
             self.assertEqual(one.agent.take(), b"", one.name)

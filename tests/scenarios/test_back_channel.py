@@ -4,12 +4,16 @@ The OP says, itself, that a session is over: whom that ends, and whom it does no
 
 from __future__ import annotations
 
+from pomerium_tx import paths
 from pomerium_tx.jose.signer import Signer
+from pomerium_tx.sessions.store import OpLogout, StoreUnavailable
 from tests.doubles import keys
 from tests.scenarios.browser import read
 from tests.scenarios.told import ToldTestCase
 from tests.scenarios.traffic import SIGNED_OUT
 from tests.scenarios.world import APP, AUTHENTICATE, CHAT
+
+CLICK = ("Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
 
 
 class WhomTests(ToldTestCase):
@@ -303,6 +307,26 @@ class WhatElseTests(ToldTestCase):
         self.assertEqual(self.post(token).status, 200)
         self.assert_live(self.on_phone, self.of_bob)
 
+    def test_confirmation_not_recorded(self) -> None:
+        """
+        A sign-out that is recorded while the OP's word about it is has its confirmation when the OP tries again.
+        """
+        token = self.token(sid=self.on_laptop.sids[0], sub=self.on_laptop.sub)
+        self.unreliable.hold()
+        agent = self.post_slowly(token)
+        self.laptop.open("GET", APP + paths.SIGN_OUT, *CLICK)
+        original = self.house.registry.op_logout
+        self.patch(self.house.registry, "op_logout", _fail)
+        self.unreliable.release(backwards=True)
+        self.settle()
+        self.assertEqual(read(agent.take(), "POST").status, 503)
+        self.patch(self.house.registry, "op_logout", original)
+        [own] = [receipt for receipt in self.receipts() if receipt["cause"] == "user_route"]
+        self.assertEqual(self.post(token).status, 200)
+        receipt = self.house.registry.receipt(own["id"])
+        assert receipt is not None
+        self.assertIs(receipt.op_logout, OpLogout.CONFIRMED)
+
     def test_key_rotation(self) -> None:
         """
         A token by a key that is newer than what is known waits until the OP may be asked, also if nobody waits for the
@@ -343,3 +367,7 @@ class ProviderSettingsTests(ToldTestCase):
         """
         self.assertEqual(self.post(self.token(sid=self.on_laptop.sids[0], exp=None)).status, 200)
         self.assert_live(self.on_phone, self.of_bob)
+
+
+async def _fail(*arguments: object) -> None:
+    raise StoreUnavailable("out of order")

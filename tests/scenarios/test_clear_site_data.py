@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from tests.scenarios.browser import Browser, Response
 from tests.scenarios.traffic import TrafficTestCase
@@ -16,6 +17,7 @@ from tests.scenarios.world import APP, AUTHENTICATE, CHAT, CONFIG, DENIED, OP, O
 FORGETS = {"app": ["cache", "storage"], "chat": ["cookies", "storage", "cache"], "open": ["storage"]}
 SIGNED_OUT = AUTHENTICATE + "/.pomerium/signed_out"
 OP_HOST = urlsplit(OP).hostname
+ALONE = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 IMAGE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
 
 
@@ -129,6 +131,29 @@ class ClearSiteDataTests(TrafficTestCase):
         held = self.alice.get(APP + "/")
         self.assertIn("You signed out at", held.text)
         self.assertEqual(self.house.registry.count, 0)
+
+    def test_whoever_is_first(self) -> None:
+        """
+        Whoever gets hold of the redirect, and goes where it leads without any cookie before alice does, gets nothing of
+        hers by it: no ID Token, no image of where she was, and no way to end her hold or to have it said that she is
+        signed out everywhere. An application's script does not even get so far.
+        """
+        [session] = self.house.registry.sessions()
+        url = json.loads(self.both().fetch(CHAT + "/.pomerium/sign_out", "POST").content)["end_session_url"]
+        answer = self.browser(address="203.0.113.66").once("GET", url, ALONE)
+        self.assertEqual((answer.status, answer.get("Location")), (303, SIGNED_OUT))
+        url = self.sign_out(self.alice, CHAT).get("Location") or ""
+        thief = self.browser(address="203.0.113.66")
+        location = thief.once("GET", url, ALONE).get("Location") or ""
+        self.assertTrue(location.startswith(OP + "/end-session?"), location)
+        self.assertNotIn(session.tokens.id_token, location)
+        state = parse_qs(urlsplit(location).query)["state"][0]
+        page = thief.once("GET", f"{SIGNED_OUT}?state={state}", ALONE)
+        self.assertEqual(images_of(page), [])
+        self.assertNotIn(APP, page.text)
+        self.assertNotIn("everywhere", self.alice.get(SIGNED_OUT).text)
+        self.assertIn("You signed out at", self.alice.get(APP + "/").text)
+        self.assertEqual(self.receipts()[1]["op_logout"], "pending")
 
 
 class WayOutTests(TrafficTestCase):

@@ -4,6 +4,7 @@ The OP says in a frame that a session is over; and both channels together, in an
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 from tests.scenarios.told import FRAME, ToldTestCase
@@ -122,6 +123,29 @@ class FrontChannelTests(ToldTestCase):
         self.assert_live(self.on_laptop, self.on_phone, self.of_bob)
         self.frame(self.on_laptop.sids[0])
         self.assert_live(self.on_phone, self.of_bob)
+
+
+class FloodTests(ToldTestCase):
+    """
+    Anybody can speak in the front channel.
+    """
+
+    def test_while_recording_is_slow(self) -> None:
+        """
+        What anybody says while the store is slow is kept no longer, and no more of it, than otherwise.
+        """
+        limits = replace(self.house.registry._limits, outside_tombstones=10)
+        self.patch(self.unreliable._store._retention, "_limits", limits)  # type: ignore[attr-defined] # in memory
+        before = len(self.unreliable._store)  # type: ignore[arg-type] # in memory
+        self.unreliable.hold()
+        for number in range(60):
+            self.browser().open("GET", f"{AUTHENTICATE}{SIGN_OUT}?iss={OP}&sid=s{number}")
+        self.unreliable.release()
+        self.settle()
+        self.assertLessEqual(len(self.unreliable._store) - before, 10)  # type: ignore[arg-type] # in memory
+        self.advance(3600, 600)
+        self.frame("another")
+        self.assertLess(len(self.unreliable._store) - before, 10)  # type: ignore[arg-type] # in memory
 
 
 class FrameRulesTests(ToldTestCase):

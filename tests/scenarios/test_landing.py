@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from tests.scenarios.browser import Browser, Response
 from tests.scenarios.traffic import TrafficTestCase
 from tests.scenarios.world import APP, AUTHENTICATE, CHAT, DENIED, OP
 
@@ -171,3 +172,37 @@ class AnyAbsoluteTests(TrafficTestCase):
                 self.assertEqual(page.url == target, lands)
                 if not lands:
                     self.assertTrue(page.url.startswith(SIGNED_OUT))
+
+
+class ReloadedTests(TrafficTestCase):
+    """
+    A rule that changes while a person is on the way.
+    """
+
+    def depart(self) -> tuple[Browser, Response]:
+        """
+        Sign out towards a place that is allowed, as far as the OP.
+        """
+        self.provider.always_confirm_logout = True
+        self.house.reload(self.read(sign_out_redirect_allowlist=[LISTED]))
+        alice = self.both()
+        url = f"{APP}{SIGN_OUT}?{urlencode({'pomerium_redirect_uri': LISTED + '/x'})}"
+        return alice, alice.get(url, site="same-origin")
+
+    def test_not_allowed_any_more(self) -> None:
+        """
+        What was allowed when the person left is nowhere to send them when they come back, if it is not allowed by then.
+        """
+        for changes, expected in (
+            ({"sign_out_redirect_allowlist": [LISTED]}, LISTED + "/x"),
+            ({}, None),
+            ({"signout_redirect_url": BYE + "/goodbye"}, BYE + "/goodbye"),
+        ):
+            with self.subTest(changes):
+                self.setUp()
+                alice, at_op = self.depart()
+                self.house.reload(self.read(**changes))
+                action, fields = at_op.form(0, "Sign out")
+                back = alice.post(action, fields, follow=False).get("Location") or ""
+                answer = alice.get(back, site="cross-site", follow=False)
+                self.assertEqual((answer.status, answer.get("Location")), (303 if expected else 200, expected))

@@ -217,3 +217,33 @@ class FreshTests(MySessionsTestCase):
         self.assertIn("did not ask you to sign in again", page.text)
         self.assertTrue(self.is_in(self.phone))
         self.assertEqual(self.desk.get(CHAT + "/").url, CHAT + "/")
+
+    def test_provider_does_not_say_when(self) -> None:
+        """
+        Where the OP says nothing of when the person has said who they are, a sign-in in which it was not told to ask
+        proves nothing: whoever sits at the desk and drops its cookies ends no other session by that.
+        """
+        self.provider.alterations["id_token"] = lambda claims: {k: v for k, v in claims.items() if k != "auth_time"}
+        self.advance(LATE, step=60.0)
+        self.desk.jar = {key: cookie for key, cookie in self.desk.jar.items() if key[1] != "_pomerium_authenticate"}
+        page = self.desk.get(PAGE)
+        self.assertEqual(urlsplit(page.url).path, "/.pomerium/")
+        for button in ("End this session", "End the other sessions", "Sign out everywhere"):
+            with self.subTest(button):
+                at_op = self.press_on(page, self.desk, button)
+                self.assertIn("&prompt=login", at_op.url)
+                self.assertIn("&max_age=300", at_op.url)
+                self.assertTrue(self.is_in(self.phone))
+        page = self.desk.click(at_op, "Sign in as Alice")
+        self.press_on(page, self.desk, "End the other sessions")
+        self.assertFalse(self.is_in(self.phone))
+
+    def test_receipt_of_somebody_else(self) -> None:
+        """
+        A link with the receipt of somebody else's sign-out does not make the page tell of it.
+        """
+        self.sign_out(self.bob)
+        [receipt] = self.receipts()
+        page = self.desk.get(f"{PAGE}?pomerium_receipt={receipt['id']}", site="cross-site")
+        self.assertIn("Your sessions", page.text)
+        self.assertNotIn("session ended", page.text)

@@ -12,6 +12,7 @@ from pomerium_tx.sessions.store import Cause
 from tests.doubles.peers import UserAgent, request
 from tests.scenarios.all_kinds import Open
 from tests.scenarios.test_session_events import EVENTS, METADATA
+from tests.scenarios.traffic import NOT_ADMITTED
 from tests.scenarios.triggers import Trigger, TriggerTestCase
 from tests.scenarios.world import APP, CHAT, CONFIG
 
@@ -72,7 +73,7 @@ class NoLongerAdmittedTests(TriggerTestCase):
         self.network.accept()
         self.settle()
         for one in there:
-            self.assert_cut(one)
+            self.assert_cut(one, NOT_ADMITTED)
         for one in elsewhere:
             self.assert_open(one)
         self.assertNotIn(b"/connecting", self.chat.heard)

@@ -191,12 +191,15 @@ class OwnBrowserTests(ReferenceTestCase):
 
     def test_confirmed_for_somebody_else(self) -> None:
         """
-        A click that ends mallory's session in alice's browser leaves a hold there that only her own click ends.
+        A click that ends mallory's session in alice's browser leads her to no OP with what is mallory's, and leaves a
+        hold there that mallory cannot end.
         """
         self.sign_out(self.alice, follow=True)
         mallory = self.both("bob")
         asking = mallory.get(APP + SIGN_OUT, site="cross-site", follow=False).get("Location") or ""
-        at_op = self.alice.click(self.alice.get(asking, site="cross-site"), "Sign out")
+        page = self.alice.click(self.alice.get(asking, site="cross-site"), "Sign out")
+        self.assertEqual(page.url, SIGNED_OUT)
+        at_op = mallory.get(self.sign_out(mallory).get("Location") or "")
         state = parse_qs(urlsplit(at_op.url).query)["state"][0]
         for browser in (mallory, self.alice):
             browser.get(f"{SIGNED_OUT}?{urlencode({'state': state})}", site="cross-site")

@@ -7,15 +7,22 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from pomerium_tx.config.reload import merged
+from pomerium_tx.sessions.store import SessionStore
 from tests.doubles.peers import request
+from tests.doubles.stores import UnreliableStore
 from tests.scenarios.traffic import TrafficTestCase
-from tests.scenarios.world import APP, CHAT, CONFIG, DENIED, OPEN
+from tests.scenarios.world import APP, CHAT, CONFIG, OPEN
 
 
 class ReloadTestCase(TrafficTestCase):
     """
     A world whose configuration changes.
     """
+
+    def make_store(self) -> SessionStore:
+        self.unreliable = UnreliableStore()
+        return self.unreliable
 
     def routes(self, **changes: dict[str, Any] | None) -> list[dict[str, Any]]:
         """
@@ -32,7 +39,8 @@ class ReloadTestCase(TrafficTestCase):
         """
         The configuration was read again.
         """
-        self.house.reload(self.read(**changes))
+        config, _ = merged(self.house.config, self.read(**changes))
+        self.house.reload(config)
         self.settle()
 
     def only_bob(self) -> dict[str, Any]:
@@ -204,6 +212,46 @@ class ProvidersTests(ReloadTestCase):
         self.advance(1.0)
         self.assertEqual(len(self.provider.revocations), 2)
 
+    def test_removed_while_a_session_begins(self) -> None:
+        """
+        A session whose beginning was being recorded when its OP was removed ends like the others.
+        """
+        alice = self.browser()
+        page = alice.get(APP + "/")
+        action, fields = page.form(0, "Sign in as Alice")
+        callback = alice.post(action, fields, follow=False).get("Location") or ""
+        self.http.hold("/token")
+        alice.open("GET", callback)
+        self.unreliable.hold()
+        self.http.release("/token")
+        self.settle()
+        self.reload(idp_client_id="another")
+        self.unreliable.release()
+        self.settle()
+        self.advance(1.0)
+        self.assertEqual(self.house.registry.count, 0)
+        self.assertEqual([receipt["cause"] for receipt in self.receipts()], ["provider_removed"])
+        self.advance(1.0)
+        self.assertEqual(len(self.provider.revocations), 2)
+
+    def test_what_is_known_of_it(self) -> None:
+        """
+        A changed setting makes nobody forget how the OP makes its tokens, nor what it publishes.
+        """
+        self.both()
+        [before] = self.house.layout.providers.values()
+        before._tokens_seen.types_logout_tokens = True
+        self.reload(idp_client_secret="a-new-secret-of-the-same-client")
+        [after] = self.house.layout.providers.values()
+        self.assertIsNot(after, before)
+        self.assertTrue(after._tokens_seen.types_logout_tokens)
+        self.assertIsNotNone(after._tokens_seen.id_token_alg)
+        self.assertIsNotNone(after.known_metadata)
+        self.reload(idp_client_id="another")
+        [other] = self.house.layout.providers.values()
+        self.assertFalse(other._tokens_seen.types_logout_tokens)
+        self.assertEqual(other.known_metadata, after.known_metadata)
+
     def test_new_secret(self) -> None:
         """
         A client secret that was changed signs nobody out.
@@ -215,67 +263,6 @@ class ProvidersTests(ReloadTestCase):
         self.assertEqual(alice.get(APP + "/").status, 200)
         self.advance(1.0)
         self.assertEqual(self.receipts(), [])
-
-
-class SettingsTests(ReloadTestCase):
-    """
-    Other settings.
-    """
-
-    def test_idle_timeout(self) -> None:
-        """
-        A limit that is set now holds for sessions that began before, and one that is taken away holds no more.
-        """
-        alice = self.both()
-        self.reload(session_idle_timeout="5m")
-        self.advance(200.0, 50.0)
-        self.assertEqual(alice.get(APP + "/").status, 200)
-        self.reload()
-        self.advance(400.0, 50.0)
-        self.assertEqual(alice.get(APP + "/").status, 200)
-
-    def test_signed_out_sessions_stay_so(self) -> None:
-        """
-        A reload brings nobody back.
-        """
-        alice = self.both()
-        handle = self.handle_of(alice, APP)
-        self.sign_out(alice)
-        self.reload(cookie_expire="20h", routes=self.routes(denied=None))
-        self.assertEqual(self.replay(handle, APP).status, 302)
-
-    def test_sign_in_under_way(self) -> None:
-        """
-        A sign-in that is under way ends as it would have, and so does a sign-out.
-        """
-        alice = self.browser()
-        page = alice.get(APP + "/")
-        self.reload(routes=self.routes(denied=None))
-        page = alice.click(page, "Sign in as Alice")
-        self.assertEqual((page.url, page.status), (APP + "/", 200))
-        left = self.sign_out(alice)
-        self.reload()
-        self.assertEqual(left.status, 302)
-        page = alice.get(left.get("Location") or "")
-        self.assertIn("You are signed out everywhere", page.text)
-
-    def test_bad_layout(self) -> None:
-        """
-        What cannot be put in force changes nothing.
-        """
-        alice = self.both()
-        agent, _ = self.download(alice)
-        config = self.read(routes=self.routes(app=self.only_bob()))
-        self.patch(type(self.house.layout), "proxy", _fail)
-        self.assertRaises(ZeroDivisionError, self.house.reload, config)
-        self.settle()
-        self.assertIsNone(agent.lost)
-        self.assertEqual(alice.get(APP + "/").status, 200)
-        self.assertEqual(alice.get(DENIED + "/").status, 403)
-
-
-def _fail(*arguments: object) -> None:
-    raise ZeroDivisionError
 
 
 def _application(world: TrafficTestCase, name: str) -> Any:

@@ -30,6 +30,10 @@ SIGNED_OUT = b"\x88\x0c\x11\x31signed out"
 """
 A Close frame with code 4401.
 """
+NOT_ADMITTED = b"\x88\x14\x03\xf0no longer admitted"
+"""
+A Close frame with code 1008.
+"""
 
 
 class TrafficTestCase(WorldTestCase):

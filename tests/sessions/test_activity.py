@@ -9,6 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.sessions.activity import Activity
 from pomerium_tx.sessions.session import Session
+from pomerium_tx.sessions.store import SessionsSeen
+from tests.doubles.stores import UnreliableStore
 from tests.sessions.records import NOW, session
 
 
@@ -39,8 +41,9 @@ class ActivityTestCase(SynchronousTestCase):
         self.clock.advance(NOW)
         self.sessions: dict[str, Session] = {}
         self.reported: list[tuple[str, float]] = []
+        self.store = UnreliableStore()
         self.activity = Activity(
-            self.clock, self.sessions, lambda name: self.reported.append((name, self.clock.seconds() - NOW))
+            self.clock, self.sessions, lambda name: self.reported.append((name, self.clock.seconds() - NOW)), self.store
         )
         self.activity.limit(60)
 
@@ -160,7 +163,8 @@ class IdleTests(ActivityTestCase):
 
     def test_use_costs_no_timer(self) -> None:
         """
-        However often sessions are used, they have one place in the queue each, and one call waits for all of them.
+        However often sessions are used, they have one place in the queue each, and one call waits for all of them,
+        and one to tell the others.
         """
         for number in range(50):
             self.begin(f"alice-{number}")
@@ -168,7 +172,7 @@ class IdleTests(ActivityTestCase):
             self.clock.advance(1.5)
             for name in self.sessions:
                 self.touch(name)
-        self.assertEqual((len(self.activity._queue), len(self.clock.getDelayedCalls())), (50, 1))
+        self.assertEqual((len(self.activity._queue), len(self.clock.getDelayedCalls())), (50, 2))
         self.assertEqual(self.reported, [])
 
     def test_no_use_revives(self) -> None:
@@ -258,6 +262,223 @@ class IdleTests(ActivityTestCase):
         self.activity.limit(30)
         self.clock.advance(0)
         self.assertEqual(self.reported, [("alice-1", 0)])
+
+
+class ElsewhereTests(ActivityTestCase):
+    """
+    What others report, each six seconds.
+    """
+
+    def hear(self, *, at: float | None = None, is_news: bool = True, address: str = "", **seen: float) -> None:
+        """
+        Another process says which sessions were last used at which seconds; alice's is ``alice-1``.
+        """
+        uses = {f"{name}-1": NOW + second for name, second in seen.items()}
+        change = SessionsSeen(
+            registry="other",
+            at=self.clock.seconds() if at is None else NOW + at,
+            seen=uses,
+            addresses=dict.fromkeys(uses, address) if address else {},
+        )
+        self.activity.heard(change, is_news=is_news)
+
+    def test_used_elsewhere(self) -> None:
+        """
+        A session is as idle as it is where it was used last, and was seen then and there.
+        """
+        begun = self.begin()
+        self.clock.advance(30)
+        self.hear(alice=25, address="a")
+        self.assertEqual((self.activity.last_seen(begun), self.activity.last_address(begun)), (NOW + 25, "a"))
+        self.touch(address="b")
+        self.hear(alice=28, address="a")
+        self.assertEqual((self.activity.last_seen(begun), self.activity.last_address(begun)), (NOW + 30, "b"))
+        self.clock.advance(5)
+        self.hear(alice=34)
+        self.assertEqual((self.activity.last_seen(begun), self.activity.last_address(begun)), (NOW + 34, "192.0.2.1"))
+        self.clock.pump([1] * 70)
+        self.assertEqual(self.reported, [("alice-1", 94)])
+
+    def test_when(self) -> None:
+        """
+        A session is idle later only while something may be unsaid: by one interval at most, and not when all is quiet.
+        """
+        for heard, when in ((0, 60), (47, 60), (48, 60), (49, 61), (53, 65), (54, 66), (59, 66)):
+            with self.subTest(heard=heard):
+                self.setUp()
+                self.begin()
+                self.clock.advance(heard)
+                self.hear()
+                while self.clock.seconds() < NOW + 70:
+                    self.assertEqual(self.is_idle(), self.clock.seconds() >= NOW + when)
+                    self.clock.advance(0.5)
+                self.assertEqual(self.reported, [("alice-1", when)])
+
+    def test_used_while_in_doubt(self) -> None:
+        """
+        A session that may have been used elsewhere is used like any other.
+        """
+        self.begin()
+        self.clock.advance(58)
+        self.hear()
+        self.clock.advance(7)
+        self.touch()
+        self.clock.pump([1] * 70)
+        self.assertEqual(self.reported, [("alice-1", 125)])
+
+    def test_idle_already(self) -> None:
+        """
+        Who was idle stays so, noticed or not, because more may be reported; who turns out to have been used does not.
+        """
+        for name in ("alice-1", "bob-1"):
+            self.begin(name)
+        self.clock.rightNow += 60
+        self.assertTrue(self.is_idle("alice-1") and self.is_idle("bob-1"))
+        self.hear(bob=59)
+        self.assertEqual((self.is_idle("alice-1"), self.is_idle("bob-1")), (True, False))
+        self.assertEqual(self.reported, [("alice-1", 60)])
+        self.hear(alice=60)
+        self.assertTrue(self.is_idle("alice-1"))
+
+    def test_another_clock(self) -> None:
+        """
+        What others say is understood by their own clocks, and nothing is used in the future.
+        """
+        begun = self.begin()
+        self.clock.advance(30)
+        self.hear(at=1000, alice=995)
+        self.assertEqual(self.activity.last_seen(begun), NOW + 25)
+        self.hear(at=-1000, alice=-1001)
+        self.assertEqual(self.activity.last_seen(begun), NOW + 29)
+        self.hear(at=1000, alice=1500)
+        self.assertEqual(self.activity.last_seen(begun), NOW + 30)
+
+    def test_before_the_start(self) -> None:
+        """
+        What was said before this process started says when sessions were seen, and makes nobody idle.
+        """
+        self.clock.advance(1000)
+        self.activity.joined()
+        begun = self.begin()
+        self.hear(at=50, alice=40, address="a", is_news=False)
+        self.activity.joined()
+        self.assertEqual((self.activity.last_seen(begun), self.activity.last_address(begun)), (NOW + 40, "a"))
+        self.assertFalse(self.is_idle())
+        self.clock.pump([0.5] * 130)
+        self.assertEqual(self.reported, [("alice-1", 1060)])
+        self.assertEqual(self.activity.last_seen(begun), NOW + 40)
+        self.end()
+        self.assertEqual(self.activity._earlier, {})
+
+    def test_unknown(self) -> None:
+        """
+        Reports about sessions that are not, or no more, leave nothing behind.
+        """
+        self.hear(alice=0, address="a")
+        self.assertEqual((self.activity._seen, self.activity._addresses, self.activity._earlier), ({}, {}, {}))
+
+    def test_limited_later(self) -> None:
+        """
+        Where there was no timeout nobody has reported anything: for one interval somebody may.
+        """
+        self.activity.limit(None)
+        self.begin()
+        self.clock.advance(100)
+        self.activity.limit(60)
+        self.assertFalse(self.is_idle())
+        self.clock.advance(5)
+        self.hear(alice=99)
+        self.clock.pump([1] * 60)
+        self.assertEqual(self.reported, [("alice-1", 159)])
+
+    def test_shorter(self) -> None:
+        """
+        A timeout that becomes shorter waits for what may be unsaid.
+        """
+        self.begin()
+        self.clock.advance(20)
+        self.hear()
+        self.activity.limit(10)
+        self.assertFalse(self.is_idle())
+        self.clock.advance(1)
+        self.assertEqual(self.reported, [("alice-1", 21)])
+
+
+class ReportTests(ActivityTestCase):
+    """
+    What is said to others.
+    """
+
+    def said(self) -> list[tuple[float, dict[str, float]]]:
+        """
+        When which sessions were said to have been used when.
+        """
+        changes = [change for change in self.store.appended if isinstance(change, SessionsSeen)]
+        return [(one.at - NOW, {name: at - NOW for name, at in one.seen.items()}) for one in changes]
+
+    def test_said(self) -> None:
+        """
+        A first use is said at once, and what follows each six seconds, as long as there is something.
+        """
+        self.begin("alice-1")
+        self.begin("bob-1")
+        self.clock.advance(10)
+        self.touch("alice-1")
+        self.clock.advance(0)
+        for _ in range(8):
+            self.clock.advance(1)
+            self.touch("bob-1")
+        self.clock.pump([1] * 30)
+        self.assertEqual(self.said(), [(10, {"alice-1": 10}), (16, {"bob-1": 15}), (22, {"bob-1": 18})])
+
+    def test_off(self) -> None:
+        """
+        Without a timeout nothing is said; when there is one, at once what counts under it, for all that were used.
+        """
+        self.activity.limit(None)
+        self.begin("alice-1")
+        self.begin("bob-1")
+        self.touch("bob-1")
+        self.clock.advance(50)
+        self.touch("alice-1")
+        self.clock.advance(20)
+        self.assertEqual(self.said(), [])
+        self.activity.limit(60)
+        self.clock.advance(0)
+        self.assertEqual(self.said(), [(70, {"alice-1": 50})])
+        self.touch("alice-1")
+        self.activity.limit(None)
+        self.clock.advance(20)
+        self.assertEqual(len(self.said()), 1)
+
+    def test_no_use(self) -> None:
+        """
+        What is not use any more, and what is of a session that has ended, is not said.
+        """
+        self.begin("alice-1")
+        self.begin("bob-1", 59)
+        self.clock.advance(59.5)
+        self.touch("bob-1")
+        self.end("bob-1")
+        self.clock.advance(1)
+        self.touch("alice-1")
+        self.clock.advance(1)
+        self.assertEqual(self.said(), [])
+
+    def test_own_word(self) -> None:
+        """
+        What this process has said itself keeps it from nothing.
+        """
+        self.begin("alice-1")
+        self.begin("bob-1")
+        self.clock.advance(59)
+        self.touch("bob-1")
+        self.clock.advance(0)
+        [change] = self.store.appended
+        assert isinstance(change, SessionsSeen)
+        self.activity.heard(change, is_news=True)
+        self.clock.advance(1)
+        self.assertEqual(self.reported, [("alice-1", 60)])
 
 
 class RestartTests(ActivityTestCase):

@@ -162,3 +162,19 @@ class LazyDeadlinesTests(SynchronousTestCase):
         self.assertLess(len(self.deadlines), 2000)
         self.clock.pump([10, 40])
         self.assertEqual(self.reached, [("moved", 50)])
+
+    def test_catching_up(self) -> None:
+        """
+        Whoever cannot wait has told at once what is due, and what is not stays; nothing is told twice.
+        """
+        for key, deadline in (("due", 10), ("moved", 10), ("later", 20)):
+            self.add(key, deadline)
+        self.current["moved"] = 30
+        self.deadlines.catch_up()
+        self.assertEqual(self.reached, [])
+        self.clock.rightNow += 10
+        self.deadlines.catch_up()
+        self.assertEqual(self.reached, [("due", 10)])
+        self.clock.pump([0, 10, 10, 10])
+        self.assertEqual(self.reached, [("due", 10), ("later", 20), ("moved", 30)])
+        self.assertEqual(self.clock.getDelayedCalls(), [])

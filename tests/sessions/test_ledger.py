@@ -219,6 +219,16 @@ class LateTests(LedgerTestCase):
         self.end_unaware(known, tombstones=(tombstone("sidless", "alice"),), cause=Cause.BACK_CHANNEL)
         self.assertEqual(set(self.ledger.sessions), {"alice-0", "alice-2", "alice-3", "alice-4", "bob-1"})
 
+    def test_signed_in_later_at_the_op(self) -> None:
+        """
+        The OP's word spares those that it signed in after it was said, although nobody knew of them.
+        """
+        self.begins("alice-1", id_token_iat=NOW - 50)
+        self.begins("alice-2", id_token_iat=NOW - 39)
+        stone = tombstone("sub", "alice", signed_in_until=NOW - 40)
+        self.end_unaware(0, tombstones=(stone,), cause=Cause.BACK_CHANNEL)
+        self.assertEqual(set(self.ledger.sessions), {"alice-2"})
+
     def test_what_follows(self) -> None:
         """
         Such a session is part of the end in all that follows: its application is told, and the OP has a word on it.

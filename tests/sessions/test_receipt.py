@@ -42,10 +42,27 @@ class ReceiptTests(SynchronousTestCase):
             "op_logout": "pending",
             "replicas": "1/1",
         }
-        self.assertEqual(json.loads(json.dumps(receipt.as_json(with_routes=False))), expected)
+        shown = receipt.as_json(with_routes=False, own_routes=("route",))
+        self.assertEqual(json.loads(json.dumps(shown)), expected)
         routes = {"routes": ["https://app.example.com"]}
         self.assertEqual(json.loads(json.dumps(receipt.as_json(with_routes=True))), expected | routes)
         self.assertNotIn("secret", repr(receipt))
+
+    def test_in_doubt_elsewhere(self) -> None:
+        """
+        Who may not learn where else the person goes gets the routes of their own, and of all others one sum by method.
+        """
+        receipt = Receipt(id="r", time=0, cause=Cause.IDLE).with_cuts(
+            {}, {"GET own": 1, "GET a": 2, "GET b": 3, "POST a": 4, "POST own": 5}
+        )
+        for own, expected in (
+            (("own",), {"GET own": 1, "GET elsewhere": 5, "POST elsewhere": 4, "POST own": 5}),
+            ((), {"GET elsewhere": 6, "POST elsewhere": 9}),
+            (("own", "a", "b"), receipt.in_doubt),
+        ):
+            with self.subTest(own=own):
+                self.assertEqual(receipt.as_json(with_routes=False, own_routes=own)["in_doubt"], expected)
+        self.assertEqual(receipt.as_json(with_routes=True)["in_doubt"], receipt.in_doubt)
 
     def test_at(self) -> None:
         """

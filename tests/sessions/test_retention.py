@@ -4,6 +4,7 @@ Tests for `pomerium_tx.sessions.retention`.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from hypothesis import given, settings
@@ -27,6 +28,7 @@ from pomerium_tx.sessions.store import (
     RouteUsed,
     SessionBegun,
     SessionRefreshed,
+    SessionsSeen,
     UsedOnce,
     time_of,
 )
@@ -56,11 +58,11 @@ def logs(draw: Any) -> list[Change]:
     for step in range(draw(st.integers(1, 25))):
         now += draw(st.sampled_from([0, 1, 30, 400, 5000, 90_000]))
         begun = {change.session.id: change.session for change in log if isinstance(change, SessionBegun)}
-        kind = draw(st.integers(0, 9))
+        kind = draw(st.integers(0, 10))
         name = draw(ids)
         if kind == 0 and name not in begun:
             sids = tuple(draw(st.lists(st.sampled_from(SIDS), max_size=1)))
-            fresh = session(name, began=now, expires=now + 14 * HOUR, sids=sids, browser="b")
+            fresh = session(name, began=now, expires=now + 14 * HOUR, sids=sids, browser="b", id_token_iat=now)
             log.append(SessionBegun(session=fresh, state_issued=now - draw(st.sampled_from([0, 5, 500]))))
         elif kind == 1 and name in begun and begun[name].expires > now:
             log.append(
@@ -87,7 +89,13 @@ def logs(draw: Any) -> list[Change]:
                 receipt_id=f"receipt-{step}",
                 cause=draw(st.sampled_from([Cause.USER_ROUTE, Cause.FRONT_CHANNEL])),
                 tombstones=tuple(
-                    tombstone(kind, value, at=now, expires=now + 900)
+                    tombstone(
+                        kind,
+                        value,
+                        at=now,
+                        signed_in_until=inf if kind == "browser" else draw(st.sampled_from([inf, now, now - 5])),
+                        expires=now + 900,
+                    )
                     for kind, value in draw(st.lists(st.sampled_from(BURIED), max_size=2))
                 ),
                 departure=draw(st.sampled_from([None, departure(reference=str(step), state=str(step))])),
@@ -115,6 +123,8 @@ def logs(draw: Any) -> list[Change]:
                 if isinstance(change, RevocationOwed) and draw(st.booleans()):
                     log.append(RevocationDone(id=change.owed.id, receipt_id=None, attempts=1))
                     break
+        elif kind == 10:
+            log.append(SessionsSeen(registry="r", at=now, seen={name: now for name in begun}, addresses={}))
         elif kind == 9:
             notices = read(list(enumerate(log, 1))).notices.owed()
             if notices:
@@ -207,6 +217,23 @@ class RetentionTests(SynchronousTestCase):
         log.append(SessionRefreshed(sid="late", requested=NOW, **fields))
         self.assertEqual([position for position, _ in self.kept(log)], [7])
 
+    def test_uses(self) -> None:
+        """
+        Of the reports of use those are kept that say when a session which lives was last used, up to a number.
+        """
+        names = ("alice-1", "bob-1", "carol-1")
+        log: list[Change] = [SessionBegun(session=session(name), state_issued=NOW) for name in names]
+        for second, seen in enumerate((("alice-1", "bob-1"), ("alice-1",), ("bob-1", "nobody"), ("nobody",)), 4):
+            uses = dict.fromkeys(seen, NOW + second)
+            log.append(SessionsSeen(registry="r", at=NOW + second, seen=uses, addresses={}))
+        self.assertEqual([position for position, _ in self.kept(log)], [1, 2, 3, 5, 6])
+        self.assertEqual([position for position, _ in self.kept(log, Limits(seen=1))], [1, 2, 3, 6])
+        for known in (7, 0):
+            ended = ending("alice-1", at=NOW + 9).change([session()], known)
+            self.assertNotIn(5, [position for position, _ in self.kept([*log, ended])])
+        late = UsedOnce(key="a", at=NOW + 99 * HOUR, expires=NOW + 100 * HOUR)
+        self.assertEqual([position for position, _ in self.kept([*log, late])], [8])
+
     def test_a_flood(self) -> None:
         """
         What anybody can send is kept up to a number.
@@ -278,6 +305,37 @@ class RetentionTests(SynchronousTestCase):
             log.append(ending(tombstones=(stone,), cause=Cause.FRONT_CHANNEL).change([], number + 3))
         kept = [position for position, _ in self.kept(log, Limits(outside_tombstones=5))]
         self.assertEqual((kept[:2], len(kept)), ([2, 3], 7))
+
+    def test_a_flood_that_is_recorded_late(self) -> None:
+        """
+        What anybody can send is kept up to a number, however much was recorded while each of it was under way; one that
+        has ended a session by its name is kept as long as any end.
+        """
+        log: list[Change] = [SessionBegun(session=session(sids=("7",)), state_issued=NOW - 1)]
+        for number in range(50):
+            stone = tombstone("sid", str(number))
+            log.append(ending(tombstones=(stone,), cause=Cause.FRONT_CHANNEL).change([], 0))
+        for hours, expected in ((0, 7), (23, 3)):
+            with self.subTest(hours=hours):
+                last = UsedOnce(key="a", at=NOW + hours * HOUR, expires=NOW + 99 * HOUR)
+                kept = self.kept([*log, last], Limits(outside_tombstones=4))
+                self.assertEqual(len(kept), expected)
+                self.assertIn(9, [position for position, _ in kept])
+                self.assertEqual(read(kept).sessions, {})
+
+    def test_a_late_flood_and_a_refresh(self) -> None:
+        """
+        An end of a name that a session got by a refresh, unknown to whoever asked for the end, is kept as well.
+        """
+        fields: dict[str, Any] = {"session_id": "alice-1", "tokens": tokens(), "claims": {}, "email": "", "name": ""}
+        log: list[Change] = [SessionBegun(session=session(sids=()), state_issued=NOW - 2)]
+        log.append(SessionRefreshed(sid="7", requested=NOW - 1, **fields))
+        for number in range(50):
+            stone = tombstone("sid", str(number))
+            log.append(ending(tombstones=(stone,), cause=Cause.FRONT_CHANNEL).change([], 1))
+        kept = self.kept(log, Limits(outside_tombstones=4))
+        self.assertEqual([position for position, _ in kept], [1, 2, 10, 49, 50, 51, 52])
+        self.assertEqual(read(kept).sessions, {})
 
     def test_an_end_that_names_nobody(self) -> None:
         """

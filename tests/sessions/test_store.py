@@ -13,6 +13,7 @@ from pomerium_tx.sessions.store import (
     RevocationsReleased,
     RouteUsed,
     SessionBegun,
+    SessionsSeen,
     UsedOnce,
     time_of,
 )
@@ -32,6 +33,7 @@ class ChangeTests(SynchronousTestCase):
             (SessionBegun(session=session(), state_issued=1), NOW),
             (RouteUsed(session_id="s", route_id="r", origin="o", at=2), 2),
             (UsedOnce(key="k", at=3, expires=99), 3),
+            (SessionsSeen(registry="r", at=4, seen={"s": 3}, addresses={}), 4),
             (RevocationsReleased(receipt_id="r"), 0),
         ]
         for change, expected in table:

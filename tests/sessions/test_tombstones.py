@@ -71,9 +71,58 @@ class TombstonesTests(SynchronousTestCase):
         A refresh that was asked for before the end of an OP's session does not make a session part of it.
         """
         self.tombstones.set(an_end(tombstone("sid", "s")))
-        self.assertTrue(self.tombstones.forbid_sid(ISS, "s", NOW - 1))
-        self.assertFalse(self.tombstones.forbid_sid(ISS, "s", NOW + 1))
-        self.assertFalse(self.tombstones.forbid_sid("https://other.example", "s", NOW - 1))
+        for iss, requested, expected in (
+            (ISS, NOW - 1, True),
+            (ISS, NOW + 1, False),
+            ("https://other.example", NOW - 1, False),
+        ):
+            with self.subTest(iss=iss, requested=requested):
+                forbidden = self.tombstones.forbid_sid(iss, "s", signed_in=NOW, requested=requested)
+                self.assertIs(forbidden, expected)
+
+    def test_signed_in_later_at_the_op(self) -> None:
+        """
+        Whom the OP's word cannot mean, by the OP's own clock, does not lose, whenever the sign-in began by ours.
+        """
+        for kind, value, sids in (("sid", "s", ("s",)), ("sub", "alice", ("s",)), ("sidless", "alice", ())):
+            self.tombstones = Tombstones(Limits())
+            self.tombstones.set(an_end(tombstone(kind, value, signed_in_until=NOW - 40)))
+            for iat, expected in ((NOW - 50, True), (NOW - 40, True), (NOW - 39, False)):
+                with self.subTest(kind=kind, iat=iat):
+                    one = session("alice-1", sids=sids, id_token_iat=iat)
+                    self.assertIs(self.tombstones.forbid(one, NOW - 1), expected)
+                    self.assertFalse(self.tombstones.forbid(one, NOW))
+        self.tombstones.set(an_end(tombstone("sid", "t", signed_in_until=NOW - 40)))
+        for iat, expected in ((NOW - 40, True), (NOW - 39, False)):
+            self.assertIs(self.tombstones.forbid_sid(ISS, "t", signed_in=iat, requested=NOW - 1), expected)
+
+    def test_a_late_word_prolongs_nothing(self) -> None:
+        """
+        An end that spares nobody and a late word of the OP's each forbid what they forbid alone, and no more.
+        """
+        first = tombstone("sub", "alice")
+        late = tombstone("sub", "alice", at=NOW + 90, signed_in_until=NOW - 500, expires=NOW + 990)
+        for order in ((first, late), (late, first)):
+            tombstones = Tombstones(Limits())
+            for one in order:
+                tombstones.set(an_end(one))
+            for began, iat, expected in ((NOW - 1, NOW, True), (NOW + 1, NOW + 2, False), (NOW + 1, NOW - 501, True)):
+                with self.subTest(began=began, iat=iat):
+                    one_session = session("alice-1", id_token_iat=iat)
+                    self.assertIs(tombstones.forbid(one_session, began), expected)
+
+    def test_words_of_the_op(self) -> None:
+        """
+        Of two words of the OP's about the same name each later time counts.
+        """
+        first = tombstone("sub", "alice", signed_in_until=NOW - 5)
+        second = tombstone("sub", "alice", at=NOW + 50, signed_in_until=NOW + 40, expires=NOW + 950)
+        for order in ((first, second), (second, first)):
+            tombstones = Tombstones(Limits())
+            for one in order:
+                tombstones.set(an_end(one))
+            self.assertEqual(len(tombstones), 1)
+            self.assertTrue(tombstones.forbid(session("alice-1", id_token_iat=NOW + 40), NOW + 49))
 
     def test_the_later_one_counts(self) -> None:
         """

@@ -195,6 +195,16 @@ class SignOutPageTests(SynchronousTestCase):
                 has_ended = truth not in (Truth.STILL_SIGNED_IN, Truth.NOTHING)
                 self.assertEqual("on all your devices" in text, has_ended)
 
+    def test_stays_signed_out(self) -> None:
+        """
+        A person of whom nothing was left to end is told that they stay signed out, and that the OP may know them.
+        """
+        text = Outline(html.signed_out(Truth.NOTHING, stays_signed_out=True)).text
+        self.assertIn("Nothing was signed out here", text)
+        self.assertIn("You will stay signed out here until you choose to sign in", text)
+        self.assertIn("still be signed in at your identity provider", text)
+        self.assertNotIn("stay signed out", Outline(html.signed_out(Truth.NOTHING)).text)
+
     def test_look_again(self) -> None:
         """
         The page looks again by itself, without a script, only where that is asked for.
