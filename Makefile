@@ -36,7 +36,7 @@ bench-signout: $(VENV)/.installed
 
 clean:
 	rm -rf $(VENV) _trial_temp* build dist *.egg-info .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
-	rm -rf tests/interop/node_modules
+	rm -rf tests/interop/node_modules tests/interop/.glewlwyd
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -284,7 +284,7 @@ def report(result: dict[str, Any]) -> str:
     lines += result["notes"]
     if "many sessions" in result:
         lines += [
-            "In milliseconds after an end was asked for: its answer, before which the proxy has dropped everything, and",
+            "In milliseconds after an end was asked for: its answer, until which the proxy drops everything, and",
             "the last cut that a user agent has seen.",
             "",
         ]

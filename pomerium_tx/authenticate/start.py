@@ -118,7 +118,7 @@ class SignInStart:
             # A clock that another process has may be ahead.
             clicked=max((now, *(hold.at for hold in self._holds.all_in_force(request, browser)))) if by_click else None,
             # To select an account is not to say who one is.
-            asks=prompt == "login",
+            asks="login" in (prompt or provider.settings.request_params.get("prompt", "")).split(),
         )
         sealed = self._states.seal(state)
         location = authentication_request(

@@ -8,8 +8,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.authenticate.start import HELD
+from pomerium_tx.authenticate.state import States
 from pomerium_tx.demo.messages import Fault
 from pomerium_tx.sessions.store import Cause
+from tests.doubles.channel import Asked
 from tests.logout.user_agent import UserAgent
 from tests.logout.world import FROM_OWN_PAGE, A, R, World, form_of, query_of
 
@@ -31,6 +33,34 @@ class SignInStartTests(SynchronousTestCase):
         query = query_of(self.alice.open(R + "/").header("location") or "")
         self.assertEqual((query["hd"], query["prompt"]), ("example.com", "consent"))
         self.assertGreater(len(query["state"]), 100)
+
+    def test_what_was_asked(self) -> None:
+        """
+        The state remembers whether the OP was told to ask the person, by us or because it always is.
+        """
+        for params, expected in (
+            ({}, False),
+            ({"prompt": "consent"}, False),
+            ({"prompt": "select_account"}, False),
+            ({"prompt": "login consent"}, True),
+        ):
+            with self.subTest(params=params):
+                world = World(settings={"request_params": params})
+                self.addCleanup(world.stop)
+                alice = UserAgent(world)
+                self.assertIs(self.asks(world, alice.open(R + "/")), expected)
+                alice.sign_in()
+                alice.get(R + "/.pomerium/sign_out", FROM_OWN_PAGE)
+                clicked = alice.post(A + "/.pomerium/sign_in", form_of(alice.open(R + "/").text))
+                self.assertTrue(self.asks(world, clicked))
+
+    def asks(self, world: World, answer: Asked) -> bool:
+        """
+        What the state says of an answer that leads to the OP.
+        """
+        state = States(world.sealer).open(query_of(answer.header("location") or "")["state"])
+        assert state is not None
+        return state.asks
 
     def test_hold_click_asks_again(self) -> None:
         """

@@ -72,7 +72,7 @@ class Glewlwyd:
         self.settings = {"backchannel_logout_allow_missing_exp": True}
         folder = test.folder()
         (folder / "glewlwyd.conf").write_text(_configuration(folder, port, self.origin))
-        root = UNPACKED / "root"
+        root = UNPACKED / "unpacked"
         self.program = test.program(
             "glewlwyd",
             [str(root / "usr/bin/glewlwyd"), "-c", str(folder / "glewlwyd.conf")],
@@ -146,7 +146,7 @@ def _configuration(folder: Path, port: int, origin: str) -> str:
     """
     The example that Debian ships, for this place.
     """
-    root = UNPACKED / "root"
+    root = UNPACKED / "unpacked"
     database = sqlite3.connect(folder / "glewlwyd.db")
     database.executescript((root / "usr/share/dbconfig-common/data/glewlwyd/install/sqlite3").read_text())
     database.commit()
