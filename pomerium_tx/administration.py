@@ -4,11 +4,11 @@ What connections to the administrator's listener are to know: its pages, and not
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NoReturn
 
 from pomerium_tx.config.model import Config
 from pomerium_tx.http11.heads import HeadLimits
-from pomerium_tx.operations.access_log import log_request
 from pomerium_tx.operations.admin import Administered
 from pomerium_tx.operations.site import admin_site, check, decide
 from pomerium_tx.proxy.connection import Answered, Proxy, Times
@@ -16,7 +16,9 @@ from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.refusals import Refusals
 
 
-def admin_proxy(config: Config, administered: Administered, deadlines: Deadlines) -> Proxy | None:
+def admin_proxy(
+    config: Config, administered: Administered, deadlines: Deadlines, access_log: Callable[[Answered], None]
+) -> Proxy | None:
     """
     What connections share, or None where no such listener is wanted.
     """
@@ -34,7 +36,7 @@ def admin_proxy(config: Config, administered: Administered, deadlines: Deadlines
         resources=_no_application,
         site_of=lambda canonical: site,
         refusals=Refusals(begin_sign_in=_no_application, response_fields=lambda route: ()),
-        access_log=_log_access,
+        access_log=access_log,
         clock=administered.clock,
         deadlines=deadlines,
         limits=HeadLimits(),
@@ -44,20 +46,3 @@ def admin_proxy(config: Config, administered: Administered, deadlines: Deadlines
 
 def _no_application(*about: object) -> NoReturn:
     raise AssertionError("The administrator's listener leads to no application.")
-
-
-def _log_access(answered: Answered) -> None:
-    asked = answered.asked
-    log_request(
-        head=answered.head,
-        authority="" if asked is None else asked.canonical.authority.decode("ascii"),
-        path="" if asked is None else asked.canonical.path.decode("ascii"),
-        peer=answered.peer,
-        request_id=answered.request_id,
-        upstream="",
-        status=answered.status,
-        size=answered.size,
-        seconds=answered.seconds,
-        details=answered.details,
-        service="admin",
-    )

@@ -119,11 +119,12 @@ class House:
             providers=self._providers_ever,
             routes=lambda: self.layout.table.routes,
             clock=clock,
-            now=now,
             revocation_attempts=self.revocations.attempts_of,
             notice_attempts=self.notices.attempts_of,
         )
-        self._admin_proxy = admin_proxy(config, administered, self._deadlines)
+        self._admin_proxy = admin_proxy(
+            config, administered, self._deadlines, lambda answered: log_access(answered, "admin")
+        )
         self.admin_factory = None if self._admin_proxy is None else DownstreamFactory(self._admin_proxy)
         """
         What speaks on the administrator's listener, if there is one.

@@ -353,9 +353,11 @@ def _provider_settings(config: Config) -> ProviderSettings:
     )
 
 
-def log_access(answered: Answered) -> None:
+def log_access(answered: Answered, service: str = "proxy") -> None:
     """
     Write the line of one request into the access log.
+
+    :param service: Who answered.
     """
     asked = answered.asked
     route = None if asked is None else asked.verdict.route
@@ -370,4 +372,5 @@ def log_access(answered: Answered) -> None:
         size=answered.size,
         seconds=answered.seconds,
         details=answered.details,
+        service=service,
     )

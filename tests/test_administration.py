@@ -5,6 +5,7 @@ Tests of `pomerium_tx.administration`: over the data path.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from twisted.logger import capturedLogs
@@ -13,6 +14,7 @@ from pomerium_tx import logs
 from pomerium_tx.administration import admin_proxy
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.values import AdminAddress
+from pomerium_tx.layout import log_access
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.factory import DownstreamFactory
 from tests.config.material import ROUTE, SMALLEST
@@ -21,6 +23,7 @@ from tests.doubles.peers import UserAgent, request
 from tests.operations.administered import AdministeredCase
 
 HERE = ("127.0.0.1", 9443)
+log_admin = partial(log_access, service="admin")
 TOKEN = "a-token-of-more-than-32-characters-0123456789"
 
 
@@ -35,7 +38,7 @@ class AdminProxyTests(AdministeredCase):
         """
         self.network = Network(self.clock)
         config = Config.model_validate({**SMALLEST, "routes": [ROUTE], **changes})
-        proxy = admin_proxy(config, self.administered, Deadlines(self.clock, self.clock.seconds))
+        proxy = admin_proxy(config, self.administered, Deadlines(self.clock, self.clock.seconds), log_admin)
         assert proxy is not None
         factory: Any = DownstreamFactory(proxy)
         self.network.listen(*HERE, factory)
@@ -84,4 +87,4 @@ class AdminProxyTests(AdministeredCase):
         Without an address there is nothing.
         """
         config = Config.model_validate({**SMALLEST, "routes": [ROUTE], "admin_address": ""})
-        self.assertIsNone(admin_proxy(config, self.administered, Deadlines(self.clock, self.clock.seconds)))
+        self.assertIsNone(admin_proxy(config, self.administered, Deadlines(self.clock, self.clock.seconds), log_admin))

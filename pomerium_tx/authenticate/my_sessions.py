@@ -155,7 +155,7 @@ class OwnSessions:
         return ShownExchange(
             kind=exchange.kind,
             route="" if use is None else use.origin,
-            age=max(0.0, self._clock.seconds() - exchange.started),
+            age=exchange.age,
             bytes_in=exchange.bytes_in,
             bytes_out=exchange.bytes_out,
         )

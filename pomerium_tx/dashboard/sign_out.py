@@ -91,13 +91,12 @@ class RouteSignOutPage(Page):
             raise nothing_was_ended() from None
         forgotten = self._site_data(request.origin)
         headers = [("Set-Cookie", self._cookie.clear()), *clear_site_data(forgotten)]
+        url = self._next_url(request, signed_out, target, cookies_cleared="cookies" in forgotten)
         if rule is SignOutRule.NOW_JSON:
-            # Where else its user goes, an application need not learn, nor who comes without any cookie.
+            # Where else its user goes, an application need not learn.
             own_routes = signed_out.routes_at(request.origin)
             receipt = signed_out.receipt.as_json(with_routes=False, own_routes=own_routes)
-            url = self._next_url(request, signed_out, target, cookies_cleared=False)
             return json_answer({**receipt, "end_session_url": url}, headers=headers)
-        url = self._next_url(request, signed_out, target, cookies_cleared="cookies" in forgotten)
         return redirect(url, headers=headers)
 
     def _next_url(

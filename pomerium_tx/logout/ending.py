@@ -29,9 +29,8 @@ from pomerium_tx.sessions.store import (
     OpLogout,
     OwedRevocation,
     SeenJti,
-    Tombstone,
-    TombstoneKind,
 )
+from pomerium_tx.sessions.tombstone import Tombstone, TombstoneKind
 from pomerium_tx.web.sealed import purpose_key
 
 TOMBSTONE_LIFETIME = 600.0

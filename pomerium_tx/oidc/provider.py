@@ -8,9 +8,8 @@ Whatever a provider answers, callers see a value of this room or `ProviderUnavai
 from __future__ import annotations
 
 import base64
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote_plus
 
@@ -19,12 +18,12 @@ from twisted.logger import Logger
 
 from pomerium_tx.jose.jwk_set import ASYMMETRIC, InvalidKeySet, JWKSet
 from pomerium_tx.jose.jwt import InvalidToken, UnverifiedToken, Verified, parse, verify
-from pomerium_tx.jose.strict_json import compact_json
 from pomerium_tx.oidc import id_token, logout_token, metadata, token_response
 from pomerium_tx.oidc.fetch import Answer, Fetcher, HTTPClient, ProviderUnavailable
 from pomerium_tx.oidc.id_token import IdToken
 from pomerium_tx.oidc.logout_token import LogoutToken
 from pomerium_tx.oidc.metadata import ProviderMetadata
+from pomerium_tx.oidc.provider_settings import ProviderSettings, idp_id
 from pomerium_tx.oidc.published import Published
 from pomerium_tx.oidc.signing_keys import SigningKeys
 from pomerium_tx.oidc.token_response import AuthenticationRefused, TokenResponse
@@ -45,51 +44,10 @@ _FRESH_FOR: Final = 3600.0
 _METADATA_PAUSE: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderSettings:
-    """
-    One client registration at one provider.
-    """
-
-    issuer: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    redirect_uri: str
-    scopes: tuple[str, ...]
-    request_params: Mapping[str, str] = field(default_factory=dict)
-    end_session_needs_hint: bool = False
-    """
-    The provider shows an error for a ``post_logout_redirect_uri`` without ``id_token_hint``.
-    """
-    id_token_signed_response_alg: str | None = None
-    """
-    As registered; None for what the provider's metadata says, HS256 excepted.
-    """
-    backchannel_logout_allow_missing_exp: bool = False
-    """
-    The provider's logout tokens carry no ``exp``.
-    """
-    frontchannel_sid_is_sub: bool = False
-    """
-    What the provider calls ``sid`` in the front channel is the End-User's ``sub``.
-    """
-    reprompt: str = "login"
-    """
-    The ``prompt`` that makes the provider ask again who is there.
-    """
-
-
 class UserInfoRefused(Exception):
     """
     The UserInfo Endpoint does not accept the access token: the End-User's grant is gone.
     """
-
-
-def idp_id(issuer: str, client_id: str) -> str:
-    """
-    The name of one client registration at one provider, the same in every process.
-    """
-    return hashlib.sha256(compact_json([issuer, client_id])).hexdigest()[:32]
 
 
 @dataclass(slots=True)

@@ -52,10 +52,6 @@ class Administered:
     Those in force; a reload changes them.
     """
     clock: IReactorTime
-    now: Callable[[], float]
-    """
-    The time by which exchanges say when they started.
-    """
     revocation_attempts: Attempts
     notice_attempts: Attempts
 
@@ -98,14 +94,14 @@ class SessionsPage(Page):
 
     async def _listed(self, selection: Selection, window: Window, more: Mapping[str, object]) -> Answer:
         about = self._administered
-        registry, names, now = about.registry, about.route_names(), about.now()
+        registry, names = about.registry, about.route_names()
 
         def key(session: Session) -> Key | None:
             return (session.began, reference(session.id)) if selection.matches(session) else None
 
         def show(session: Session) -> dict[str, object] | None:
             current = registry.known(session.id)
-            return None if current is None else session_view(current, registry, route_names=names, now=now)
+            return None if current is None else session_view(current, registry, route_names=names)
 
         candidates = selection.candidates(registry)
         return await list_answer(

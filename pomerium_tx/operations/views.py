@@ -28,9 +28,7 @@ def time_text(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def session_view(
-    session: Session, registry: SessionRegistry, *, route_names: Mapping[str, str], now: float
-) -> dict[str, object]:
+def session_view(session: Session, registry: SessionRegistry, *, route_names: Mapping[str, str]) -> dict[str, object]:
     """
     A session: who, from where, since when, and what is open. No token, claim or cookie.
 
@@ -52,17 +50,15 @@ def session_view(
         "expires": time_text(session.expires),
         "last_seen": time_text(registry.last_seen(session.id)),
         "routes": sorted(session.origins),
-        "exchanges": [
-            _exchange_view(exchange, route_names=route_names, now=now) for exchange in registry.exchanges(session.id)
-        ],
+        "exchanges": [_exchange_view(exchange, route_names=route_names) for exchange in registry.exchanges(session.id)],
     }
 
 
-def _exchange_view(exchange: OpenExchange, *, route_names: Mapping[str, str], now: float) -> dict[str, object]:
+def _exchange_view(exchange: OpenExchange, *, route_names: Mapping[str, str]) -> dict[str, object]:
     return {
         "kind": exchange.kind,
         "route": route_names.get(exchange.route_id, exchange.route_id),
-        "age": round(max(0.0, now - exchange.started), 3),
+        "age": round(exchange.age, 3),
         "bytes_in": exchange.bytes_in,
         "bytes_out": exchange.bytes_out,
     }

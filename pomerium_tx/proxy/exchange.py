@@ -37,7 +37,7 @@ class ProxiedExchange:
     """
 
     __slots__ = tuple(
-        "method route_id started deadline _bytes_in _bytes_out _connection _proxy _asked _resource _session_ids "
+        "method route_id deadline _bytes_in _bytes_out _connection _proxy _asked _resource _session_ids "
         "_request_id _connecting _upstream _upstream_head _content_waiting _tunnel _status "
         "_request_done _sent _retried _answer_began _answer_chunked _event_stream _unsent _over".split()
     )
@@ -61,7 +61,6 @@ class ProxiedExchange:
         self._bytes_in = self._bytes_out = 0
         self.method = asked.head.method.decode("ascii")
         self.route_id = resource.route.id
-        self.started = asked.started
 
     # The registry calls: see `OpenExchange`.
 
@@ -72,6 +71,10 @@ class ProxiedExchange:
         if self._event_stream:
             return "sse"
         return "download" if self._request_complete else "upload"
+
+    @property
+    def age(self) -> float:
+        return self._proxy.deadlines.now() - self._asked.started
 
     @property
     def bytes_in(self) -> int:
@@ -90,13 +93,6 @@ class ProxiedExchange:
         if self._unsent:
             return self._connection.holds_answer()
         return not self._over
-
-    @property
-    def is_nobodys(self) -> bool:
-        """
-        Whether it belongs to no session.
-        """
-        return not self._session_ids
 
     def is_admitted(self) -> bool:
         return self._asked.is_still_admitted(self._proxy.decide)
@@ -136,6 +132,10 @@ class ProxiedExchange:
         connection.exchange_ended(reusable=False)
 
     # The connection calls.
+
+    @property
+    def is_nobodys(self) -> bool:
+        return not self._session_ids
 
     def start(self) -> None:
         """

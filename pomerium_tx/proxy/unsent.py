@@ -15,7 +15,7 @@ MOST = 256
 """
 Of one connection. More are small ones, and the oldest of them has long been sent.
 """
-FIRST_LOOK = 0.005
+FIRST_LOOK = 0.002
 LAST_LOOK = 0.5
 """
 Seconds between looks whether all is sent, for somebody who waits for that: nothing tells when the kernel has sent what

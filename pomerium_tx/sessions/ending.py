@@ -19,8 +19,8 @@ from pomerium_tx.sessions.store import (
     OwedRevocation,
     SeenJti,
     SessionsEnded,
-    Tombstone,
 )
+from pomerium_tx.sessions.tombstone import Tombstone
 
 REMEMBER_ENDED = 24 * 3600.0
 """

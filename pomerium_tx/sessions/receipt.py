@@ -46,9 +46,9 @@ class OpenExchange(Protocol):
         """
 
     @property
-    def started(self) -> float:
+    def age(self) -> float:
         """
-        When its head was decided.
+        Seconds since its head was decided.
         """
 
     @property

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from math import inf
-from typing import Literal, Protocol
+from typing import Protocol
 
 from pomerium_tx.sessions.session import LeftSession, Session, Tokens
+from pomerium_tx.sessions.tombstone import Tombstone
 
 
 class StoreUnavailable(Exception):
@@ -66,42 +66,6 @@ class OpLogout(Enum):
         Whether the person is known to be signed out at the OP, so that signing in asks them again.
         """
         return self in (OpLogout.CONFIRMED, OpLogout.RETURNED)
-
-
-TombstoneKind = Literal["browser", "sid", "sub", "sidless"]
-"""
-What a tombstone's value is; ``sidless`` is a ``sub``, of whose sign-ins only those lose whose ID Token has no ``sid``.
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tombstone:
-    """
-    That whoever it names was signed out at a time: a sign-in that was under way then produces no session.
-    """
-
-    kind: TombstoneKind
-    value: str = field(repr=False)
-    at: float
-    """
-    By our clock. A sign-in that began later is not meant.
-    """
-    signed_in_until: float = inf
-    """
-    By the OP's clock, which may be another: whose ID Token was issued later is not meant either.
-    """
-    expires: float
-    iss: str = ""
-    """
-    Empty for a browser, which belongs to no OP.
-    """
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """
-        Whom it names.
-        """
-        return self.kind, "" if self.kind == "browser" else self.iss, self.value
 
 
 DEPARTURE_LIFETIME = 600.0

@@ -11,7 +11,8 @@ from math import inf
 from pomerium_tx.sessions.book import Book
 from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.sessions.store import Cause, SessionsEnded, Tombstone
+from pomerium_tx.sessions.store import Cause, SessionsEnded
+from pomerium_tx.sessions.tombstone import Tombstone
 
 Name = tuple[str, str, str]
 Key = tuple[Name, bool]

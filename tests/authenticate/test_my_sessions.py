@@ -125,11 +125,10 @@ class MySessionsPageTests(MySessionsCase):
         """
         What is open is shown with its kind, route, age and bytes.
         """
-        exchange = MemoryExchange(kind="websocket", route_id="chat", started=self.world.clock.seconds())
+        exchange = MemoryExchange(kind="websocket", route_id="chat", age=60.0)
         self.world.registry.attach(self.on_phone.id, exchange)
-        unknown = MemoryExchange(kind="download", route_id="elsewhere", started=self.world.clock.seconds())
+        unknown = MemoryExchange(kind="download", route_id="elsewhere", age=60.0)
         self.world.registry.attach(self.on_phone.id, unknown)
-        self.world.clock.advance(60.0)
         _, there = self.listed()
         self.assertEqual(
             there["exchanges"],

@@ -78,6 +78,7 @@ class NothingLeftTests(SignOutCase):
                 self.assertEqual((answer.status, answer.header("location")), (303, SIGNED_OUT))
                 self.assert_is_held(alice)
         stranger = UserAgent(self.world)
+        self.assertNotIn(STAYS, stranger.get(SIGNED_OUT).text)
         stranger.post(SIGN_OUT, self.assert_asks(stranger.get(SIGN_OUT)))
         self.assert_is_held(stranger)
 
@@ -167,7 +168,12 @@ class NothingLeftTests(SignOutCase):
         """
         self.end()
         url = self.alice.get(ON_ROUTE, FROM_OWN_PAGE).header("location") or ""
+        old = self.alice.cookie(A, "_pomerium_authenticate")
+        assert old is not None
         self.alice.sign_in()
+        self.assert_asks(self.alice.get(url, FROM_SIBLING))
+        # Also where the cookie of the ended one has stayed beside the new one.
+        self.alice.jar["authenticate.example.com"]["_pomerium_authenticate", "/.pomerium"] = old
         self.assert_asks(self.alice.get(url, FROM_SIBLING))
         self.assertTrue(self.is_signed_in())
 

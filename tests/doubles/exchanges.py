@@ -22,7 +22,7 @@ class MemoryExchange:
     kind: str = "download"
     route_id: str = "route"
     method: str = "GET"
-    started: float = 0.0
+    age: float = 0.0
     bytes_in: int = 0
     bytes_out: int = 0
     in_doubt: bool = False

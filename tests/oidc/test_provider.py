@@ -11,7 +11,6 @@ from pomerium_tx.jose.jwt import InvalidToken
 from pomerium_tx.oidc.provider import (
     ProviderUnavailable,
     UserInfoRefused,
-    idp_id,
 )
 from tests.doubles import keys
 from tests.oidc.op import DISCOVERY, HOSTILE, ISSUER, METADATA, ProviderTestCase
@@ -85,15 +84,6 @@ class MetadataTests(ProviderTestCase):
         with capturedLogs() as logged:
             self.assertEqual(self.now(self.provider.metadata()).token_endpoint, "https://other.example/token")
         self.assertEqual(len(logged), 1)
-
-    def test_idp_id(self) -> None:
-        """
-        A registration has one name, in every process and release; another issuer or client has another.
-        """
-        self.assertEqual(self.provider.idp_id, idp_id(ISSUER, "rp:1"))
-        self.assertEqual(idp_id("a", "b"), "0473ef2dc0d324ab659d3580c1134e9d")
-        self.assertEqual(len({idp_id("a", "b"), idp_id("a", "c"), idp_id("ab", ""), idp_id("", "ab")}), 4)
-        self.assertNotIn("s3cret", repr(self.provider) + repr(self.provider.settings))
 
 
 class UserInfoTests(ProviderTestCase):

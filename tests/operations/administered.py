@@ -94,7 +94,6 @@ class AdministeredCase(SynchronousTestCase):
             providers={self.provider.idp_id: self.provider},
             routes=lambda: ROUTES,
             clock=self.clock,
-            now=lambda: self.clock.seconds() - records.NOW,
             revocation_attempts=lambda name: self.attempts.get(name, 0),
             notice_attempts=lambda name: self.attempts.get(name, 0),
         )

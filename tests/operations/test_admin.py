@@ -43,11 +43,9 @@ class ListTests(AdministeredCase):
         session = self.begin("alice-1", uses=used("id-app", "id-chat"), sids=("sid-1", "sid-2"))
         self.clock.advance(60)
         self.registry.touch(session.id, "198.51.100.9")
-        MemoryExchange(kind="sse", route_id="id-app", started=12.0, bytes_in=3, bytes_out=4).open(
-            self.registry, session.id
-        )
-        MemoryExchange(kind="download", route_id="id-chat", started=60.0).open(self.registry, session.id)
-        MemoryExchange(kind="upload", route_id="id-gone", started=60.0).open(self.registry, session.id)
+        MemoryExchange(kind="sse", route_id="id-app", age=48.0, bytes_in=3, bytes_out=4).open(self.registry, session.id)
+        MemoryExchange(kind="download", route_id="id-chat").open(self.registry, session.id)
+        MemoryExchange(kind="upload", route_id="id-gone").open(self.registry, session.id)
         self.assertEqual(
             self.answer("/sessions")["sessions"],
             [

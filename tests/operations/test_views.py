@@ -48,7 +48,7 @@ class ViewTests(SynchronousTestCase):
         self.addCleanup(registry.leave)
         session = records.session()
         self.successResultOf(registry.begin(session, state_issued=records.NOW))
-        view = session_view(session, registry, route_names={}, now=0.0)
+        view = session_view(session, registry, route_names={})
         self.assertEqual((view["last_seen"], view["last_address"]), (view["began"], "192.0.2.1"))
         self.assertEqual((view["exchanges"], view["routes"]), ([], []))
 

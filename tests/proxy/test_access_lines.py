@@ -15,9 +15,7 @@ def answered(name: str, details: str = "via_upstream") -> Answered:
     """
     An answer that can be told from others.
     """
-    return Answered(
-        request_id=name, peer="", head=None, asked=None, status=200, size=0, seconds=0.0, details=details
-    )
+    return Answered(request_id=name, peer="", head=None, asked=None, status=200, size=0, seconds=0.0, details=details)
 
 
 class AccessLinesTests(SynchronousTestCase):

@@ -206,7 +206,9 @@ class LocalTests(ProxyTestCase):
         self.agent.say(request("GET", "/.pomerium/echo"))
         for _ in range(302):
             self.network.advance(1.0)
-        self.assertNotIn(b"GET " + ORIGIN.encode(), self.read_on())
+        got = self.read_on()
+        self.assertLess(len(got), 30_000)
+        self.assertNotIn(b" 408 ", got)
         self.assertIsNotNone(self.agent.lost)
 
     def test_tree_of_the_moment(self) -> None:

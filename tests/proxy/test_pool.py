@@ -244,7 +244,6 @@ class ReuseTests(PoolTestCase):
         self.assertEqual(self.open, 0)
         self.assertEqual((idle.failed, used.failed), (None, None))
 
-
     def test_retire(self) -> None:
         """
         A pool that has had its day closes what is idle, lets what is in use finish, and keeps it no longer.

@@ -98,6 +98,8 @@ _PARAMETERS = {
     "pomerium_session_encrypted": Kind.HANDOVER,
     "pomerium_ended": Kind.REFERENCE,
     "pomerium_confirm": Kind.SEALED,
+    "pomerium_presented": Kind.SEALED,
+    "pomerium_receipt": Kind.SEALED,
     "pomerium_reference": Kind.SEALED,
     "pomerium_held": Kind.SEALED,
     "_pomerium_csrf": Kind.CSRF,

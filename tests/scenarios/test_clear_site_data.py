@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from html import unescape
 from typing import Any
@@ -136,12 +135,9 @@ class ClearSiteDataTests(TrafficTestCase):
         """
         Whoever gets hold of the redirect, and goes where it leads without any cookie before alice does, gets nothing of
         hers by it: no ID Token, no image of where she was, and no way to end her hold or to have it said that she is
-        signed out everywhere. An application's script does not even get so far.
+        signed out everywhere.
         """
         [session] = self.house.registry.sessions()
-        url = json.loads(self.both().fetch(CHAT + "/.pomerium/sign_out", "POST").content)["end_session_url"]
-        answer = self.browser(address="203.0.113.66").once("GET", url, ALONE)
-        self.assertEqual((answer.status, answer.get("Location")), (303, SIGNED_OUT))
         url = self.sign_out(self.alice, CHAT).get("Location") or ""
         thief = self.browser(address="203.0.113.66")
         location = thief.once("GET", url, ALONE).get("Location") or ""
@@ -153,7 +149,7 @@ class ClearSiteDataTests(TrafficTestCase):
         self.assertNotIn(APP, page.text)
         self.assertNotIn("everywhere", self.alice.get(SIGNED_OUT).text)
         self.assertIn("You signed out at", self.alice.get(APP + "/").text)
-        self.assertEqual(self.receipts()[1]["op_logout"], "pending")
+        self.assertEqual(self.receipts()[0]["op_logout"], "pending")
 
 
 class WayOutTests(TrafficTestCase):

@@ -8,7 +8,8 @@ from typing import Any
 
 from pomerium_tx.sessions.ending import Ending
 from pomerium_tx.sessions.session import Session, Tokens
-from pomerium_tx.sessions.store import Cause, OwedRevocation, Tombstone
+from pomerium_tx.sessions.store import Cause, OwedRevocation
+from pomerium_tx.sessions.tombstone import Tombstone
 
 NOW = 1_700_000_000.0
 ISS = "https://op.example.com"

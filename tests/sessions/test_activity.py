@@ -125,10 +125,17 @@ class SeenTests(ActivityTestCase):
         self.begin()
         self.touch(address="198.51.100.1")
         self.clock.advance(60)
-        self.begin("alice-2", 60)
+        self.begin("alice-2", 50)
+        self.touch("alice-2")
+        self.activity.joined()
+        self.begin("alice-3", 0)
+        self.activity.heard(
+            SessionsSeen(registry="other", at=NOW, seen={"alice-3": NOW + 1}, addresses={}), is_news=False
+        )
         self.activity.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual((self.activity._seen, self.activity._addresses, self.activity._idle), ({}, {}, {}))
+        self.assertEqual(self.activity._earlier, {})
         self.assertTrue(self.activity.is_limited)
 
 
@@ -339,6 +346,8 @@ class ElsewhereTests(ActivityTestCase):
         self.assertEqual(self.reported, [("alice-1", 60)])
         self.hear(alice=60)
         self.assertTrue(self.is_idle("alice-1"))
+        self.activity.limit(50)
+        self.assertTrue(self.is_idle("alice-1"))
 
     def test_another_clock(self) -> None:
         """
@@ -352,6 +361,7 @@ class ElsewhereTests(ActivityTestCase):
         self.assertEqual(self.activity.last_seen(begun), NOW + 29)
         self.hear(at=1000, alice=1500)
         self.assertEqual(self.activity.last_seen(begun), NOW + 30)
+        self.assertEqual(self.activity._addresses, {})
 
     def test_before_the_start(self) -> None:
         """
@@ -390,6 +400,27 @@ class ElsewhereTests(ActivityTestCase):
         self.hear(alice=99)
         self.clock.pump([1] * 60)
         self.assertEqual(self.reported, [("alice-1", 159)])
+
+    def test_first_of_all(self) -> None:
+        """
+        Where there are no sessions yet there is nothing to wait for, however short the timeout.
+        """
+        self.activity.limit(None)
+        self.activity.joined()
+        self.activity.limit(0.5)
+        self.begin()
+        self.clock.pump([0.25] * 4)
+        self.assertEqual(self.reported, [("alice-1", 0.5)])
+
+    def test_one_of_many(self) -> None:
+        """
+        Where there are, somebody may have used them just before this process could hear of it.
+        """
+        self.activity.limit(0.5)
+        self.begin()
+        self.activity.joined()
+        self.clock.pump([0.25] * 8)
+        self.assertEqual(self.reported, [("alice-1", 1)])
 
     def test_shorter(self) -> None:
         """
@@ -438,8 +469,9 @@ class ReportTests(ActivityTestCase):
         self.activity.limit(None)
         self.begin("alice-1")
         self.begin("bob-1")
+        self.clock.advance(5)
         self.touch("bob-1")
-        self.clock.advance(50)
+        self.clock.advance(45)
         self.touch("alice-1")
         self.clock.advance(20)
         self.assertEqual(self.said(), [])

@@ -124,7 +124,7 @@ def logs(draw: Any) -> list[Change]:
                     log.append(RevocationDone(id=change.owed.id, receipt_id=None, attempts=1))
                     break
         elif kind == 10:
-            log.append(SessionsSeen(registry="r", at=now, seen={name: now for name in begun}, addresses={}))
+            log.append(SessionsSeen(registry="r", at=now, seen=dict.fromkeys(begun, now), addresses={}))
         elif kind == 9:
             notices = read(list(enumerate(log, 1))).notices.owed()
             if notices:

@@ -142,6 +142,36 @@ class SeenReportsTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.asked(), [(0, ["a"]), (100, ["b"])])
 
+    def test_used_while_telling(self) -> None:
+        """
+        What is used while the store fails to take its use was used last then.
+        """
+        self.store.hold()
+        self.use("a")
+        self.clock.advance(10)
+        self.use("a")
+        self.store.break_down()
+        self.store.release()
+        self.store.failure = None
+        self.clock.advance(60)
+        change = self.store.appended[-1]
+        assert isinstance(change, SessionsSeen)
+        self.assertEqual((len(self.store.appended), change.seen), (2, {"a": NOW + 10}))
+
+    def test_many_in_vain(self) -> None:
+        """
+        When the store takes the first of several changes not, there is a pause before any other.
+        """
+        self.patch(seen_reports, "MOST", 3)
+        self.use(*"abcd")
+        self.store.break_down()
+        self.clock.advance(0)
+        self.clock.advance(59)
+        self.assertEqual(len(self.asked()), 1)
+        self.store.failure = None
+        self.clock.advance(1)
+        self.assertEqual(sorted(name for _, names in self.asked()[1:] for name in names), ["a", "b", "c", "d"])
+
     def test_many(self) -> None:
         """
         More than fit into one change are told in several, each in a turn of its own, with a pause after the last.

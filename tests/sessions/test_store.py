@@ -17,7 +17,7 @@ from pomerium_tx.sessions.store import (
     UsedOnce,
     time_of,
 )
-from tests.sessions.records import NOW, session, tombstone
+from tests.sessions.records import NOW, session
 
 
 class ChangeTests(SynchronousTestCase):
@@ -39,13 +39,6 @@ class ChangeTests(SynchronousTestCase):
         for change, expected in table:
             with self.subTest(change=type(change)):
                 self.assertEqual(time_of(change), expected)
-
-    def test_a_browser_belongs_to_no_op(self) -> None:
-        """
-        A browser's tombstone is found without an issuer, whatever its writer put there.
-        """
-        self.assertEqual(tombstone("browser", "b", iss="anything").key, ("browser", "", "b"))
-        self.assertNotEqual(tombstone("sid", "s", iss="a").key, tombstone("sid", "s", iss="b").key)
 
     def test_words(self) -> None:
         """

@@ -7,7 +7,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.sessions.limits import Limits
-from pomerium_tx.sessions.store import Cause, SessionsEnded, Tombstone
+from pomerium_tx.sessions.store import Cause, SessionsEnded
+from pomerium_tx.sessions.tombstone import Tombstone
 from pomerium_tx.sessions.tombstones import Tombstones, is_from_outside
 from tests.sessions.records import ISS, NOW, ending, session, tombstone
 
