@@ -155,12 +155,11 @@ class SignInStart:
 
 def _reprompt(provider: Provider, metadata: ProviderMetadata) -> str:
     """
-    The ``prompt`` that makes this OP ask who is there.
+    The ``prompt`` that makes this OP ask who is there: ``login``, unless it says or was configured otherwise.
     """
-    supported = metadata.prompt_values_supported
-    if provider.settings.reprompt == "login" and "login" not in supported and "select_account" in supported:
-        return "select_account"
-    return provider.settings.reprompt
+    # Few OPs say; a configured one is then known to work.
+    known = metadata.prompt_values_supported or provider.settings.request_params.get("prompt", "").split()
+    return "select_account" if "select_account" in known and "login" not in known else "login"
 
 
 def _with_max_age(settings: ProviderSettings, most_age: float) -> ProviderSettings:

@@ -131,13 +131,15 @@ class Authorizer:
         session, live, trouble = self._identify(presented, self._idp_ids[route.id])
         decision = route.policy(session)
         denials = decision.deny_reasons if decision.deny else ()
-        if head.upgrade == b"websocket" and (refused := refused_handshake(route, session, presented, origin, origins)):
+        if not decision.admits:
+            action, status, reason = refusal(head, path, presented, decision)
+        elif head.upgrade == b"websocket" and (
+            refused := refused_handshake(route, session, presented, origin, origins)
+        ):
             action, status, reason = Action.DENY, 403, "Forbidden"
             denials = (*denials, refused)
-        elif decision.admits:
-            action, status, reason = Action.PROCEED, 200, ""
         else:
-            action, status, reason = refusal(head, path, presented, decision)
+            action, status, reason = Action.PROCEED, 200, ""
         return Verdict(
             action=action,
             status=status,

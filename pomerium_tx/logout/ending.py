@@ -24,6 +24,7 @@ from pomerium_tx.sessions.registry import SessionRegistry, new_receipt_id
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import (
     DEPARTURE_LIFETIME,
+    UNTIL_PROVEN,
     Cause,
     Departure,
     OpLogout,
@@ -42,20 +43,20 @@ OWN_SIGN_OUT = frozenset({Cause.USER_ROUTE, Cause.USER_AUTHENTICATE, Cause.USER_
 """
 The ends that a person asked for.
 """
-_REVOKES = frozenset(
-    {
-        Cause.ADMINISTRATOR,
-        Cause.EXPIRED,
-        Cause.IDLE,
-        Cause.TOKENS_EXPIRED,
-        Cause.REFRESH_REFUSED,
-        Cause.PROVIDER_REMOVED,
-        Cause.BACK_CHANNEL,
-    }
-)
+_REVOKED_AT: Mapping[Cause, float] = {
+    Cause.ADMINISTRATOR: 0.0,
+    Cause.EXPIRED: 0.0,
+    Cause.IDLE: 0.0,
+    Cause.TOKENS_EXPIRED: 0.0,
+    Cause.REFRESH_REFUSED: 0.0,
+    Cause.PROVIDER_REMOVED: 0.0,
+    Cause.BACK_CHANNEL: 0.0,
+    Cause.FRONT_CHANNEL: UNTIL_PROVEN,
+}
 """
-The other ends after which the tokens are revoked at once. Not the front channel: anybody can speak there. Not a
-replaced session: some OPs take all tokens of one person and client back together, those of the new session too.
+The other ends after which tokens are revoked, and when: at once, or, since in the front channel anybody can speak, when
+the OP has confirmed it. Not those of a replaced session: some OPs take all tokens of one person and client back
+together, those of the new session too.
 """
 
 Name = tuple[TombstoneKind, str, str]
@@ -303,6 +304,7 @@ class Ending:
         confirms: tuple[str, ...] = (),
     ) -> Receipt:
         receipt_id = new_receipt_id()
+        not_before = max(at, _REVOKED_AT.get(cause, 0.0))
         receipt = await self._registry.end(
             RecordedEnding(
                 session_ids=tuple(session.id for session in sessions),
@@ -310,7 +312,7 @@ class Ending:
                 at=at,
                 receipt_id=receipt_id,
                 tombstones=tombstones,
-                owed=self._owed(sessions, receipt_id, lambda _: at) if cause in _REVOKES else (),
+                owed=self._owed(sessions, receipt_id, lambda _: not_before) if cause in _REVOKED_AT else (),
                 jti=jti,
                 confirms=confirms,
                 notify=self._notify,

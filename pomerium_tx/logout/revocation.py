@@ -12,7 +12,7 @@ from pomerium_tx.logout.owed_work import NotTaken, Terms
 from pomerium_tx.oidc.fetch import ProviderUnavailable
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.sessions.registry import SessionRegistry
-from pomerium_tx.sessions.store import OwedRevocation
+from pomerium_tx.sessions.store import UNTIL_PROVEN, OwedRevocation
 
 log = Logger()
 
@@ -34,9 +34,9 @@ class Revocations:
 
     def owed(self) -> Iterable[OwedRevocation]:
         """
-        What the registry says is owed.
+        What the registry says is owed, and not only if an end is proven.
         """
-        return self._registry.owed()
+        return [one for one in self._registry.owed() if one.not_before != UNTIL_PROVEN]
 
     def subscribe(self, callback: Callable[[], object]) -> Callable[[], None]:
         """

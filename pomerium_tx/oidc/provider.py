@@ -174,7 +174,8 @@ class Provider:
         if endpoint is None:
             return
         answer = await self._as_client(endpoint, [("token", token), ("token_type_hint", hint)])
-        if answer.status == 429 or answer.status >= 500:
+        # A client that is refused may have a new secret soon.
+        if answer.status in (401, 403, 429) or answer.status >= 500 or _is_invalid_client(answer):
             raise ProviderUnavailable(f"the revocation endpoint answers {answer.status}")
         if answer.status >= 400:
             log.warn(

@@ -39,10 +39,6 @@ class ProviderSettings:
     """
     What the provider calls ``sid`` in the front channel is the End-User's ``sub``.
     """
-    reprompt: str = "login"
-    """
-    The ``prompt`` that makes the provider ask again who is there.
-    """
 
 
 def idp_id(issuer: str, client_id: str) -> str:

@@ -46,7 +46,7 @@ def revocations_report(revocations: Sequence[Mapping[str, Any]]) -> list[str]:
             str(each["id"]),
             _short(each["iss"] or each["idp_id"]),
             str(each["tokens"]),
-            _minute(each["not_before"]),
+            _minute(each["not_before"]) if each["not_before"] else "-",
             str(each["attempts"]),
             str(each["state"]),
         )

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pomerium_tx.sessions.receipt import OpenExchange
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.sessions.store import OwedNotice, OwedRevocation
+from pomerium_tx.sessions.store import UNTIL_PROVEN, OwedNotice, OwedRevocation
 
 
 def reference(session_id: str) -> str:
@@ -76,9 +76,9 @@ def revocation_view(owed: OwedRevocation, *, iss: str | None, attempts: int) -> 
         "idp_id": owed.idp_id,
         "iss": iss,
         "tokens": len(owed.tokens),
-        "not_before": time_text(owed.not_before),
+        "not_before": None if owed.not_before == UNTIL_PROVEN else time_text(owed.not_before),
         "attempts": attempts,
-        "state": "retrying" if attempts else "waiting",
+        "state": "retrying" if attempts else "unproven" if owed.not_before == UNTIL_PROVEN else "waiting",
     }
 
 

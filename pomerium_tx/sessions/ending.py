@@ -95,7 +95,9 @@ class Ending:
         if departure is not None:
             departure = replace(departure, receipt_id=self.receipt_id)
             remembered.append(departure.expires)
-        left = [session for session in live if departure is not None and session.idp_id == departure.idp_id]
+        left = live if self.cause is Cause.FRONT_CHANNEL else []
+        if departure is not None:
+            left = [session for session in live if session.idp_id == departure.idp_id]
         notices = [notices_of(session, self.receipt_id, self.at, self.notify) for session in live]
         origins = frozenset[str]().union(*(session.origins for session in live))
         return SessionsEnded(

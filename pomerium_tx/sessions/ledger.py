@@ -321,6 +321,7 @@ class Ledger:
 
     def _receipt_dropped(self, receipt: Receipt) -> None:
         self._left.drop(receipt.id)
+        self.owed.receipt_dropped(receipt.id)
         for name in receipt.session_ids:
             self._ended.pop(name, None)
 

@@ -1,5 +1,5 @@
 """
-Sessions whose people have signed out, until their OP has confirmed it.
+Sessions that have ended without their OP's own word, until it has confirmed it.
 """
 
 from __future__ import annotations
@@ -9,21 +9,24 @@ from collections.abc import Collection, Iterable
 from pomerium_tx.sessions.index import Index
 from pomerium_tx.sessions.provider_logout import ProviderLogout
 from pomerium_tx.sessions.session import LeftSession, Session
-from pomerium_tx.sessions.store import SessionsEnded
+from pomerium_tx.sessions.store import Cause, SessionsEnded
 
 
 def left_by(change: SessionsEnded, ids: Collection[str], sessions: Iterable[Session]) -> tuple[LeftSession, ...]:
     """
-    The sessions that an end ended at the OP to which its departure leads, in the browser that it leads there.
+    The sessions of an end that its OP may still confirm: those at the OP to which its departure leads, in the browser
+    that it leads there; by the front channel, where nobody can tell who spoke, all.
 
     :param ids: All that it ended.
     :param sessions: Those of them about which the log still says everything. Of the others it says enough in the end
         itself.
     """
-    if change.departure is None:
+    if change.departure is None and change.cause is not Cause.FRONT_CHANNEL:
         return ()
     at_hand = {session.id for session in sessions}
     known = [one for one in change.left if one.session_id in ids and one.session_id not in at_hand]
+    if change.departure is None:
+        return (*known, *(one.left(change.receipt_id) for one in sessions))
     known += [one.left(change.receipt_id) for one in sessions if one.idp_id == change.departure.idp_id]
     # Sessions of other browsers that end with it are not what this one's person waits for.
     return tuple(one for one in known if one.browser in change.departure.browsers)

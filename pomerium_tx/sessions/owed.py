@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.sessions.store import OwedRevocation, SessionsEnded
+from pomerium_tx.sessions.store import UNTIL_PROVEN, OwedRevocation, SessionsEnded
 
 
 class OwedRevocations:
@@ -46,6 +46,14 @@ class OwedRevocations:
         for name in self._by_receipt.get(receipt_id, ()):
             self.by_id[name] = replace(self.by_id[name], not_before=0.0)
 
+    def receipt_dropped(self, receipt_id: str) -> None:
+        """
+        Nobody will prove any more what one end was said to be.
+        """
+        for name in tuple(self._by_receipt.get(receipt_id, ())):
+            if self.by_id[name].not_before == UNTIL_PROVEN:
+                self.done(name)
+
     def has_waiting(self, receipt_id: str, at: float) -> bool:
         """
         Whether something that one end owes is not to be revoked yet at *at*.
@@ -54,7 +62,8 @@ class OwedRevocations:
 
     def settle(self, change: SessionsEnded, ids: Collection[str], sessions: Iterable[Session]) -> int:
         """
-        Owe what an end brings, now that it is known which sessions it ended and with which tokens; how many tokens.
+        Owe what an end brings, now that it is known which sessions it ended and with which tokens; how many tokens, but
+        for those that still wait for a proof.
 
         Whoever asked for the end knew the tokens as they were; a refresh may have come before it in the log.
 
@@ -85,4 +94,4 @@ class OwedRevocations:
                 owed = (*owed, more)
         for revocation in owed:
             self.add(revocation)
-        return sum(len(revocation.tokens) for revocation in owed)
+        return sum(len(revocation.tokens) for revocation in owed if revocation.not_before != UNTIL_PROVEN)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 from typing import Protocol
 
 from pomerium_tx.sessions.session import LeftSession, Session, Tokens
@@ -93,6 +94,9 @@ class Departure:
     """
 
 
+UNTIL_PROVEN = inf
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwedRevocation:
     """
@@ -107,6 +111,9 @@ class OwedRevocation:
     Pairs of hint and token, in the order of revocation.
     """
     not_before: float
+    """
+    `UNTIL_PROVEN` for what a word that anybody can have said brings: it waits for the OP's own, as long as the receipt.
+    """
     attempts: int = 0
 
 

@@ -92,13 +92,15 @@ class RecentAuthenticationTests(AuthenticateCase):
             query = query_of(location.header("location") or "")
             self.assertEqual({"prompt", "max_age"} & set(query), set())
 
-    def without_auth_time(self, *, reprompt: str = "login") -> None:
+    def without_auth_time(self, *, prompts: list[str] | None = None) -> None:
         """
         An OP that does not say when the person has said who they are, in whatever sign-in.
         """
         self.world.stop()
-        self.world = World(settings={"reprompt": reprompt})
+        self.world = World()
         self.addCleanup(self.world.stop)
+        if prompts is not None:
+            self.world.op.alterations["discovery"] = lambda said: {**said, "prompt_values_supported": prompts}
         self.world.op.alterations["id_token"] = without("auth_time")
         self.alice = UserAgent(self.world)
 
@@ -119,9 +121,9 @@ class RecentAuthenticationTests(AuthenticateCase):
         Where it was told to ask, it is taken to have done so; but not where it was told to let the person choose among
         accounts.
         """
-        for reprompt, expected in (("login", True), ("select_account", False)):
-            with self.subTest(reprompt=reprompt):
-                self.without_auth_time(reprompt=reprompt)
+        for prompt, expected in (("login", True), ("select_account", False)):
+            with self.subTest(prompt=prompt):
+                self.without_auth_time(prompts=[prompt])
                 self.alice.sign_in()
                 page = self.alice.follow(self.alice.get(self.alice.at_provider(self.press(self.alice))))
                 self.assertIs("press the button again" in page.text, expected)

@@ -203,15 +203,30 @@ class HeldTests(_Case):
 
     def test_reprompt(self) -> None:
         """
-        The `prompt` is what makes this OP ask.
+        The `prompt` is what makes this OP ask: what it publishes, else what is configured for it, else `login`.
         """
-        world = World(settings={"reprompt": "select_account"})
-        self.addCleanup(world.stop)
-        alice = UserAgent(world)
-        ending = world.ending.sign_out([alice.sign_in().id], cause=Cause.USER_ROUTE, target=None)
-        self.successResultOf(Deferred.fromCoroutine(ending))
-        answer = alice.post(A + "/.pomerium/sign_in", form_of(alice.open(R + "/").text))
-        self.assertEqual(query_of(answer.header("location") or "")["prompt"], "select_account")
+        for published, configured, expected in (
+            (None, "", "login"),
+            (None, "consent", "login"),
+            (None, "select_account", "select_account"),
+            (None, "login select_account", "login"),
+            (["none", "consent", "select_account"], "", "select_account"),
+            (["none", "consent", "select_account"], "login", "select_account"),
+            (["none", "login", "select_account"], "select_account", "login"),
+            (["none"], "select_account", "login"),
+        ):
+            with self.subTest(published=published, configured=configured):
+                world = World(settings={"request_params": {"prompt": configured} if configured else {}})
+                self.addCleanup(world.stop)
+                world.op.alterations["discovery"] = lambda said, published=published: {
+                    **said,
+                    "prompt_values_supported": published,
+                }
+                alice = UserAgent(world)
+                ending = world.ending.sign_out([alice.sign_in().id], cause=Cause.USER_ROUTE, target=None)
+                self.successResultOf(Deferred.fromCoroutine(ending))
+                answer = alice.post(A + "/.pomerium/sign_in", form_of(alice.open(R + "/").text))
+                self.assertEqual(query_of(answer.header("location") or "")["prompt"], expected)
 
     def test_click_of_somebody_else(self) -> None:
         """

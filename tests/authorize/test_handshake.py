@@ -34,9 +34,10 @@ class WebSocketTests(CheckTestCase):
 
     def test_anonymous(self) -> None:
         """
-        A handshake without a session gets 401, since nobody would see a page.
+        A handshake without a session gets 401, since nobody would see a page; whether the route has WebSockets or not.
         """
-        self.assert_action(self.ask("chat.example.com/ws", HANDSHAKE), Action.UNAUTHORIZED, 401)
+        for url in ("chat.example.com/ws", "app.example.com/ws"):
+            self.assert_action(self.ask(url, HANDSHAKE), Action.UNAUTHORIZED, 401)
 
     def test_foreign_origin(self) -> None:
         """

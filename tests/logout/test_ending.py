@@ -15,7 +15,7 @@ from pomerium_tx.sessions.provider_logout import ProviderLogout
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SignedOutMeanwhile
 from pomerium_tx.sessions.session import Session, Tokens
-from pomerium_tx.sessions.store import Cause, OpLogout, StoreUnavailable
+from pomerium_tx.sessions.store import UNTIL_PROVEN, Cause, OpLogout, StoreUnavailable
 from tests.doubles.exchanges import MemoryExchange
 from tests.doubles.sessions import a_session
 from tests.logout.world import START, World
@@ -228,7 +228,6 @@ class EndTests(_Case):
             Cause.TOKENS_EXPIRED: True,
             Cause.REFRESH_REFUSED: True,
             Cause.BACK_CHANNEL: True,
-            Cause.FRONT_CHANNEL: False,
             Cause.REPLACED: False,
         }
         for cause, expected in revokes.items():
@@ -356,14 +355,42 @@ class EndByProviderTests(_Case):
 
     def test_revocation(self) -> None:
         """
-        What the OP proves has the tokens revoked at once; what the front channel says has not.
+        What the OP proves has the tokens revoked at once; what the front channel says has not, until it is proven.
         """
-        for cause, expected in ((Cause.BACK_CHANNEL, [START]), (Cause.FRONT_CHANNEL, [])):
+        for cause, expected in ((Cause.BACK_CHANNEL, [START]), (Cause.FRONT_CHANNEL, [UNTIL_PROVEN])):
             with self.subTest(cause=cause):
                 self.setUp()
                 self.begin(sids=("i",))
                 self.assertEqual(self.end_by(cause, sid="i").sessions_ended, 1)
                 self.assertEqual([one.not_before for one in self.world.registry.owed()], expected)
+
+    def test_front_then_back(self) -> None:
+        """
+        Once the OP has said itself what its frame had said, the tokens are revoked, and the receipt says so.
+        """
+        self.begin(sids=("i",))
+        receipt = self.end_by(Cause.FRONT_CHANNEL, sid="i")
+        self.assertEqual((receipt.sessions_ended, receipt.tokens_to_revoke), (1, 0))
+        self.world.clock.advance(3600.0)
+        self.assertEqual(self.world.op.revocations, [])
+        self.end_by(Cause.BACK_CHANNEL, sid="i", issued=START + 3600.0)
+        known = self.world.registry.receipt(receipt.id)
+        assert known is not None
+        self.assertIs(known.op_logout, OpLogout.CONFIRMED)
+        self.world.clock.advance(1.0)
+        self.assertEqual(len(self.world.op.revocations), 2)
+        self.assertEqual(self.world.registry.owed(), [])
+
+    def test_never_proven(self) -> None:
+        """
+        What nobody has proven by the time the receipt is forgotten is forgotten with it.
+        """
+        self.begin(sids=("i",), expires=START + 10.0)
+        self.end_by(Cause.FRONT_CHANNEL, sid="i")
+        self.world.clock.advance(2 * 86_400.0)
+        self.end_by(Cause.BACK_CHANNEL, sid="another", issued=START + 2 * 86_400.0)
+        self.assertEqual(self.world.registry.owed(), [])
+        self.assertEqual(self.world.op.revocations, [])
 
     def test_confirmation(self) -> None:
         """
