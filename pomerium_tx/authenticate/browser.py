@@ -100,6 +100,16 @@ class Browsers:
             csrf_secrets=secrets,
         )
 
+    def in_header_only(self, browser: Browser, request: PageRequest) -> bool:
+        """
+        Whether a handle is presented in a header, and none in this host's own cookie.
+        """
+        presented = self._handles.presented(
+            authorization=request.raw_headers(b"authorization"),
+            x_pomerium_authorization=request.raw_headers(b"x-pomerium-authorization"),
+        )
+        return presented.claimed and not browser.has_cookie
+
     def browser_id(self, browser: Browser) -> str:
         """
         The ``browser`` that a session which begins now belongs to: that of the session it has, else its own.

@@ -59,6 +59,10 @@ class Hold:
     """
     Whether the user agent had nothing to show but the reference of that end: it is held, and has no part in the end.
     """
+    is_on_all_devices: bool = False
+    """
+    Whether no session of its person was left in any browser, that one included in which they asked for it.
+    """
     has_ended_nothing: bool = False
     """
     Whether its person asked to be signed out when no session was left to end.
@@ -142,6 +146,7 @@ class Holds:
                     only_by_click=content.get("click", False),
                     is_of_one_browser=content.get("one", False),
                     is_by_reference=content.get("reference", False),
+                    is_on_all_devices=content.get("all", False),
                     has_ended_nothing=content.get("nothing", False),
                 )
                 found.append(hold)
@@ -168,6 +173,7 @@ class Holds:
             "click": hold.only_by_click,
             "one": hold.is_of_one_browser,
             "reference": hold.is_by_reference,
+            "all": hold.is_on_all_devices,
             "nothing": hold.has_ended_nothing,
         }
         return "Set-Cookie", set_cookie(
@@ -201,6 +207,7 @@ class Holds:
         *,
         is_of_one_browser: bool = False,
         is_by_reference: bool = False,
+        is_on_all_devices: bool = False,
     ) -> tuple[str, str]:
         """
         The field with the hold of an end, which takes none away that is in force.
@@ -211,6 +218,7 @@ class Holds:
             only_by_click=any(other.only_by_click or other.receipt_id != receipt.id for other in in_force),
             is_of_one_browser=is_of_one_browser,
             is_by_reference=is_by_reference,
+            is_on_all_devices=is_on_all_devices,
         )
         return self.released(hold) if releases(receipt) else self.cookie(hold)
 

@@ -261,11 +261,12 @@ class EndSessionsPage(Page):
         if not self._recent.is_recent(own):
             return await self._recent.ask(request, browser, own)
         if action == END_ONE:
-            named = self._one(request, browser, own)
+            cause, named = Cause.USER_AUTHENTICATE, self._one(request, browser, own)
         else:
+            cause = Cause.USER_EVERYWHERE
             named = [session for session in self._sessions.all(own) if session.browser != own.browser]
         try:
-            receipt = await self._ending.end_elsewhere([session.id for session in named], Cause.USER_AUTHENTICATE)
+            receipt = await self._ending.end_elsewhere([session.id for session in named], cause)
         except StoreUnavailable:
             raise nothing_was_ended() from None
         if prefers_json(request.header("Accept")):

@@ -17,7 +17,7 @@ from pomerium_tx.authenticate.recent_authentication import RecentAuthentication
 from pomerium_tx.logout.confirmation import Confirmation, Confirmations
 from pomerium_tx.logout.ending import Ending, SignedOut
 from pomerium_tx.logout.front_channel import FrontChannel
-from pomerium_tx.logout.handover import CLEARED, CONFIRM, ENDED, OTHER_PROVIDER, PRESENTED, REDIRECT_URI
+from pomerium_tx.logout.handover import CLEARED, CONFIRM, ENDED, OTHER_PROVIDER, PRESENTED
 from pomerium_tx.logout.rp_initiated import RelyingPartyLogout
 from pomerium_tx.logout.sign_out_request import (
     confirmation_required,
@@ -25,13 +25,13 @@ from pomerium_tx.logout.sign_out_request import (
     refused,
     rule_of,
 )
-from pomerium_tx.logout.target import Targets
+from pomerium_tx.logout.target import Targets, wanted_target
 from pomerium_tx.logout.urls import SignOutUrls
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.store import Cause, Departure, StoreUnavailable
 from pomerium_tx.web import html
-from pomerium_tx.web.fetch_metadata import SignOutRule, prefers_json
+from pomerium_tx.web.fetch_metadata import SignOutRule, is_page_navigation, prefers_json
 from pomerium_tx.web.resource import Answer, Page, PageRequest, html_answer, json_answer, redirect
 from pomerium_tx.web.signed_url import InvalidSignature, UrlSigner
 
@@ -98,16 +98,17 @@ class SignOutPage(Page):
         reference = request.one(ENDED, "query")
         if reference is not None and self._is_signed(request):
             return await self._go_on(request, browser, reference)
-        refusal = refused(rule)
+        # Whoever presents a handle in a header is a script, and is answered as one; it has no authority here.
+        is_script = rule is SignOutRule.NOW_JSON or self._browsers.in_header_only(browser, request)
+        refusal = None if is_script else refused(rule)
         if refusal is not None:
             return refusal
         has_token = self._browsers.has_token(browser, request)
         if has_token and rule in (SignOutRule.NOW, SignOutRule.NOW_JSON):
-            as_json = rule is SignOutRule.NOW_JSON
             if request.one(EVERYWHERE_FIELD, "form") == "1":
-                return await self._sign_out_everywhere(request, browser, as_json=as_json)
-            return await self._sign_out(request, browser, as_json=as_json)
-        if rule is SignOutRule.NOW_JSON or prefers_json(request.header("Accept")):
+                return await self._sign_out_everywhere(request, browser, as_json=is_script)
+            return await self._sign_out(request, browser, as_json=is_script)
+        if is_script or prefers_json(request.header("Accept")):
             return confirmation_required(request)
         if self._has_asked_on_route(request, browser):
             return self._held_all_the_same(request, browser, self._target(request, None), has_ended_nothing=True)
@@ -130,8 +131,16 @@ class SignOutPage(Page):
         if departure is not None and self._browsers.is_signed_in(browser):
             return self._ask(request, browser)
         is_theirs = departure is not None and self._is_of(request, browser, departure)
-        if departure is None or not (is_theirs or await self._has_forgotten_us(request, departure)):
+        try:
+            may_go_on = is_theirs or (departure is not None and await self._has_forgotten_us(request, departure))
+        except StoreUnavailable:
+            # Without a cookie it may be tried again.
             return redirect(self._urls.signed_out, status=303, headers=self._still_held(request, browser))
+        if departure is None or not may_go_on:
+            # If it was a click it holds, but whose session has ended is not for this person to learn.
+            is_clicked = departure is not None and _comes_from_here(request)
+            headers = self._after_click(request, browser, has_ended_nothing=False) if is_clicked else None
+            return redirect(self._urls.signed_out, status=303, headers=headers or self._still_held(request, browser))
         issuers = [
             provider.settings.issuer
             for name in request.values(OTHER_PROVIDER, "query")
@@ -151,6 +160,8 @@ class SignOutPage(Page):
 
         It comes from the same site, without any cookie, and once. Who has one was not asked. That proves nothing, so it
         must not be told whose session it was.
+
+        :raises StoreUnavailable: If nobody can know who was first.
         """
         if self._holds.by_reference(request, departure.receipt_id) is not None:
             return True
@@ -158,10 +169,7 @@ class SignOutPage(Page):
             return False
         if request.header("Sec-Fetch-Mode") != "navigate" or request.header("Sec-Fetch-Site") not in _SAME_SITE:
             return False
-        try:
-            return await self._registry.use_once(f"cleared/{departure.reference}", departure.expires + 60.0)
-        except StoreUnavailable:
-            return False
+        return await self._registry.use_once(f"cleared/{departure.reference}", departure.expires + 60.0)
 
     def _has_asked_on_route(self, request: PageRequest, browser: Browser) -> bool:
         """
@@ -190,7 +198,7 @@ class SignOutPage(Page):
         return html_answer(body, headers=[self._browsers.csrf_cookie(browser)])
 
     def _target(self, request: PageRequest, confirmation: Confirmation | None) -> str | None:
-        wanted = request.one(REDIRECT_URI)
+        wanted = wanted_target(request)
         if wanted is None and confirmation is not None:
             wanted = confirmation.target
         return self._targets.of(wanted)
@@ -234,6 +242,9 @@ class SignOutPage(Page):
             self._providers[name].settings.issuer for name in signed_out.other_idp_ids if name in self._providers
         )
         departure = signed_out.departure
+        if everywhere and departure is not None and departure.from_elsewhere:
+            # Somebody has ended what was here; they have not signed out where they did that.
+            return await self._sessions.sign_in(request, browser)
         if as_json:
             return self._receipt(request, browser, signed_out, issuers)
         if departure is not None:
@@ -302,6 +313,7 @@ class SignOutPage(Page):
             issuers,
             is_of_one_browser=len(departure.browsers) == 1 and not is_by_reference,
             is_by_reference=is_by_reference,
+            is_on_all_devices=receipt.cause is Cause.USER_EVERYWHERE and not departure.from_elsewhere,
         )
         return (*headers, hold)
 
@@ -329,3 +341,11 @@ class SignOutPage(Page):
         An end to the cookie of a session that is no more, but not to the hold that it may stand for.
         """
         return (*self._browsers.without_stale_session(browser), *self._holds.kept(request, browser))
+
+
+def _comes_from_here(request: PageRequest) -> bool:
+    """
+    Whether a person has gone there by themselves, or from one of our hosts, as far as the user agent says anything.
+    """
+    site = request.header("Sec-Fetch-Site")
+    return site is None or (site in _SAME_SITE and is_page_navigation(request.header))

@@ -18,7 +18,7 @@ from pomerium_tx.logout.site_data import ClearingImages, origins_of
 from pomerium_tx.logout.target import Targets
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
-from pomerium_tx.sessions.store import Cause, Departure, OpLogout, StoreUnavailable
+from pomerium_tx.sessions.store import Departure, OpLogout, StoreUnavailable
 from pomerium_tx.web import html
 from pomerium_tx.web.fetch_metadata import prefers_json
 from pomerium_tx.web.html import Confirmed, Truth
@@ -116,7 +116,7 @@ class SignedOutPage(Page):
         body = html.signed_out(
             truth,
             confirmed=_confirmed(receipt) if truth is Truth.EVERYWHERE else None,
-            on_all_devices=receipt is not None and receipt.cause is Cause.USER_EVERYWHERE,
+            on_all_devices=receipt is not None and hold is not None and hold.is_on_all_devices,
             stays_signed_out=truth is Truth.NOTHING and hold is not None,
             receipt_id=receipt_id,
             sign_in_url=paths.DASHBOARD,

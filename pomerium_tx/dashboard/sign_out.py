@@ -12,7 +12,6 @@ from pomerium_tx.dashboard.presented import RouteSessions
 from pomerium_tx.logout.confirmation import Confirmations
 from pomerium_tx.logout.ending import Ending, SignedOut
 from pomerium_tx.logout.front_channel import FrontChannel
-from pomerium_tx.logout.handover import REDIRECT_URI
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.logout.sign_out_request import (
     confirmation_required,
@@ -21,7 +20,7 @@ from pomerium_tx.logout.sign_out_request import (
     rule_of,
 )
 from pomerium_tx.logout.site_data import SiteData, clear_site_data
-from pomerium_tx.logout.target import Targets
+from pomerium_tx.logout.target import Targets, wanted_target
 from pomerium_tx.logout.urls import SignOutUrls
 from pomerium_tx.sessions.store import Cause, StoreUnavailable
 from pomerium_tx.web.fetch_metadata import SignOutRule, prefers_json
@@ -80,7 +79,7 @@ class RouteSignOutPage(Page):
         refusal = refused(rule)
         if refusal is not None:
             return refusal
-        target = self._targets.of(request.param(REDIRECT_URI))
+        target = self._targets.of(wanted_target(request))
         if rule is SignOutRule.CONFIRM:
             return self._ask(request, target)
         try:

@@ -19,7 +19,7 @@ from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.sessions.provider_logout import SKEW, ProviderLogout
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.store import Cause, SeenJti, StoreUnavailable
-from pomerium_tx.web.resource import Answer, Page, PageRequest, json_answer
+from pomerium_tx.web.resource import Answer, HttpProblem, LocalRequest, Page, PageRequest, protocol_problem_answer
 
 log = Logger()
 
@@ -69,7 +69,7 @@ class BackChannelLogoutPage(Page):
         except InvalidToken as problem:
             log.warn("A logout token of {iss} is refused: {reason}", iss=iss, reason=problem.reason)
             # Section 2.8. OPs count 400 as final.
-            return json_answer({"error": "invalid_request", "error_description": problem.reason}, status=400)
+            return protocol_problem_answer("invalid_request", problem.reason, status=400)
         except ProviderUnavailable as problem:
             log.warn("A logout token of {iss} cannot be verified now: {reason}", iss=iss, reason=problem.reason)
             return _later(problem.reason, seconds=10)
@@ -78,6 +78,13 @@ class BackChannelLogoutPage(Page):
             return _later("the logout could not be recorded", seconds=5)
         # Section 2.8 allows 204 too, but some OPs count only this as delivered.
         return Answer(status=200)
+
+    def problem(self, request: LocalRequest, problem: HttpProblem) -> Answer:
+        """
+        What no token came out of, in the one form that OPs read, whatever they say that they accept.
+        """
+        error = "temporarily_unavailable" if problem.status >= 500 else "invalid_request"
+        return protocol_problem_answer(error, problem.message, status=problem.status, headers=problem.headers)
 
     def _provider(self, claims: Mapping[str, Any]) -> Provider:
         """
@@ -158,8 +165,6 @@ def _shown(iss: object) -> str:
 
 def _later(reason: str, *, seconds: int) -> Answer:
     # The specification says 400, after which no OP would ask again.
-    return json_answer(
-        {"error": "temporarily_unavailable", "error_description": reason},
-        status=503,
-        headers=[("Retry-After", str(seconds))],
+    return protocol_problem_answer(
+        "temporarily_unavailable", reason, status=503, headers=[("Retry-After", str(seconds))]
     )

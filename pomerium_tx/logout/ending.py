@@ -271,6 +271,7 @@ class Ending:
             target=target,
             expires=now + DEPARTURE_LIFETIME,
             browsers=tuple(sorted(browsers)),
+            from_elsewhere=not is_leaving,
         )
         op_logout = OpLogout.NOT_SUPPORTED
         if self._has_end_session(first.idp_id):

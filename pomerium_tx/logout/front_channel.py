@@ -23,6 +23,7 @@ from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.sessions.provider_logout import ProviderLogout
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.store import Cause, StoreUnavailable
+from pomerium_tx.web.fetch_metadata import is_prefetch
 from pomerium_tx.web.page_frame import fragment
 from pomerium_tx.web.redirect_target import origin_of
 from pomerium_tx.web.resource import Answer, PageRequest, html_answer
@@ -86,6 +87,9 @@ class FrontChannel:
         try:
             if said.sid:
                 await self._end_named(said, request)
+            elif is_prefetch(request.header):
+                # It names nobody; what is answered to anybody's prefetch is for the caller to say.
+                return None
             elif not await self._end_shown(request, session_ids) and not said.iss:
                 return None
         except StoreUnavailable:

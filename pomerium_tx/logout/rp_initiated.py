@@ -66,6 +66,10 @@ class RelyingPartyLogout:
         :param is_by_reference: Whether whoever goes there has nothing to show but the departure's reference. Then the
             OP is not told whose session it was, and the ``state`` stands for nothing when it comes back.
         """
+        if not departure.idp_id:
+            # Of several browsers: it leads to no OP, and none was asked.
+            await self._found_out(departure, OpLogout.UNCONFIRMED)
+            return self._home(departure)
         provider = self._providers.get(departure.idp_id)
         try:
             metadata = None if provider is None else await provider.metadata()
@@ -96,6 +100,8 @@ class RelyingPartyLogout:
     async def _found_out(self, departure: Departure, op_logout: OpLogout) -> None:
         receipt = self._registry.receipt(departure.receipt_id)
         if receipt is None or receipt.op_logout.releases_hold:
+            return
+        if op_logout is OpLogout.UNCONFIRMED and receipt.op_logout is OpLogout.NOT_SUPPORTED:
             return
         # The person's click has given this logout up; who alternates between the two has nothing more written.
         if op_logout is OpLogout.PENDING and receipt.op_logout is OpLogout.UNCONFIRMED:

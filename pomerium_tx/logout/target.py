@@ -6,7 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from pomerium_tx.logout.handover import REDIRECT_URI
 from pomerium_tx.web.redirect_target import origin_of
+from pomerium_tx.web.resource import PageRequest
+
+
+def wanted_target(request: PageRequest) -> str | None:
+    """
+    What a request asks for; of several nobody knows which one was meant, so that none is.
+    """
+    values = request.values(REDIRECT_URI)
+    return values[0] if len(values) == 1 else None
 
 
 class Targets:

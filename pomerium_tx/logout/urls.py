@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from pomerium_tx import paths
 from pomerium_tx.logout.handover import CLEARED, CONFIRM, ENDED, OTHER_PROVIDER, PRESENTED, REDIRECT_URI
 from pomerium_tx.oidc.metadata import is_loopback
+from pomerium_tx.sessions.store import DEPARTURE_LIFETIME
 from pomerium_tx.web.signed_url import UrlSigner
 
 
@@ -28,14 +29,14 @@ class SignOutUrls:
 
     def ended(self, reference: str, other_idp_ids: Iterable[str], now: float, *, cookies_cleared: bool = False) -> str:
         """
-        On from an end that is recorded under *reference*.
+        On from an end that is recorded under *reference*, for as long as it can be looked up there.
 
         :param cookies_cleared: Whether the user agent has been asked to forget its cookies.
         """
         query = [(ENDED, reference), *((OTHER_PROVIDER, idp_id) for idp_id in other_idp_ids)]
         if cookies_cleared:
             query.append((CLEARED, "1"))
-        return self._signer.sign(f"{self._sign_out}?{urlencode(query)}", now)
+        return self._signer.sign(f"{self._sign_out}?{urlencode(query)}", now, int(DEPARTURE_LIFETIME))
 
     def nothing_ended(self, target: str | None, now: float, presented: str | None = None) -> str:
         """

@@ -14,9 +14,18 @@ from pomerium_tx.http11.heads import BadRequest, RequestHead
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.routing.route import Route
 from pomerium_tx.web import html
-from pomerium_tx.web.answers import Answer, answer_fields, html_answer, json_answer, redirect, text_answer
+from pomerium_tx.web.answers import (
+    Answer,
+    answer_fields,
+    html_answer,
+    json_answer,
+    protocol_problem_answer,
+    redirect,
+    text_answer,
+)
 from pomerium_tx.web.fetch_metadata import prefers_json
 
+_BACKCHANNEL_LOGOUT = paths.BACKCHANNEL_LOGOUT.encode("ascii")
 _ROBOTS = "User-agent: *\nDisallow: /\n"
 _MESSAGES = {
     401: "You are not signed in, or no longer.",
@@ -68,10 +77,14 @@ class Refusals:
 
     def for_status(self, asked: Asked, status: int, message: str, *, close: bool) -> bytes:
         """
-        The response that says why there is none of an upstream.
+        The response that says why there is none of an upstream, or of a page of ours.
         """
-        reason = writer.REASONS.get(status, b"").decode("ascii")
-        answer = self._error(asked.head, status, reason, message, asked.request_id, sign_out=False)
+        if asked.canonical.path == _BACKCHANNEL_LOGOUT and asked.verdict.action is Action.OWN_PATH:
+            # OPs read this form, whatever they say that they accept.
+            answer = protocol_problem_answer("invalid_request", message, status=status)
+        else:
+            reason = writer.REASONS.get(status, b"").decode("ascii")
+            answer = self._error(asked.head, status, reason, message, asked.request_id, sign_out=False)
         return self._write(answer, asked.head, asked.request_id, close=close, route=asked.verdict.route)
 
     def own_response_fields(self, route: Route | None) -> Sequence[tuple[str, str]]:

@@ -4,8 +4,10 @@ What is open for which session, in this process.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from twisted.logger import Logger
 
@@ -13,6 +15,8 @@ from pomerium_tx.sessions.receipt import EXCHANGE_KINDS, OpenExchange
 from pomerium_tx.sessions.store import Cause
 
 log = Logger()
+
+MANY = 100
 
 _counting = log.failureHandler("An exchange of an ended session could not be counted")
 _cutting = log.failureHandler("An exchange of an ended session could not be cut")
@@ -75,13 +79,29 @@ class Attachments:
             return None
         cut = dict.fromkeys(EXCHANGE_KINDS, 0)
         in_doubt: Counter[str] = Counter()
-        for exchange in exchanges:
-            with _counting:
-                kind = exchange.kind
-                cut[kind if kind in cut else "download"] += 1
-                # Asked before the cut, which makes an end of every doubt.
-                if exchange.in_doubt:
-                    in_doubt[f"{exchange.method} {exchange.route_id}"] += 1
-            with _cutting:
-                exchange.cut(cause)
+        with _collecting_nothing(len(exchanges)):
+            for exchange in exchanges:
+                with _counting:
+                    kind = exchange.kind
+                    cut[kind if kind in cut else "download"] += 1
+                    # Asked before the cut, which makes an end of every doubt.
+                    if exchange.in_doubt:
+                        in_doubt[f"{exchange.method} {exchange.route_id}"] += 1
+                with _cutting:
+                    exchange.cut(cause)
         return cut, dict(in_doubt)
+
+
+@contextmanager
+def _collecting_nothing(count: int) -> Iterator[None]:
+    """
+    While many exchanges are cut the collector must not walk through the whole process again and again.
+    """
+    was_enabled = gc.isenabled() and count > MANY
+    if was_enabled:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -92,6 +92,10 @@ class Departure:
     """
     The ``browser`` of each session that ended. Whoever only has the reference is sent nowhere.
     """
+    from_elsewhere: bool = False
+    """
+    Whether the person has ended it from another browser, which stays signed in.
+    """
 
 
 UNTIL_PROVEN = inf

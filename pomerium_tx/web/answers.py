@@ -135,6 +135,18 @@ def json_answer(value: object, status: int = 200, headers: Iterable[tuple[str, s
     return Answer(status=status, headers=(("Content-Type", "application/json"), *headers), body=body)
 
 
+def protocol_problem_answer(
+    error: str, description: str, *, status: int, headers: Iterable[tuple[str, str]] = ()
+) -> Answer:
+    """
+    An error for a program that speaks OAuth 2.0 or OpenID Connect (RFC 6749, section 5.2).
+
+    :param error: Its code.
+    :param description: Printable ASCII without quotes and backslashes; must hold no secret.
+    """
+    return json_answer({"error": error, "error_description": description}, status=status, headers=headers)
+
+
 def text_answer(text: str, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Answer:
     """
     Plain text.

@@ -78,7 +78,7 @@ def sign_out_rule(
     :param handle_in_header: A handle was presented in a header, and none in a cookie.
     :param from_same_site_now: The setting ``sign_out_from_same_site: now``.
     """
-    if any(_PREFETCH.search(header(name) or "") for name in _PREFETCH_FIELDS):
+    if is_prefetch(header):
         return SignOutRule.PREFETCH
     if handle_in_header:
         return SignOutRule.NOW_JSON
@@ -90,12 +90,22 @@ def sign_out_rule(
     return _from_elsewhere(site, header)
 
 
-def _is_page_navigation(header: Header) -> bool:
+def is_prefetch(header: Header) -> bool:
+    """
+    Whether the request only prepares for one that may never come.
+    """
+    return any(_PREFETCH.search(header(name) or "") for name in _PREFETCH_FIELDS)
+
+
+def is_page_navigation(header: Header) -> bool:
+    """
+    Whether a person goes there, or is sent there, in a tab of their own.
+    """
     return header("Sec-Fetch-Mode") == "navigate" and header("Sec-Fetch-Dest") in _PAGE_DESTINATIONS
 
 
 def _from_elsewhere(site: str, header: Header) -> SignOutRule:
-    if _is_page_navigation(header):
+    if is_page_navigation(header):
         return SignOutRule.CONFIRM
     framed = header("Sec-Fetch-Mode") == "navigate" and header("Sec-Fetch-Dest") == "iframe"
     if framed and site != "same-site":
@@ -104,7 +114,7 @@ def _from_elsewhere(site: str, header: Header) -> SignOutRule:
 
 
 def _from_own_site(method: str, header: Header) -> SignOutRule:
-    if _is_page_navigation(header):
+    if is_page_navigation(header):
         return SignOutRule.NOW
     # A service worker that fetches again by URL sends a plain GET: only a deliberate script says more.
     deliberate = method == "POST" or _asks_for_json(header("Accept")) or header("X-Requested-With") is not None

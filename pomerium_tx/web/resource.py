@@ -26,6 +26,7 @@ from pomerium_tx.web.answers import (
     html_answer,
     json_answer,
     problem_answer,
+    protocol_problem_answer,
     redirect,
     text_answer,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "html_answer",
     "json_answer",
     "problem_answer",
+    "protocol_problem_answer",
     "redirect",
     "text_answer",
 ]
@@ -179,6 +181,12 @@ class Page(Resource):
         """
         raise NotImplementedError
 
+    def problem(self, request: LocalRequest, problem: HttpProblem) -> Answer:
+        """
+        An error: in the form that the request prefers, if the page's readers know no other.
+        """
+        return request.problem(problem)
+
     def getChild(self, path: bytes, request: Request) -> IResource:
         """
         The page itself, told so by a redirect, for a slash too many; else nothing.
@@ -202,12 +210,13 @@ class Page(Resource):
                 )
             answer = await self.answer(_page_request(request, reads_form=self.reads_form))
         except HttpProblem as problem:
-            answer = request.problem(problem)
+            answer = self.problem(request, problem)
         except CancelledError:
-            answer = request.problem(HttpProblem(503, "The service is stopping. Please try again in a moment."))
+            stopping = HttpProblem(503, "The service is stopping. Please try again in a moment.")
+            answer = self.problem(request, stopping)
         except Exception:  # noqa: BLE001 - here a fault becomes an answer
             log.failure("Page {path} failed", path=request.path.decode("latin-1"))
-            answer = request.problem(HttpProblem(500, _OUR_FAULT))
+            answer = self.problem(request, HttpProblem(500, _OUR_FAULT))
         request.answer(answer)
 
 

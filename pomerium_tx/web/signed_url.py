@@ -49,15 +49,16 @@ class UrlSigner:
             raise ValueError("An empty key signs for everybody.")
         self._mac = hmac.new(key, digestmod="sha512_256")
 
-    def sign(self, url: str, now: float) -> str:
+    def sign(self, url: str, now: float, lifetime: int = LIFETIME) -> str:
         """
         The URL, with its parameters sorted, two times and a signature added.
 
+        :param lifetime: Seconds.
         :raises ValueError: If the URL has a fragment, which no server would see again.
         """
         base, pairs = _taken_apart(url)
         issued = int(now)
-        expiry = issued + LIFETIME
+        expiry = issued + lifetime
         pairs = [pair for pair in pairs if pair[0] not in (ISSUED, EXPIRY, SIGNATURE)]
         pairs += [(ISSUED, str(issued)), (EXPIRY, str(expiry))]
         signature = self._signature(_put_together(base, pairs), str(issued), str(expiry))

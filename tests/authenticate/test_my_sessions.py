@@ -224,6 +224,7 @@ class EndSessionsTests(MySessionsCase):
         The browser whose session has ended stays signed out until its person wants otherwise.
         """
         self.press("End this session")
+        self.assertIs(self.world.receipts[-1].cause, Cause.USER_AUTHENTICATE)
         self.assertIn("You signed out at", self.phone.open(R2 + "/").text)
 
     def test_end_others(self) -> None:
@@ -233,6 +234,8 @@ class EndSessionsTests(MySessionsCase):
         third = UserAgent(self.world).sign_in()
         answer = self.press("End the other sessions")
         self.assertEqual(self.lives(self.session, self.on_phone, third, self.bobs), [True, False, False, True])
+        [receipt] = self.world.receipts
+        self.assertEqual((receipt.cause, receipt.sessions_ended), (Cause.USER_EVERYWHERE, 2))
         self.assert_shown(answer, "2 sessions ended.")
 
     def test_ended_already(self) -> None:

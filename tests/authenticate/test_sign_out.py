@@ -141,6 +141,44 @@ class WithTokenTests(SignOutCase):
         answer = self.alice.get(SIGN_OUT, {**FROM_ANOTHER_SITE, "Accept": "application/json"})
         self.assertEqual((answer.status, answer.header("content-type")), (403, "application/json"))
 
+    def test_handle_in_a_header(self) -> None:
+        """
+        A client that has its handle in a header, and none in this host's cookie, gets 403 JSON, not a page; the token
+        signs out what its cookie names all the same.
+        """
+        handle = self.alice.cookie(A, "_pomerium_authenticate") or ""
+        for name, value in (
+            ("Authorization", f"Pomerium {handle}"),
+            ("Authorization", f"Bearer Pomerium-{handle}"),
+            ("X-Pomerium-Authorization", handle),
+        ):
+            for headers in ({}, NAVIGATION, FROM_ANOTHER_SITE, IMAGE, {"Accept": "text/html"}):
+                with self.subTest(name=name, value=value[:20], headers=headers):
+                    answer = UserAgent(self.world).get(SIGN_OUT, {**headers, name: value})
+                    self.assertEqual((answer.status, answer.header("content-type")), (403, "application/json"))
+                    self.assertEqual(json.loads(answer.body)["error"], "confirmation required")
+        self.assertEqual(UserAgent(self.world).get(SIGN_OUT, {**PREFETCH, "X-Pomerium-Authorization": "x"}).status, 503)
+        self.assert_asks(self.alice.get(SIGN_OUT, {"X-Pomerium-Authorization": handle}))
+        self.assertTrue(self.is_signed_in())
+
+    def test_two_targets(self) -> None:
+        """
+        Of two targets none is followed, here and on a route host, and signing out goes on.
+        """
+        two = urlencode([("pomerium_redirect_uri", R + "/a"), ("pomerium_redirect_uri", R + "/b")])
+        form = self.assert_asks(self.alice.get(f"{SIGN_OUT}?{two}"))
+        self.assertNotIn("pomerium_redirect_uri", form)
+        self.alice.post(SIGN_OUT, {**form, "pomerium_redirect_uri": R + "/a"}, FROM_OWN_PAGE)
+        other = UserAgent(self.world)
+        other.sign_in()
+        self.assertEqual(other.get(f"{R}/.pomerium/sign_out?{two}", FROM_OWN_PAGE).status, 302)
+        targets = [
+            departure.target
+            for receipt in self.world.receipts
+            if (departure := self.world.registry.departure(self.world.ending._reference(receipt.id))) is not None
+        ]
+        self.assertEqual(targets, [R + "/a", None])
+
     def test_nobody(self) -> None:
         """
         Signing out without a session ends nothing, and leads to the target or to the page.

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from pomerium_tx.sessions.store import Cause, OpLogout
 from tests.authenticate.test_my_sessions import JSON, LATE, PAGE, SIGN_OUT, MySessionsCase, pressed
 from tests.logout.user_agent import UserAgent
-from tests.logout.world import FROM_ANOTHER_SITE, FROM_OWN_PAGE, A, R, query_of, with_query
+from tests.logout.world import FROM_ANOTHER_SITE, FROM_OWN_PAGE, R2, A, R, query_of, with_query
 
 EVERYWHERE = "Sign out everywhere"
 
@@ -101,6 +101,24 @@ class SignOutEverywhereTests(MySessionsCase):
         answer = self.alice.post(action, fields)
         self.assertIn("/authorize", answer.header("location") or "")
         self.assertEqual(self.lives(self.on_phone), [True])
+
+    def test_ended_from_elsewhere(self) -> None:
+        """
+        Whose session was ended from another browser, which stays signed in, is never told that it was on all devices.
+        """
+        action, fields = pressed(self.phone.get(PAGE), EVERYWHERE)
+        self.press("End the other sessions")
+        before = deepcopy(self.phone.jar)
+        self.assertIn("You signed out at", self.phone.post(action, fields).text)
+        self.assertEqual(self.lives(self.session, self.on_phone), [True, False])
+        self.assertNotIn("on all your devices", self.phone.get(A + "/.pomerium/signed_out").text)
+        # Its own sign-out goes on to the OP, and comes back.
+        self.phone.jar = before
+        there = self.phone.get(R2 + "/.pomerium/sign_out", FROM_OWN_PAGE).header("location") or ""
+        location = self.phone.get(there).header("location") or ""
+        page = self.phone.get(self.phone.sign_out_at_provider(location) or "")
+        self.assertIn("You are signed out everywhere", page.text)
+        self.assertNotIn("on all your devices", page.text)
 
     def test_signed_out_here_meanwhile(self) -> None:
         """

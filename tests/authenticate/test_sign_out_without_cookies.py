@@ -159,6 +159,46 @@ class ForgottenTests(SynchronousTestCase):
         self.assertFalse(self.goes_on(there + "&pomerium_cleared=1", user_agent=UserAgent(self.world, "bob")))
         self.assertTrue(self.goes_on(there))
 
+    def test_it_holds_all_the_same(self) -> None:
+        """
+        A browser that has lost its cookies by itself is signed out for its person: it learns of nobody's session, goes
+        to no OP, and is not signed in again by itself. Whoever was sent there by another site is as before.
+        """
+        for headers, is_held in (
+            (NAVIGATION, True),
+            (FROM_SIBLING, True),
+            ({**NAVIGATION, "Sec-Fetch-Site": "same-origin"}, True),
+            ({}, True),
+            (FROM_ANOTHER_SITE, False),
+            ({**NAVIGATION, "Sec-Fetch-Site": "unheard-of"}, False),
+            ({**FROM_SIBLING, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, False),
+            ({**FROM_SIBLING, "Sec-Fetch-Dest": "iframe"}, False),
+        ):
+            with self.subTest(headers=headers):
+                self.alice = UserAgent(self.world)
+                there = self.sign_out(R2)
+                receipt = self.world.receipts[-1]
+                del self.alice.jar["authenticate.example.com"]
+                answer = self.alice.get(there, headers)
+                self.assertEqual((answer.status, answer.header("location")), (303, A + "/.pomerium/signed_out"))
+                page = self.alice.get(A + "/.pomerium/signed_out", headers)
+                for text in (str(answer.headers("set-cookie")), answer.text, page.text):
+                    self.assertNotIn(receipt.id, text)
+                self.assertIs("did not confirm" in page.text, is_held)
+                # Only a click ends it: what the OP says is about somebody else's, for all that is known here.
+                confirmed = self.world.registry.op_logout(receipt.id, OpLogout.CONFIRMED)
+                self.successResultOf(Deferred.fromCoroutine(confirmed))
+                self.assertIs("You signed out at" in self.alice.open(R2 + "/").text, is_held)
+
+    def test_it_holds_only_by_a_live_reference(self) -> None:
+        """
+        A reference that stands for nothing any more holds nobody.
+        """
+        there = self.sign_out(R2)
+        self.alice.jar.clear()
+        self.world.clock.advance(601.0)
+        self.assertEqual(self.alice.get(there, NAVIGATION).headers("set-cookie"), [])
+
     def test_store_unavailable(self) -> None:
         """
         Where it cannot be recorded who was first, nobody is led on, and it may be tried again.

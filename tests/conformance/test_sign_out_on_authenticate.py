@@ -229,7 +229,7 @@ class UnsignedTests(AuthenticateSignOutTestCase):
         bob = self.browser()
         self.sign_in(bob, person="bob")
         expired = self.leave(bob)
-        self.clock.advance(361)
+        self.clock.advance(661)
         for browser in (self.alice, bob):
             self.assert_is_question(browser.get(expired, site="same-site", follow=False))
         self.assertEqual((self.house.registry.count, len(self.receipts())), (1, 1))

@@ -7,8 +7,11 @@ from __future__ import annotations
 import atexit
 import functools
 import shutil
+from collections.abc import Callable
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+from tests.interop.processes import eventually
 
 ARGUMENTS = (
     "--headless=new",
@@ -64,6 +67,23 @@ def _start(*arguments: str) -> Browser:
         # Playwright switches off what real people have on: pages that come back from memory.
         ignore_default_args=["--disable-back-forward-cache"],
     )
+
+
+def wait_until(page: Page, attempt: Callable[[], bool]) -> None:
+    """
+    *attempt* is true.
+
+    It is asked here and not in the page, whose policy may let no text be run as a script; unlike
+    :func:`~tests.interop.processes.eventually` this hears meanwhile what happens in the browser.
+
+    :raises NeverHappened: If it is not in time.
+    """
+
+    def is_true() -> bool:
+        page.wait_for_timeout(20)
+        return attempt()
+
+    eventually("what the page is to come to", is_true)
 
 
 class Person:

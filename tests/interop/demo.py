@@ -11,7 +11,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.interop.case import InteropCase
+from tests.interop.case import InteropCase, SharingCase
 from tests.interop.processes import Program, eventually, ports_in_a_row
 from tests.interop.wire import fetch
 
@@ -55,17 +55,58 @@ class DemoCase(InteropCase):
         page.click(f"text=Sign in as {user}")
         page.wait_for_url(url)
 
-    def reached(self) -> dict[str, Any]:
+
+class SharedDemoCase(DemoCase, SharingCase):
+    """
+    Tests that use one demo, one after the other.
+    """
+
+    demo: Program
+
+    def start(self) -> None:
         """
-        What the applications say has reached them, asked behind the proxy's back.
+        It is running.
         """
+        self.demo = self.running_demo()
+
+    def setUp(self) -> None:
+        """
+        What earlier tests did is over, and does not count.
+        """
+        super().setUp()
+        eventually("nothing is open", lambda: not any(self._counted()[f"{name}_open"] for name in self._OPEN))
+        eventually("the application was told of every end", lambda: self._counted()["logouts_told"] == self._owed())
+        self._before = self._counted()
+        self._earlier_ends = len(self._ends())
+
+    _OPEN = ("downloads", "events", "sockets")
+
+    def _counted(self) -> dict[str, int]:
         app, chat = (json.loads(fetch(f"http://127.0.0.1:{port}/counters").content) for port in PORTS[3:5])
         return {**app, "chat_requests": chat["requests"], "sockets_open": chat["sockets_open"]}
 
-    def the_receipt(self, demo: Program) -> dict[str, Any]:
+    def _ends(self) -> list[dict[str, Any]]:
+        return self.demo.events(message="session_ended")
+
+    def _owed(self) -> int:
+        return sum(end["receipt"]["sessions_ended"] for end in self._ends() if APP in end["receipt"]["routes"])
+
+    def reached(self) -> dict[str, int]:
+        """
+        What the applications say has reached them, asked behind the proxy's back.
+        """
+        return {name: count - self._before[name] for name, count in self._counted().items()}
+
+    def the_end(self) -> dict[str, Any]:
         """
         What the audit log says of the one end that there was.
         """
-        [line] = eventually("a line session_ended in the audit log", lambda: demo.events(message="session_ended"))
-        receipt: dict[str, Any] = line["receipt"]
+        [line] = eventually("a line session_ended in the audit log", lambda: self._ends()[self._earlier_ends :])
+        return line
+
+    def the_receipt(self) -> dict[str, Any]:
+        """
+        Its receipt.
+        """
+        receipt: dict[str, Any] = self.the_end()["receipt"]
         return receipt

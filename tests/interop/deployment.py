@@ -13,14 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Page
 
-from tests.interop.case import InteropCase
+from tests.interop.case import InteropCase, SharingCase
 from tests.interop.oidc_provider import OidcProvider
 from tests.interop.parties import CLIENT_ID, Registration, SecondParty
 from tests.interop.processes import eventually, free_ports
 from tests.interop.upstream import RecordingUpstream
+from tests.interop.wire import fetch
 
 LIVE = {"allow_websockets": True}
 
@@ -100,6 +102,7 @@ class DeploymentCase(InteropCase):
     """
     "back", "front": how the provider is to tell of its logouts.
     """
+    port: int
     site: Site
     op: Any
     proxy: Proxy
@@ -107,6 +110,10 @@ class DeploymentCase(InteropCase):
     app: RecordingUpstream
     chat: RecordingUpstream
     public: RecordingUpstream
+    earlier_ends = 0
+    """
+    How many ends were before this test's.
+    """
 
     def deploy(self, provider: Callable[..., Any] = OidcProvider, **settings: Any) -> None:
         """
@@ -136,6 +143,7 @@ class DeploymentCase(InteropCase):
         :param app_settings: Further settings of the application's route, whose ``to`` may be changed.
         :param more_routes: Further routes; one without ``to`` leads to the public application.
         """
+        self.port = port
         self.app, self.chat, self.public = (self.upstream(title) for title in ("Application", "Chat", "Public"))
         self.second = SecondParty()
         self.addCleanup(self.second.end)
@@ -221,9 +229,45 @@ class DeploymentCase(InteropCase):
         page.wait_for_selector(self.op.login_form)
         self.assertTrue(page.url.startswith(self.op.origin), page.url)
 
+    def hear_the_proxy(self) -> None:
+        """
+        Whatever the proxy has done so far is heard.
+        """
+        path = f"/{secrets.token_hex(8)}"
+        fetch(f"{self.site.public}{path}", port=self.port)
+        eventually("its log is heard", lambda: self.proxy.answered(urlsplit(self.site.public).netloc, path))
+
+    def receipts(self) -> list[dict[str, Any]]:
+        """
+        The receipts of the ends that there were, without the earlier ones.
+        """
+        return self.proxy.receipts()[self.earlier_ends :]
+
     def the_receipt(self) -> dict[str, Any]:
         """
         The receipt of the one end that there was.
         """
-        [receipt] = eventually("a line session_ended in the audit log", self.proxy.receipts)
+        [receipt] = eventually("a line session_ended in the audit log", self.receipts)
         return receipt
+
+
+class SharedDeploymentCase(DeploymentCase, SharingCase):
+    """
+    Tests that use one deployment, one after the other.
+    """
+
+    def start(self) -> None:
+        """
+        Everything is running.
+        """
+        self.deploy()
+
+    def setUp(self) -> None:
+        """
+        What earlier tests did does not count.
+        """
+        super().setUp()
+        self.hear_the_proxy()
+        self.earlier_ends = len(self.proxy.receipts())
+        for application in (self.app, self.chat, self.public):
+            application.forget()

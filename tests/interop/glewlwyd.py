@@ -12,6 +12,7 @@ import secrets
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from playwright.sync_api import Page
@@ -139,6 +140,10 @@ class Glewlwyd:
         It asks whether the person wants to sign out here too; they do.
         """
         page.wait_for_url(f"{self.origin}/**prompt=end_session**")
+        # Its button is there before the page knows whom to tell; pressed then, the page fails and stays empty for good.
+        # It names the client as soon as it knows.
+        [client_id] = parse_qs(urlsplit(page.url).query)["client_id"]
+        page.wait_for_selector(f"h4:has-text('The client {client_id} wishes')")
         page.click("button:has-text('Logout')")
 
 

@@ -34,7 +34,6 @@ class ProviderLogoutCase(DeploymentCase, SharingCase):
     """
     What an end may be put down to that the provider tells of.
     """
-    earlier_ends = 0
 
     def start(self) -> None:
         """
@@ -58,16 +57,9 @@ class ProviderLogoutCase(DeploymentCase, SharingCase):
         self.sign_in(page, f"{self.site.app}/", user=user)
         page.goto(f"{self.site.chat}/")
         self.sign_in_at_the_second_party(page)
+        self.hear_the_proxy()
         self.earlier_ends = len(self.proxy.receipts())
         return somebody, page
-
-    def the_receipt(self) -> dict[str, Any]:
-        """
-        The receipt of the one end that there was since the last newcomer.
-        """
-        eventually("an end", lambda: len(self.proxy.receipts()) > self.earlier_ends)
-        [receipt] = self.proxy.receipts()[self.earlier_ends :]
-        return receipt
 
     def kept_cookies(self, somebody: Person) -> dict[str, str]:
         """

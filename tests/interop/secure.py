@@ -46,19 +46,18 @@ class SecureDeploymentCase(DeploymentCase):
     A proxy on https, under names of one site.
     """
 
-    port: int
     certificate: Path
 
     def deploy_securely(self, more_routes: Sequence[Mapping[str, Any]] = (), **settings: Any) -> None:
         """
         Everything is running.
         """
-        self.port = _port()
+        port = _port()
         self.certificate, key = _certificate()
         self.site = Site(**{name: f"https://{name}.corp.test" for name in ("app", "chat", "public", "authenticate")})
         self.deploy_at(
-            self.port,
-            authenticate_address=f"127.0.0.1:{self.port}",
+            port,
+            authenticate_address=f"127.0.0.1:{port}",
             certificates=[{"cert": str(self.certificate), "key": str(key)}],
             more_routes=[{"from": FOREIGN, "allow_public_unauthenticated_access": True}, *more_routes],
             **settings,

@@ -10,6 +10,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from tests.interop import case, secure
+from tests.interop.browsers import wait_until
 
 CACHING: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -56,8 +57,10 @@ class AfterSignOutCase(secure.SecureDeploymentCase, case.SharingCase):
         """
         The Back button, as often as it takes to the page before the sign-out.
         """
+        left = page.url
         page.evaluate("steps => { setTimeout(() => history.go(-steps), 0) }", steps)
-        page.wait_for_timeout(1500)
+        wait_until(page, lambda: page.url != left)
+        page.wait_for_load_state()
 
 
 class BackTests(AfterSignOutCase):

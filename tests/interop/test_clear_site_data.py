@@ -6,27 +6,45 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
-from tests.interop.browsers import Person
+from tests.interop.browsers import Person, wait_until
+from tests.interop.case import SharingCase
 from tests.interop.secure import SecureDeploymentCase
 
 MARK = "window.seen = true; localStorage.setItem('note', 'confidential')"
 
 
-class ForgettingTests(SecureDeploymentCase):
+class ForgettingTests(SecureDeploymentCase, SharingCase):
     """
     A person signs out of an application, and somebody else sits down at the browser.
     """
 
-    def signed_out(self, *kinds: str, told: str = "You are signed out everywhere") -> tuple[Person, Page]:
+    def start(self) -> None:
         """
-        Signed out at the application, which asks for *kinds* to be forgotten, and at the provider.
+        Everything is running, with a route for each kind of what may be forgotten, and one for nothing.
+        """
+        kinds = {"nothing": [], **{kind: [kind] for kind in ("cache", "cookies", "storage")}}
+        self.deploy_securely(
+            more_routes=[
+                {"from": self.route(name), "allowed_domains": ["example.com"], "clear_site_data": forgotten}
+                for name, forgotten in kinds.items()
+            ]
+        )
+
+    def route(self, name: str) -> str:
+        """
+        The origin of such a route.
+        """
+        return f"https://{name}.corp.test"
+
+    def signed_out(self, name: str, *, told: str = "You are signed out everywhere") -> tuple[Person, Page]:
+        """
+        Signed out at the application of that route, and at the provider.
 
         :param told: What the last page says.
         """
-        self.deploy_securely(app_settings={"clear_site_data": list(kinds)})
         alice = self.colleague()
         page = alice.tab()
-        self.sign_in(page, f"{self.site.app}/")
+        self.sign_in(page, f"{self.route(name)}/")
         page.evaluate(MARK)
         page.evaluate("location.href = '/.pomerium/sign_out'")
         self.op.agree(page)
@@ -39,17 +57,18 @@ class ForgettingTests(SecureDeploymentCase):
         """
         Back to where the person was before they signed out: the provider's page is between.
         """
+        left = page.url
         page.evaluate("history.go(-2)")
         # A page out of memory is there without being loaded.
-        page.wait_for_function("location.pathname !== '/.pomerium/signed_out'")
+        wait_until(page, lambda: page.url != left)
 
     def test_nothing(self) -> None:
         """
         Unless it is asked, Chromium shows the page once more, out of its memory.
         """
-        _, page = self.signed_out()
+        _, page = self.signed_out("nothing")
         self.go_back(page)
-        self.assertEqual(page.url, f"{self.site.app}/")
+        self.assertEqual(page.url, f"{self.route('nothing')}/")
         self.assertTrue(page.evaluate("window.seen"))
 
     def test_cache(self) -> None:
@@ -66,7 +85,7 @@ class ForgettingTests(SecureDeploymentCase):
         With ``storage`` nothing that the application has put by is there for the next person.
         """
         _, page = self.signed_out("storage")
-        self.sign_in(page, f"{self.site.app}/", user="bob")
+        self.sign_in(page, f"{self.route('storage')}/", user="bob")
         self.assertIsNone(page.evaluate("localStorage.getItem('note')"))
 
     def test_cookies(self) -> None:
@@ -75,8 +94,8 @@ class ForgettingTests(SecureDeploymentCase):
         the provider could count; but the person has been there, stays signed out, and is asked for the password.
         """
         alice, page = self.signed_out("cookies", told="did not confirm")
-        self.assertEqual(alice.cookies(self.site.app), "")
-        page.goto(f"{self.site.app}/")
+        self.assertEqual(alice.cookies(self.route("cookies")), "")
+        page.goto(f"{self.route('cookies')}/")
         self.assertIn("You signed out at", page.inner_text("body"))
         page.click("button")
         page.wait_for_selector(self.op.login_form)

@@ -10,7 +10,7 @@ import socket
 from playwright.sync_api import Page
 
 from tests.interop.browsers import Person
-from tests.interop.demo import APP, AUTHENTICATE, CHAT, PORTS, DemoCase
+from tests.interop.demo import APP, AUTHENTICATE, CHAT, PORTS, DemoCase, SharedDemoCase
 from tests.interop.processes import eventually
 from tests.interop.wire import End, Wire, fetch
 
@@ -24,13 +24,13 @@ HANDSHAKE = (
 )
 
 
-class NothingSurvivesTests(DemoCase):
+class NothingSurvivesTests(SharedDemoCase):
     """
     At the moment of the sign-out everything of the person's is over, and nothing of anybody else's.
     """
 
     def setUp(self) -> None:
-        self.demo = self.running_demo()
+        super().setUp()
         self.alice = self.person()
         self.page = self.alice.tab()
         self.sign_in(self.page, f"{APP}/")
@@ -42,8 +42,8 @@ class NothingSurvivesTests(DemoCase):
         app, chat = person.tab(f"{APP}/"), person.tab(f"{CHAT}/")
         app.click("#events-open")
         app.click("#download-open")
-        app.wait_for_function("document.getElementById('events-last').textContent !== ''")
-        app.wait_for_function("document.getElementById('download-last').textContent !== ''")
+        app.wait_for_selector("#events-last:not(:empty)")
+        app.wait_for_selector("#download-last:not(:empty)")
         chat.wait_for_selector("text=Connected.")
         return app, chat
 
@@ -79,7 +79,7 @@ class NothingSurvivesTests(DemoCase):
         chat.wait_for_selector("text=Closed (code 4401).")
         app.wait_for_selector("#download-state:text('Cut.')")
         app.wait_for_selector("#events-state:text('Cut.')")
-        receipt = self.the_receipt(self.demo)
+        receipt = self.the_receipt()
         self.assertEqual(receipt["exchanges_cut"], {"websocket": 1, "tunnel": 0, "sse": 1, "upload": 0, "download": 1})
         self.assertEqual((receipt["sessions_ended"], receipt["cause"]), (1, "user_route"))
         self.assertEqual(set(receipt["routes"]), {APP, CHAT})
@@ -116,7 +116,7 @@ class NothingSurvivesTests(DemoCase):
         self.assertNotEqual(upload.read_to_the_end(), End.OPEN)
         self.assertIn(upload.received[9:12], (b"302", b"401"))
         self.assertIn(b"\r\nconnection: close\r\n", upload.received.lower())
-        receipt = self.the_receipt(self.demo)
+        receipt = self.the_receipt()
         self.assertEqual(receipt["exchanges_cut"], {"websocket": 1, "tunnel": 0, "sse": 1, "upload": 1, "download": 1})
         in_doubt = {key.split()[0]: count for key, count in receipt["in_doubt"].items()}
         self.assertEqual(in_doubt, {"GET": 2, "POST": 1})
@@ -169,10 +169,10 @@ class NothingSurvivesTests(DemoCase):
         self.assertIn(second[:3], (b"302", b"401"))
         self.assertNotIn(b"Sample application", connection.received)
         self.assertEqual(self.reached(), reached)
-        self.assertEqual(self.the_receipt(self.demo)["sessions_ended"], 1)
+        self.assertEqual(self.the_receipt()["sessions_ended"], 1)
 
 
-class OneBrowserOnePersonTests(DemoCase):
+class OneBrowserOnePersonTests(SharedDemoCase):
     """
     A browser has one session.
     """
@@ -181,7 +181,6 @@ class OneBrowserOnePersonTests(DemoCase):
         """
         When two tabs have begun to sign in, the one that is done last counts, and cookies of the other open nothing.
         """
-        demo = self.running_demo()
         somebody = self.person()
         first, second = somebody.tab(), somebody.tab()
         second.goto(f"{CHAT}/")
@@ -191,7 +190,7 @@ class OneBrowserOnePersonTests(DemoCase):
         second.click("text=Sign in as Bob")
         second.wait_for_url(f"{CHAT}/")
         self.assertIn("You are Bob Dobbs", second.inner_text("body"))
-        self.assertEqual(self.the_receipt(demo)["cause"], "replaced")
+        self.assertEqual(self.the_receipt()["cause"], "replaced")
         reached = self.reached()
         self.assertIn(fetch(f"{APP}/", headers={"Cookie": older}).status, (302, 401))
         self.assertEqual(self.reached(), reached)
@@ -202,7 +201,6 @@ class OneBrowserOnePersonTests(DemoCase):
         """
         A browser that has lost its session's cookies and signs in again leaves no older session usable.
         """
-        demo = self.running_demo()
         alice = self.person()
         page = alice.tab()
         self.sign_in(page, f"{APP}/")
@@ -210,7 +208,7 @@ class OneBrowserOnePersonTests(DemoCase):
         alice.context.clear_cookies(name=re.compile("^_pomerium(?!_csrf)"))
         page.goto(f"{APP}/")
         self.assertIn("You are Alice", page.inner_text("body"))
-        self.assertEqual(self.the_receipt(demo)["cause"], "replaced")
+        self.assertEqual(self.the_receipt()["cause"], "replaced")
         self.assertIn(fetch(f"{APP}/", headers={"Cookie": older}).status, (302, 401))
 
 

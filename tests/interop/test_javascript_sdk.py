@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.interop.authority import rsa_key
 from tests.interop.case import HERE
+from tests.interop.deployment import SharedDeploymentCase
 from tests.interop.secure import SecureDeploymentCase
 
 GET_BROWSER_USER = """
@@ -38,13 +39,19 @@ async (token) => {
 """
 
 
-class BrowserTests(SecureDeploymentCase):
+class BrowserTests(SecureDeploymentCase, SharedDeploymentCase):
     """
     The SDK's functions for pages.
     """
 
-    def setUp(self) -> None:
+    def start(self) -> None:
+        """
+        Everything is running.
+        """
         self.deploy_securely()
+
+    def setUp(self) -> None:
+        super().setUp()
         self.alice = self.colleague()
         self.page = self.alice.tab()
         self.sign_in(self.page, f"{self.site.app}/")
@@ -86,7 +93,7 @@ class BrowserTests(SecureDeploymentCase):
         """
         self.page.goto(f"{self.site.authenticate}/.pomerium/")
         self.assertEqual(self.page.evaluate(SIGN_OUT_WITH_TOKEN, "made-up")["status"], 403)
-        self.assertEqual(self.proxy.receipts(), [])
+        self.assertEqual(self.receipts(), [])
         answer = self.page.evaluate(SIGN_OUT_WITH_TOKEN, None)
         self.assertEqual((answer["status"], answer["receipt"]["sessions_ended"]), (200, 1))
         self.page.goto(f"{self.site.app}/")
@@ -100,7 +107,7 @@ class BrowserTests(SecureDeploymentCase):
         self.page.evaluate("url => { window.location.href = url }", f"{self.site.app}/.pomerium/sign_out")
         self.page.wait_for_url(f"{self.site.authenticate}/**")
         self.assertIn("Sign out?", self.page.inner_text("h1"))
-        self.assertEqual(self.proxy.receipts(), [])
+        self.assertEqual(self.receipts(), [])
         self.page.click("button")
         self.sign_out_at_the_provider(self.page)
         self.page.wait_for_url(f"{self.site.authenticate}/.pomerium/signed_out**")
@@ -130,7 +137,7 @@ class BrowserTests(SecureDeploymentCase):
         )
         self.page.goto(f"{self.site.app}/still")
         self.assertEqual(self.page.title(), "Application")
-        self.assertEqual(self.proxy.receipts(), [])
+        self.assertEqual(self.receipts(), [])
 
 
 class VerifierTests(SecureDeploymentCase):

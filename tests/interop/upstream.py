@@ -61,7 +61,8 @@ class _Conversation(BaseHTTPRequestHandler):
         if path == "/assertion":
             self._answer("text/plain", self.headers.get("X-Pomerium-Jwt-Assertion", ""))
         elif path == "/events":
-            self._stream(path, "text/event-stream", b"data: tick\n\n")
+            # Whoever is cut off asks again at once, not after seconds.
+            self._stream(path, "text/event-stream", b"retry: 100\ndata: tick\n\n")
         elif path == "/download":
             self._stream(path, "application/octet-stream", b"x" * 1024)
         elif path == "/socket":
@@ -175,6 +176,13 @@ class RecordingUpstream:
         What it was told in Close frames, oldest first.
         """
         return list(self._server.close_codes)
+
+    def forget(self) -> None:
+        """
+        Nothing has reached it so far.
+        """
+        for past in (self._server.received, self._server.over, self._server.close_codes):
+            past.clear()
 
     def end(self) -> None:
         """

@@ -91,7 +91,7 @@ class BackChannelCase(SynchronousTestCase):
         self.assertEqual(answer.header("content-type"), "application/json")
         self.assertEqual(self.world.registry.count, 1)
         document = json.loads(answer.body)
-        self.assertEqual(document["error"], "invalid_request" if status == 400 else "temporarily_unavailable")
+        self.assertEqual(document["error"], "invalid_request" if status < 500 else "temporarily_unavailable")
         reason = document["error_description"]
         self.assertRegex(reason, r"\A[ !#-\[\]-~]+\Z")
         self.assertIsInstance(reason, str)

@@ -37,6 +37,7 @@ class PageTests(BackChannelCase):
                 answer = self.post(self.token(), method=method, path=f"{PATH}?logout_token={self.token()}")
                 self.assertEqual((answer.status, answer.header("allow")), (405, "POST"))
                 self.assertEqual(answer.header("cache-control"), "no-store")
+                self.assertEqual(answer.header("content-type"), "application/json")
                 self.assertEqual(self.world.registry.count, 1)
 
     def test_exactly_one_token_in_the_form(self) -> None:
@@ -80,8 +81,16 @@ class PageTests(BackChannelCase):
         """
         A body above 64 KiB is refused, a token and all.
         """
-        answer = self.post(form=[("logout_token", self.token()), ("x", "y" * 65_536)])
-        self.assertEqual((answer.status, self.world.registry.count), (413, 1))
+        self.assert_refused(self.post(form=[("logout_token", self.token()), ("x", "y" * 65_536)]), 413)
+
+    def test_too_many_fields(self) -> None:
+        """
+        A form of more than a hundred fields is refused in the form that OPs read, whatever they say they accept.
+        """
+        for accept in ("text/html", "*/*", "application/json"):
+            with self.subTest(accept):
+                form = [("logout_token", self.token()), *[("a", "1")] * 100]
+                self.assert_refused(self.post(form=form, headers={"Accept": accept}))
 
     def test_from_wherever(self) -> None:
         """

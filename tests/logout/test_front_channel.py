@@ -228,6 +228,19 @@ class CookieTests(FrontChannelCase):
                 )
                 self.assertTrue(self.is_live())
 
+    def test_prefetched(self) -> None:
+        """
+        A frame that is only prepared ends nothing, and is told 503, so that it is loaded again when it is shown.
+        """
+        for at in (A, R):
+            for query in ("", f"?iss={ENCODED}"):
+                for name in ("Sec_Purpose", "Purpose", "X_Purpose", "X_Moz"):
+                    for purpose in ("prefetch", "prefetch;prerender", "preview"):
+                        with self.subTest(query, at=at, name=name, purpose=purpose):
+                            answer = self.frame(query, at=at, browser=self.alice, Referer=OP + "/", **{name: purpose})
+                            self.assertEqual((answer.status, answer.header("cache-control")), (503, "no-store"))
+                            self.assertTrue(self.is_live())
+
     def test_own_pages_of_the_provider(self) -> None:
         """
         The OP's pages may be at its authorization or its end-session endpoint, and at none of its other ones.

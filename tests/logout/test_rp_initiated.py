@@ -161,6 +161,25 @@ class RelyingPartyLogoutTests(SynchronousTestCase):
         gone = replace(departure, idp_id="gone")
         self.assertEqual(self.onward(self.world, gone).location, TARGET)
 
+    def test_several_browsers(self) -> None:
+        """
+        Where nobody is sent to an OP, none was unreachable: it did not confirm.
+        """
+        departure = self.depart(self.world)
+        onward = self.onward(self.world, replace(departure, idp_id="", id_token=None))
+        self.assertEqual((onward.location, onward.is_provider), (TARGET, False))
+        self.assertIs(self.op_logout(departure), OpLogout.UNCONFIRMED)
+
+    def test_several_browsers_not_supported(self) -> None:
+        """
+        That an OP has no logout stays known.
+        """
+        departure = self.depart(self.world)
+        known = self.world.registry.op_logout(departure.receipt_id, OpLogout.NOT_SUPPORTED)
+        self.successResultOf(Deferred.fromCoroutine(known))
+        self.onward(self.world, replace(departure, idp_id="", id_token=None))
+        self.assertIs(self.op_logout(departure), OpLogout.NOT_SUPPORTED)
+
     def test_confirmed_already(self) -> None:
         """
         A repeated visit does not put in doubt what the OP has confirmed.

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.logout.target import Targets
+from pomerium_tx.logout.handover import REDIRECT_URI
+from pomerium_tx.logout.target import Targets, wanted_target
+from pomerium_tx.web.resource import PageRequest
 
 
 def _targets(*, any_absolute: bool = False, default: str | None = None) -> Targets:
@@ -16,6 +18,41 @@ def _targets(*, any_absolute: bool = False, default: str | None = None) -> Targe
         any_absolute=any_absolute,
         default=default,
     )
+
+
+class WantedTests(SynchronousTestCase):
+    """
+    What a request asks for.
+    """
+
+    def test_wanted(self) -> None:
+        """
+        A target counts in the query or in the form, if it is the only one.
+        """
+        other = ("other", "https://b.example")
+        for query, form, expected in (
+            ([], [], None),
+            ([(REDIRECT_URI, "a"), other], [other], "a"),
+            ([other], [(REDIRECT_URI, "a")], "a"),
+            ([(REDIRECT_URI, "a"), (REDIRECT_URI, "b")], [], None),
+            ([(REDIRECT_URI, "a"), (REDIRECT_URI, "a")], [], None),
+            ([(REDIRECT_URI, "a")], [(REDIRECT_URI, "b")], None),
+            ([], [(REDIRECT_URI, "a"), (REDIRECT_URI, "")], None),
+        ):
+            with self.subTest(query=query, form=form):
+                request = PageRequest(
+                    method="POST",
+                    path="/.pomerium/sign_out",
+                    origin="https://app.example.com",
+                    url="https://app.example.com/.pomerium/sign_out",
+                    raw_query=None,
+                    query=query,
+                    form_fields=form,
+                    client_address="192.0.2.1",
+                    request_id="request-1",
+                    fields={},
+                )
+                self.assertEqual(wanted_target(request), expected)
 
 
 class TargetsTests(SynchronousTestCase):

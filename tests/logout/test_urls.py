@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.logout.urls import SignOutUrls, sends_fetch_metadata
-from pomerium_tx.web.signed_url import UrlSigner
+from pomerium_tx.sessions.store import DEPARTURE_LIFETIME
+from pomerium_tx.web.signed_url import InvalidSignature, UrlSigner
 from tests.logout.world import query_of
 
 A = "https://authenticate.example.com"
@@ -33,6 +34,18 @@ class SignOutUrlsTests(SynchronousTestCase):
         pairs = parse_qsl(urlsplit(url).query)
         self.assertIn(("pomerium_ended", "reference"), pairs)
         self.assertEqual([value for name, value in pairs if name == "pomerium_other_idp_id"], ["two", "three"])
+
+    def test_lifetimes(self) -> None:
+        """
+        The way on from an end is open for as long as the end can be looked up, no other one for longer than usual.
+        """
+        for url, lifetime in (
+            (self.urls.ended("reference", [], 100.0), DEPARTURE_LIFETIME),
+            (self.urls.nothing_ended(None, 100.0), 300.0),
+        ):
+            with self.subTest(lifetime=lifetime):
+                self.signer.verify(url, 100.0 + lifetime + 60.0)
+                self.assertRaises(InvalidSignature, self.signer.verify, url, 100.0 + lifetime + 61.0)
 
     def test_cookies_cleared(self) -> None:
         """

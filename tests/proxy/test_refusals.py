@@ -209,6 +209,27 @@ class StatusTests(RefusalsTestCase):
                 self.assertIn("<h1", answer.text)
                 self.assertEqual(answer.get("X-Route"), "yes")
 
+    def test_page_for_providers(self) -> None:
+        """
+        What is sent to the page for OPs and is refused before the page sees it, is refused as the page would.
+        """
+        for accept in ("text/html", "application/json"):
+            for target, is_for_providers in (
+                ("/.pomerium/backchannel_logout", True),
+                ("/.pomerium//backchannel_logout?x=y", True),
+                ("/.pomerium/sign_out", False),
+            ):
+                with self.subTest(target, accept=accept):
+                    head = head_of("POST", target, f"Accept: {accept}", "Content-Length: 0")
+                    verdict = verdict_of(Action.OWN_PATH, 200)
+                    answer = read(self.refusals.for_status(asked(head, verdict), 413, "Too much.", close=True))
+                    self.assertEqual((answer.status, answer.get("Cache-Control")), (413, "no-store"))
+                    if is_for_providers:
+                        expected = {"error": "invalid_request", "error_description": "Too much."}
+                        self.assertEqual(json.loads(answer.content), expected)
+                    else:
+                        self.assertNotIn("invalid_request", answer.text)
+
     def test_bad_request(self) -> None:
         """
         What cannot be read is answered in any case, and closes the connection.

@@ -220,7 +220,7 @@ class SignedUrlTests(TrafficTestCase):
             self.assertEqual(self.alice.get(url, follow=False).get("Location"), first.get("Location"))
         for tampered in (url + "&x=y", url.replace("pomerium_ended=", "pomerium_ended=0"), url[:-4]):
             self.assertNotIn(OP, self.alice.get(tampered, follow=False).get("Location") or "")
-        self.advance(200.0, step=10.0)
+        self.advance(430.0, step=10.0)
         self.assertNotIn(OP, self.alice.get(url, follow=False).get("Location") or "")
 
     def test_posted(self) -> None:

@@ -45,10 +45,17 @@ class ReferenceTestCase(TrafficTestCase):
 
     def assert_learns_nothing(self, answer: Response) -> None:
         """
-        No hint, no state, no hold: only the way to the page that tells the truth.
+        No hint and no state: only the way to the page that tells the truth, with at most a hold that leads nowhere.
         """
         self.assertEqual((answer.status, answer.get("Location")), (303, SIGNED_OUT))
-        self.assertEqual([field for field in answer.get_all("Set-Cookie") if field.startswith(HOLD)], [])
+        for field in answer.get_all("Set-Cookie"):
+            if field.startswith(HOLD):
+                hold = {"Cookie": field.partition(";")[0]}
+                self.assertEqual(self.browser().once("GET", answer.url, hold).get("Location"), SIGNED_OUT)
+                page = self.browser().once("GET", SIGNED_OUT, hold)
+                self.assertIn("did not confirm", page.text)
+                for receipt in self.receipts():
+                    self.assertNotIn(receipt["id"], page.text)
 
     def assert_held(self, browser: Browser) -> None:
         """
@@ -108,6 +115,20 @@ class StrangerTests(ReferenceTestCase):
         answer = self.browser(address="203.0.113.9").once("GET", self.end_session_url())
         self.assertEqual(parse_qs(urlsplit(answer.get("Location") or "").query), {})
         self.assert_held(self.alice)
+
+    def test_hold_of_the_person_alone(self) -> None:
+        """
+        A browser that has lost A's cookies is held all the same when its own person has clicked; only a click ends it.
+        """
+        self.own(self.alice)
+        page = self.alice.get(APP + SIGN_OUT)
+        self.assertEqual(page.url, SIGNED_OUT)
+        self.assertFalse([url for url in page.trail if url.startswith(OP)])
+        self.assertIn("did not confirm", page.text)
+        self.assertNotIn(self.receipts()[-1]["id"], page.text)
+        self.assert_held(self.alice)
+        asked = self.alice.click(self.alice.get(CHAT + "/"), "Sign in")
+        self.assertTrue(asked.url.startswith(OP), asked.url)
 
     def test_hold_is_not_planted(self) -> None:
         """

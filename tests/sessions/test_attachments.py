@@ -4,9 +4,11 @@ Tests for `pomerium_tx.sessions.attachments`.
 
 from __future__ import annotations
 
+import gc
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.sessions.attachments import Attachments
+from pomerium_tx.sessions.attachments import MANY, Attachments
 from pomerium_tx.sessions.store import Cause
 from tests.doubles.exchanges import MemoryExchange
 
@@ -82,3 +84,23 @@ class AttachmentsTests(SynchronousTestCase):
         cut = attachments.cut(["s"], Cause.IDLE)
         assert cut is not None
         self.assertEqual(cut[1], {"POST a": 2, "PUT b": 1})
+
+    def test_many(self) -> None:
+        """
+        While many are cut nothing is collected, and afterwards as before, whatever a cut does.
+        """
+        attachments = Attachments()
+        during: list[bool] = []
+
+        def on_cut(exchange: MemoryExchange) -> None:
+            during.append(gc.isenabled())
+            raise ZeroDivisionError
+
+        for count, expected in ((MANY, True), (MANY + 1, False)):
+            exchanges = [MemoryExchange(on_cut=on_cut) for _ in range(count)]
+            for exchange in exchanges:
+                attachments.add("s", exchange)
+            attachments.cut(["s"], Cause.ADMINISTRATOR)
+            self.assertEqual((set(during), gc.isenabled()), ({expected}, True))
+            during.clear()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2 * MANY + 1)

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.web.resource import (
     Answer,
     HttpProblem,
+    LocalRequest,
     Page,
     PageRequest,
     html_answer,
@@ -72,6 +73,27 @@ class WithHead(Page):
         A short text.
         """
         return text_answer("OK\n")
+
+
+class OwnProblems(Page):
+    """
+    Has readers of its own kind.
+    """
+
+    reads_form = True
+    methods = ("POST",)
+
+    async def answer(self, request: PageRequest) -> Answer:
+        """
+        As the form says.
+        """
+        raise HttpProblem(418, "no") if request.form else ValueError("a fault")
+
+    def problem(self, request: LocalRequest, problem: HttpProblem) -> Answer:
+        """
+        In their words.
+        """
+        return text_answer(f"own {problem.status}", status=problem.status)
 
 
 class Waiting(Page):
@@ -261,6 +283,24 @@ class PageTests(SynchronousTestCase):
         self.assertNotIn("password", asked.text)
         self.assertNotIn("Secret", asked.text)
         self.assertEqual(len(self.flushLoggedErrors(Secret)), 1)
+
+    def test_own_problems(self) -> None:
+        """
+        A page may have a form of its own for all its problems: refusals of its own, wrong methods and forms, faults.
+        """
+        many = "&".join(["a=1"] * 101).encode()
+        kind = [("Content-Type", "application/x-www-form-urlencoded")]
+        for status, more in (
+            (418, {"method": "POST", "form": {"a": "1"}}),
+            (405, {"method": "GET"}),
+            (400, {"method": "POST", "headers": kind, "content": many}),
+            (413, {"method": "POST", "form": {"a": "x" * 70000}}),
+            (500, {"method": "POST"}),
+        ):
+            with self.subTest(status):
+                asked = ask(OwnProblems(), "/", **more)  # type: ignore[arg-type] # a table
+                self.assertEqual((asked.status, asked.text), (status, f"own {status}"))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_fault_in_the_error_page(self) -> None:
         """

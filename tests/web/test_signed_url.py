@@ -120,6 +120,15 @@ class UrlSignerTests(SynchronousTestCase):
                 else:
                     self._refused(self.url, NOW + offset)
 
+    def test_lifetime(self) -> None:
+        """
+        A link works for as long as it was signed for, and nobody can prolong it.
+        """
+        url = self.signer.sign(SIGN_OUT, NOW, 600)
+        self.signer.verify(url, NOW + 660)
+        self.assertEqual(self._refused(url, NOW + 661), "The link has expired.")
+        self._refused(self.url.replace(f"expiry={NOW + 300}", f"expiry={NOW + 600}"))
+
     def test_changes_are_refused(self) -> None:
         """
         Nothing of a signed URL can be changed, added, removed or repeated.
