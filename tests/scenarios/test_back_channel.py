@@ -4,6 +4,8 @@ The OP says, itself, that a session is over: whom that ends, and whom it does no
 
 from __future__ import annotations
 
+import json
+
 from pomerium_tx import paths
 from pomerium_tx.jose.signer import Signer
 from pomerium_tx.sessions.store import OpLogout, StoreUnavailable
@@ -208,6 +210,26 @@ class WhenTests(ToldTestCase):
         self.advance(2)
         self.assert_live(self.of_bob)
         self.assertGreaterEqual(len(self.provider.revocations), revoked + 4)
+
+    def test_bad_forms(self) -> None:
+        """
+        What is no form with a token is answered as OPs read it, on every host, also where it is not read whole.
+        """
+        kind = "application/x-www-form-urlencoded"
+        for origin in (APP, AUTHENTICATE):
+            for content_type, content, status in (
+                (kind, b"logout_token=" + b"a" * 70_000, 413),
+                (kind, b"&".join([b"a=1"] * 101), 400),
+                (kind, b"", 400),
+                ("application/json", b'{"logout_token":"a"}', 400),
+            ):
+                for accept in ("text/html", "*/*"):
+                    with self.subTest(content[:20], origin=origin, accept=accept):
+                        fields = {"Content-Type": content_type, "Accept": accept}
+                        answer = self.browser().once("POST", origin + paths.BACKCHANNEL_LOGOUT, fields, content)
+                        self.assertEqual((answer.status, answer.get("Cache-Control")), (status, "no-store"))
+                        self.assertEqual(answer.get("Content-Type"), "application/json")
+                        self.assertEqual(json.loads(answer.content)["error"], "invalid_request")
 
     def test_replay(self) -> None:
         """
