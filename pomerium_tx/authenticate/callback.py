@@ -208,6 +208,7 @@ class CallbackPage(Page):
             # The OP may have refused because of that very sign-out.
             self._require_current(request, browser, state)
             log.warn("Sign-in by the OP {iss} failed: {reason}", iss=_iss(provider), reason=str(problem))
+            self._late_tokens.owe(state.idp_id, tokens_of(tokens, None, self._clock.seconds()))
             raise provider_is_silent(self._wanted(state)) from None
         self._require_current(request, browser, state, person.id_token)
         return new_session(

@@ -227,6 +227,7 @@ class Refresher:
             log.error(
                 "The OP {iss} answers a refresh with a wrong ID Token: {reason}", iss=session.iss, reason=str(problem)
             )
+            # Not revoked: with them some OPs would take back those that the session has.
             self._put_off(session)
             return
         tokens = tokens_of(response, id_token, requested)
@@ -342,7 +343,11 @@ class Refresher:
 
     async def _refused(self, session: Session) -> None:
         log.info("The OP {iss} does not know a session any more", iss=session.iss)
-        await self._ending.end([session.id], Cause.REFRESH_REFUSED)
+        try:
+            await self._ending.end([session.id], Cause.REFRESH_REFUSED)
+        except StoreUnavailable:
+            # Ended as soon as that can be recorded, by whoever ends what is due.
+            self._registry.report_due(session.id, Cause.REFRESH_REFUSED)
 
     def _put_off(self, session: Session) -> None:
         failures = self._failures.get(session.id, 0)

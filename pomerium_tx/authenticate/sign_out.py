@@ -212,8 +212,9 @@ class SignOutPage(Page):
             return await self._recent.ask(request, browser, own)
         receipts = (self._registry.ended(name) for name in browser.session_ids)
         is_repeated = any(receipt is not None and receipt.cause is Cause.USER_EVERYWHERE for receipt in receipts)
-        if own is None and not is_repeated:
-            # It has ended in another way, and nobody is there whose other sessions these could be.
+        if own is None and (not is_repeated or self._browsers.is_signed_in(browser)):
+            # It has ended in another way, and nobody is there whose other sessions these could be; or one lives that
+            # is not said to be this person's.
             return await self._sessions.sign_in(request, browser)
         return await self._sign_out(request, browser, as_json=as_json, everywhere=True)
 

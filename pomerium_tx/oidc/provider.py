@@ -51,13 +51,28 @@ class UserInfoRefused(Exception):
 
 
 @dataclass(slots=True)
-class _TokensSeen:
+class _IdTokensSeen:
     """
-    What the tokens of one client have shown.
+    What the ID Tokens of one client have shown, under one setting of their alg.
     """
 
-    id_token_alg: str | None = None
-    types_logout_tokens: bool = False
+    alg: str | None = None
+
+    def learn(self, algorithm: str) -> None:
+        """
+        One was signed with *algorithm*. The secret's is agreed on or it is not, whatever a token says.
+        """
+        if algorithm in ASYMMETRIC:
+            self.alg = algorithm
+
+
+@dataclass(slots=True)
+class _LogoutTokensSeen:
+    """
+    What the Logout Tokens of one client have shown.
+    """
+
+    are_typed: bool = False
 
 
 class Provider:
@@ -84,7 +99,8 @@ class Provider:
         self._metadata = Published(self._fetch_metadata, clock, fresh_for=_FRESH_FOR, pause=_METADATA_PAUSE)
         self._keys = SigningKeys(self._fetch_keys, clock)
         self._secret_in_body = False
-        self._tokens_seen = _TokensSeen()
+        self._id_tokens_seen = _IdTokensSeen()
+        self._logout_tokens_seen = _LogoutTokensSeen()
 
     def __repr__(self) -> str:
         return f"<Provider {self.settings.issuer} {self.settings.client_id}>"
@@ -92,12 +108,14 @@ class Provider:
     def succeed(self, previous: Provider) -> None:
         """
         Share what *previous*, which has other settings, knows and will yet learn: of an issuer what it publishes, of
-        one client of it how its tokens are made.
+        one client of it how its tokens are made; not their alg, if the configured one has changed.
         """
         if previous.settings.issuer == self.settings.issuer:
             self._metadata, self._keys = previous._metadata, previous._keys
         if previous.idp_id == self.idp_id:
-            self._tokens_seen = previous._tokens_seen
+            self._logout_tokens_seen = previous._logout_tokens_seen
+            if previous.settings.id_token_signed_response_alg == self.settings.id_token_signed_response_alg:
+                self._id_tokens_seen = previous._id_tokens_seen
 
     @property
     def known_metadata(self) -> ProviderMetadata | None:
@@ -218,7 +236,7 @@ class Provider:
             sub=sub,
             earlier_nonce=earlier_nonce,
         )
-        self._tokens_seen.id_token_alg = verified.header["alg"]
+        self._id_tokens_seen.learn(verified.header["alg"])
         return checked
 
     async def logout_token(self, raw: str) -> LogoutToken:
@@ -235,32 +253,31 @@ class Provider:
             client_id=self.settings.client_id,
             algorithm=algorithm,
             now=self._clock.seconds(),
-            typed_only=self._tokens_seen.types_logout_tokens,
+            typed_only=self._logout_tokens_seen.are_typed,
             allow_missing_exp=self.settings.backchannel_logout_allow_missing_exp,
         )
         if algorithm == "HS256":
             self._verified_by_secret(token)
         else:
             await self._keys.verified_in_time(token, {algorithm})
-        self._tokens_seen.types_logout_tokens |= checked.is_typed
+        self._logout_tokens_seen.are_typed |= checked.is_typed
         return checked
 
     def learn_alg(self, raw: str) -> None:
         """
         Know the ``alg`` of *raw*, an ID Token that was verified here or in another process, if none is known yet.
         """
-        if self._tokens_seen.id_token_alg is not None:
+        if self._id_tokens_seen.alg is not None:
             return
         try:
             algorithm = parse(raw).algorithm
         except InvalidToken:
             return
-        # The secret's alg is agreed on or it is not, whatever an old token says.
-        self._tokens_seen.id_token_alg = algorithm if algorithm in ASYMMETRIC else None
+        self._id_tokens_seen.learn(algorithm)
 
     @property
     def _logout_token_alg(self) -> str:
-        settled = self.settings.id_token_signed_response_alg or self._tokens_seen.id_token_alg
+        settled = self.settings.id_token_signed_response_alg or self._id_tokens_seen.alg
         if settled is not None:
             return settled
         # Nobody has signed in yet; where there is a choice of one, it is known how their ID Tokens will be signed.

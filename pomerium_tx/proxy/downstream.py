@@ -297,10 +297,12 @@ class Downstream(TwistedProtocol):
         exchange = self._exchange
         if exchange is not None and self._request_done:
             return False
-        if exchange is None and self.is_full:
+        if exchange is None and (self.is_full or self._unsent.are_many):
             # Who does not read the answers is asked for no further requests.
             self.pause(DOWNSTREAM_FULL)
-            return False
+            if self._unsent.are_many:
+                self.when_sent(self.resumeProducing)
+            return not (self.is_full or self._unsent.are_many)
         if not self._events:
             piece = self._held.take(PIECE)
             if piece:

@@ -13,7 +13,7 @@ from pomerium_tx.proxy.transports import owes_bytes
 
 MOST = 256
 """
-Of one connection. More are small ones, and the oldest of them has long been sent.
+Of one connection, which begins no further request while it keeps so many: none is let go to make room.
 """
 FIRST_LOOK = 0.002
 LAST_LOOK = 0.5
@@ -51,19 +51,26 @@ class UnsentAnswers:
         *answer* has been written.
         """
         self._answers.append(answer)
-        if len(self._answers) > MOST:
-            self._answers.pop(0).answer_sent()
+
+    @property
+    def are_many(self) -> bool:
+        """
+        Whether there must be no more until these are sent.
+        """
+        return len(self._answers) >= MOST
 
     def when_sent(self, transport: Any, clock: IReactorTime, then: Callable[[], None]) -> None:
         """
-        Call *then* when *transport* owes nothing of the answers that are kept; at once, if that is so now.
+        Call *then* when *transport* owes nothing of the answers that are kept; at once, if that is so now. Who waits
+        already waits no more.
         """
         self.let_go_of_sent(transport)
         if not self._answers:
             then()
             return
         self._then = then
-        self._look = clock.callLater(FIRST_LOOK, self._look_again, transport, clock, 2 * FIRST_LOOK)
+        if self._look is None:
+            self._look = clock.callLater(FIRST_LOOK, self._look_again, transport, clock, 2 * FIRST_LOOK)
 
     def let_go_of_sent(self, transport: Any) -> None:
         """
@@ -90,5 +97,5 @@ class UnsentAnswers:
     def _look_again(self, transport: Any, clock: IReactorTime, pause: float) -> None:
         self._look = None
         self.let_go_of_sent(transport)
-        if self._then is not None and pause <= LAST_LOOK:
+        if self._then is not None and self._look is None and pause <= LAST_LOOK:
             self._look = clock.callLater(pause, self._look_again, transport, clock, 2 * pause)

@@ -5,20 +5,25 @@ Things that are remembered for a time, and never more than so many of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
+_SPARE = 1024
+
 
 class Book(Generic[K, V]):
     """
     A dictionary whose entries have an end, and which drops the soonest to end when it is full.
+
+    An entry whose end moves gets another place in the heap of ends; the place it had is void. However often ends move,
+    there are not many more void places than entries.
     """
 
-    def __init__(self, limit: int, dropped: Callable[[V], None] | None = None) -> None:
+    def __init__(self, limit: float, dropped: Callable[[V], None] | None = None) -> None:
         """
         Begin empty.
 
@@ -26,7 +31,7 @@ class Book(Generic[K, V]):
         """
         self._limit = limit
         self._dropped = dropped
-        self._entries: dict[K, tuple[float, V]] = {}
+        self._entries: dict[K, tuple[tuple[float, int, K], V]] = {}
         self._ends: list[tuple[float, int, K]] = []
         self._order = count()
 
@@ -51,14 +56,29 @@ class Book(Generic[K, V]):
         entry = self._entries.get(key)
         return None if entry is None else entry[1]
 
+    @property
+    def places(self) -> int:
+        """
+        How many places the heap of ends has, void ones included.
+        """
+        return len(self._ends)
+
     def put(self, key: K, value: V, expires: float) -> None:
         """
         Remember *value* until *expires*, or until so many others are remembered for longer.
         """
         known = self._entries.get(key)
-        self._entries[key] = (expires, value)
-        if known is None or known[0] != expires:
-            heappush(self._ends, (expires, next(self._order), key))
+        if known is not None and known[0][0] == expires:
+            self._entries[key] = (known[0], value)
+            return
+        # An equal key may be another object, and long: of all its places none keeps more than the first.
+        place = (expires, next(self._order), key if known is None else known[0][2])
+        self._entries[key] = (place, value)
+        if len(self._ends) > 2 * len(self._entries) + _SPARE:
+            self._ends = [place for place, _ in self._entries.values()]
+            heapify(self._ends)
+        else:
+            heappush(self._ends, place)
         while len(self._entries) > self._limit:
             self._drop_first()
 
@@ -89,10 +109,9 @@ class Book(Generic[K, V]):
             self._drop_first()
 
     def _drop_first(self) -> None:
-        expires, _, key = heappop(self._ends)
-        entry = self._entries.get(key)
-        # An entry whose end was moved has a second place in the heap; the first one is void.
-        if entry is not None and entry[0] == expires:
-            del self._entries[key]
+        place = heappop(self._ends)
+        entry = self._entries.get(place[2])
+        if entry is not None and entry[0] is place:
+            del self._entries[place[2]]
             if self._dropped is not None:
                 self._dropped(entry[1])

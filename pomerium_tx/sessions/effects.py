@@ -37,6 +37,21 @@ class Ended:
 
     receipt: Receipt
     sessions: tuple[Session, ...] = field(repr=False)
+    owes: bool = False
+    """
+    Whether more is to be revoked, or may be earlier.
+    """
+    notifies: bool = False
+    """
+    Whether more applications are to be told.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoreOwed:
+    """
+    More is to be revoked, or may be earlier, and nothing else has happened.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,4 +63,4 @@ class SignedOutAtProvider:
     session_id: str
 
 
-Effect = Begun | Refreshed | Ended | SignedOutAtProvider | None
+Effect = Begun | Refreshed | Ended | MoreOwed | SignedOutAtProvider | None

@@ -14,7 +14,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from pomerium_tx.sessions.book import Book
-from pomerium_tx.sessions.effects import Begun, Effect, Ended, Refreshed, SignedOutAtProvider
+from pomerium_tx.sessions.effects import Begun, Effect, Ended, MoreOwed, Refreshed, SignedOutAtProvider
 from pomerium_tx.sessions.index import Index
 from pomerium_tx.sessions.left_sessions import LeftSessions, left_by
 from pomerium_tx.sessions.limits import Limits
@@ -237,15 +237,15 @@ class Ledger:
             self.by_sub.discard(session.iss, session.sub, session.id)
             for sid in session.sids:
                 self.by_sid.discard(session.iss, sid, session.id)
-        tokens_to_revoke = self.owed.settle(change, ids, sessions)
-        self.notices.settle(change, ids, sessions)
+        owed = self.owed.settle(change, ids, sessions)
+        notifies = self.notices.settle(change, ids, sessions)
         origins = frozenset[str]().union(*(session.origins for session in sessions))
         receipt = Receipt(
             id=change.receipt_id,
             time=change.at,
             cause=change.cause,
             session_ids=ids,
-            tokens_to_revoke=tokens_to_revoke,
+            tokens_to_revoke=sum(len(one.tokens) for one in owed),
             op_logout=change.op_logout,
             routes=tuple(sorted(origins.union(change.routes if ids else ()))),
         )
@@ -259,10 +259,11 @@ class Ledger:
         self._tombstones.set(change)
         if change.jti is not None:
             self._jtis.put((change.jti.iss, change.jti.jti), change.jti.expires, change.jti.expires)
+        owes = bool(owed)
         for name in change.confirms:
             self._learn(name, OpLogout.CONFIRMED)
-            self.owed.release(name)
-        return Ended(receipt=receipt, sessions=sessions)
+            owes |= self.owed.release(name)
+        return Ended(receipt=receipt, sessions=sessions, owes=owes, notifies=notifies)
 
     def _late(self, change: SessionsEnded) -> list[str]:
         """
@@ -300,12 +301,11 @@ class Ledger:
             self._receipts.replace(receipt.id, replace(receipt, op_logout=op_logout))
 
     def _revocations_released(self, _: int, change: RevocationsReleased) -> Effect:
-        self.owed.release(change.receipt_id)
-        return None
+        return MoreOwed() if self.owed.release(change.receipt_id) else None
 
     def _revocation_owed(self, _: int, change: RevocationOwed) -> Effect:
         self.owed.add(change.owed)
-        return None
+        return MoreOwed()
 
     def _revocation_done(self, _: int, change: RevocationDone) -> Effect:
         self.owed.done(change.id)

@@ -54,9 +54,9 @@ class Notices:
     def __len__(self) -> int:
         return len(self.book)
 
-    def settle(self, change: SessionsEnded, ids: Collection[str], sessions: Iterable[Session]) -> None:
+    def settle(self, change: SessionsEnded, ids: Collection[str], sessions: Iterable[Session]) -> bool:
         """
-        Owe what an end brings, now that it is known which sessions it ended.
+        Owe what an end brings, now that it is known which sessions it ended; whether it brings anything.
 
         :param ids: Those sessions.
         :param sessions: Those of them about which the log still says everything. Of the others it says enough in the
@@ -68,6 +68,7 @@ class Notices:
             notices += notices_of(session, change.receipt_id, change.at, change.notify)
         for notice in notices:
             self.book.put(notice.id, notice, change.at + NOTICE_LIFETIME)
+        return bool(notices)
 
     def owed(self) -> list[OwedNotice]:
         """

@@ -39,12 +39,14 @@ class OwedRevocations:
             if not others:
                 del self._by_receipt[revocation.receipt_id]
 
-    def release(self, receipt_id: str) -> None:
+    def release(self, receipt_id: str) -> bool:
         """
-        What one end owes need not wait.
+        What one end owes need not wait; whether any of it did.
         """
-        for name in self._by_receipt.get(receipt_id, ()):
+        waiting = [name for name in self._by_receipt.get(receipt_id, ()) if self.by_id[name].not_before != 0.0]
+        for name in waiting:
             self.by_id[name] = replace(self.by_id[name], not_before=0.0)
+        return bool(waiting)
 
     def receipt_dropped(self, receipt_id: str) -> None:
         """
@@ -60,10 +62,12 @@ class OwedRevocations:
         """
         return any(self.by_id[name].not_before > at for name in self._by_receipt.get(receipt_id, ()))
 
-    def settle(self, change: SessionsEnded, ids: Collection[str], sessions: Iterable[Session]) -> int:
+    def settle(
+        self, change: SessionsEnded, ids: Collection[str], sessions: Iterable[Session]
+    ) -> tuple[OwedRevocation, ...]:
         """
-        Owe what an end brings, now that it is known which sessions it ended and with which tokens; how many tokens, but
-        for those that still wait for a proof.
+        Owe what an end brings, now that it is known which sessions it ended and with which tokens; that is answered,
+        but for what still waits for a proof.
 
         Whoever asked for the end knew the tokens as they were; a refresh may have come before it in the log.
 
@@ -94,4 +98,4 @@ class OwedRevocations:
                 owed = (*owed, more)
         for revocation in owed:
             self.add(revocation)
-        return sum(len(revocation.tokens) for revocation in owed if revocation.not_before != UNTIL_PROVEN)
+        return tuple(revocation for revocation in owed if revocation.not_before != UNTIL_PROVEN)

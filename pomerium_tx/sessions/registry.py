@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from pomerium_tx.sessions.activity import Activity
 from pomerium_tx.sessions.attachments import Attachments
 from pomerium_tx.sessions.cut_reports import CutReports
-from pomerium_tx.sessions.effects import Begun, Ended, Refreshed, SignedOutAtProvider
+from pomerium_tx.sessions.effects import Begun, Ended, MoreOwed, Refreshed, SignedOutAtProvider
 from pomerium_tx.sessions.ending import Ending, SignedOutMeanwhile, new_receipt_id
 from pomerium_tx.sessions.knowledge import Knowledge
 from pomerium_tx.sessions.ledger import Ledger
@@ -38,7 +38,6 @@ from pomerium_tx.sessions.store import (
     RouteUsed,
     SessionBegun,
     SessionRefreshed,
-    SessionsEnded,
     SessionsSeen,
     SessionStore,
     StoreUnavailable,
@@ -80,7 +79,7 @@ class SessionRegistry(Knowledge):
         self._activity.joined()
         self._unfollow = await self._store.follow(0, self._apply)
         self._activity.joined()
-        self._tell_what_is_owed()
+        self._tell_what_is_owed(owes=bool(self._ledger.owed.by_id), notifies=bool(len(self._ledger.notices)))
 
     def leave(self) -> None:
         """
@@ -346,8 +345,10 @@ class SessionRegistry(Knowledge):
             self._cut_reports.recorded(change)
         elif isinstance(change, SessionsSeen):
             self._activity.heard(change, is_news=self._unfollow is not None)
-        if isinstance(change, SessionsEnded | RevocationOwed | RevocationsReleased):
-            self._tell_what_is_owed()
+        if isinstance(effect, Ended):
+            self._tell_what_is_owed(owes=effect.owes, notifies=effect.notifies)
+        elif isinstance(effect, MoreOwed):
+            self._tell_what_is_owed(owes=True, notifies=False)
 
     def _ended_here(self, effect: Ended) -> None:
         receipt = effect.receipt
@@ -360,10 +361,12 @@ class SessionRegistry(Knowledge):
         if effect.sessions:
             self._on_ended.tell(receipt, effect.sessions)
 
-    def _tell_what_is_owed(self) -> None:
-        if self._ledger.owed.by_id:
+    def _tell_what_is_owed(self, *, owes: bool, notifies: bool) -> None:
+        # Only when there is something new: anybody can have an end recorded that ends nothing, and to look at all that
+        # is owed takes a while.
+        if owes:
             self._on_owed.tell()
-        if len(self._ledger.notices):
+        if notifies:
             self._on_notices.tell()
 
     async def _append(self, change: Change) -> int:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from heapq import heappop, heappush
 from itertools import takewhile
+from math import inf
 
+from pomerium_tx.sessions.book import Book
 from pomerium_tx.sessions.ending import REMEMBER_ENDED
 from pomerium_tx.sessions.ledger import RECENT, SLACK
 from pomerium_tx.sessions.limits import Limits
@@ -56,7 +57,7 @@ class Retention:
         self._tombstones = Tombstones(limits)
         self._limits = limits
         self._groups: dict[Group, list[int]] = {}
-        self._ends: list[tuple[float, Group]] = []
+        self._ends = Book[Group, Group](inf, self._drop)
         self._receipts_until: dict[str, float] = {}
         self._refreshes: dict[str, tuple[str | None, int]] = {}
         self._raced = 0
@@ -74,8 +75,7 @@ class Retention:
         """
         self._dropped = []
         self._time = max(self._time, time_of(change))
-        while self._ends and self._ends[0][0] <= self._time - SLACK:
-            self._drop(heappop(self._ends)[1])
+        self._ends.forget(self._time - SLACK)
         self._uses.forget(self._time - SLACK)
         self._tombstones.forget(self._time - SLACK)
         while self._arrivals and self._arrivals[0][1] <= self._time - SLACK:
@@ -104,7 +104,7 @@ class Retention:
 
     def _open(self, group: Group, position: int, expires: float) -> None:
         self._groups.setdefault(group, []).append(position)
-        heappush(self._ends, (expires, group))
+        self._ends.put(group, group, expires)
 
     def _join(self, group: Group, position: int) -> bool:
         members = self._groups.get(group)
@@ -116,6 +116,7 @@ class Retention:
 
     def _drop(self, group: Group) -> None:
         members = self._groups.pop(group, None)
+        self._ends.discard(group)
         if members is None:
             return
         self._dropped += members
@@ -179,6 +180,7 @@ class Retention:
         for name in change.session_ids:
             if has_raced:
                 self._groups.setdefault(group, []).extend(self._groups.pop(("session", name), ()))
+                self._ends.discard(("session", name))
                 self._refreshes.pop(name, None)
                 self._sightings.forget(name)
             else:

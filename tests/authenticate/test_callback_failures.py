@@ -75,12 +75,14 @@ class FailureTests(CallbackCase):
 
     def test_userinfo_of_somebody_else(self) -> None:
         """
-        UserInfo about another person, or a refusal of the fresh token, signs nobody in.
+        UserInfo about another person, or a refusal of the fresh token, signs nobody in, and the tokens are revoked.
         """
         self.world.op.alterations["userinfo"] = lambda claims: {**claims, "sub": "somebody else"}
         self.assert_not_signed_in(self.alice.get(self.response()), 502)
         self.world.op.faults["userinfo"] = Fault(status=401)
         self.assert_not_signed_in(self.alice.get(self.response()), 502)
+        self.world.clock.advance(1.0)
+        self.assertEqual(len(self.world.op.revocations), 4)
 
     def test_no_userinfo_endpoint(self) -> None:
         """

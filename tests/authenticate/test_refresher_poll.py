@@ -84,6 +84,21 @@ class PollTests(SynchronousTestCase):
                 assert receipt is not None
                 self.assertIs(receipt.cause, Cause.REFRESH_REFUSED)
 
+    def test_refused_while_the_store_is_down(self) -> None:
+        """
+        An end that cannot be recorded is recorded as soon as it can be, and not at the next poll.
+        """
+        self.world.op.faults["userinfo"] = Fault(status=401)
+        self.advance(590.0)
+        self.world.store.break_down()
+        self.advance(60.0)
+        self.assertIsNone(self.world.registry.ended(self.session.id))
+        self.world.store.failure = None
+        self.advance(10.0)
+        receipt = self.world.registry.ended(self.session.id)
+        assert receipt is not None
+        self.assertIs(receipt.cause, Cause.REFRESH_REFUSED)
+
     def test_other_failures(self) -> None:
         """
         An outage, nonsense or somebody else's claims end nothing and change nothing.

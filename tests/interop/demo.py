@@ -24,6 +24,7 @@ CHAT = f"http://chat.localhost:{PORTS[0]}"
 AUTHENTICATE = f"http://authenticate.localhost:{PORTS[1]}"
 OP = f"http://op.localhost:{PORTS[2]}"
 OTHER = f"http://other.localhost:{PORTS[5]}"
+_OPEN = ("downloads_open", "events_open", "sockets_open")
 
 
 class DemoCase(InteropCase):
@@ -74,12 +75,10 @@ class SharedDemoCase(DemoCase, SharingCase):
         What earlier tests did is over, and does not count.
         """
         super().setUp()
-        eventually("nothing is open", lambda: not any(self._counted()[f"{name}_open"] for name in self._OPEN))
+        eventually("nothing is open", lambda: not any(self._counted()[name] for name in _OPEN))
         eventually("the application was told of every end", lambda: self._counted()["logouts_told"] == self._owed())
         self._before = self._counted()
         self._earlier_ends = len(self._ends())
-
-    _OPEN = ("downloads", "events", "sockets")
 
     def _counted(self) -> dict[str, int]:
         app, chat = (json.loads(fetch(f"http://127.0.0.1:{port}/counters").content) for port in PORTS[3:5])

@@ -50,9 +50,11 @@ def eventually(what: str, attempt: Callable[[], T], *, patience: float = PATIENC
 
 def ports_in_a_row(count: int) -> list[int]:
     """
-    Ports on loopback that nobody uses now, each the successor of the one before.
+    Ports on loopback that nobody uses now, each the successor of the one before; hardly ever those of another process
+    that runs these tests at the same time.
     """
-    for first in range(21_000, 30_000, count):
+    starts = range(21_000, 30_000, count)
+    for first in random.sample(starts, len(starts)):
         with ExitStack() as taken:
             try:
                 for port in range(first, first + count):
