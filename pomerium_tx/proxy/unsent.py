@@ -69,8 +69,7 @@ class UnsentAnswers:
             then()
             return
         self._then = then
-        if self._look is None:
-            self._look = clock.callLater(FIRST_LOOK, self._look_again, transport, clock, 2 * FIRST_LOOK)
+        self._look_after(FIRST_LOOK, transport, clock)
 
     def let_go_of_sent(self, transport: Any) -> None:
         """
@@ -94,8 +93,12 @@ class UnsentAnswers:
         for answer in answers:
             answer.answer_sent()
 
+    def _look_after(self, pause: float, transport: Any, clock: IReactorTime) -> None:
+        if self._look is None and pause <= LAST_LOOK:
+            self._look = clock.callLater(pause, self._look_again, transport, clock, 2 * pause)
+
     def _look_again(self, transport: Any, clock: IReactorTime, pause: float) -> None:
         self._look = None
         self.let_go_of_sent(transport)
-        if self._then is not None and self._look is None and pause <= LAST_LOOK:
-            self._look = clock.callLater(pause, self._look_again, transport, clock, 2 * pause)
+        if self._then is not None:
+            self._look_after(pause, transport, clock)

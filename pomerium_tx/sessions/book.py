@@ -56,13 +56,6 @@ class Book(Generic[K, V]):
         entry = self._entries.get(key)
         return None if entry is None else entry[1]
 
-    @property
-    def places(self) -> int:
-        """
-        How many places the heap of ends has, void ones included.
-        """
-        return len(self._ends)
-
     def put(self, key: K, value: V, expires: float) -> None:
         """
         Remember *value* until *expires*, or until so many others are remembered for longer.

@@ -191,5 +191,5 @@ class KeysTests(BackChannelCase):
         self.world = World(settings={"id_token_signed_response_alg": None})
         self.world.op.signers.append(Signer(keys.private_key("RS256")))
         self.session = UserAgent(self.world).sign_in()
-        self.world.provider._tokens_seen.id_token_alg = None
+        self.world.provider._id_tokens_seen.alg = None
         self.assert_done(self.post(self.token()))

@@ -216,3 +216,44 @@ class LogoutTokenTests(ProviderTestCase):
         other = self.relying_party(issuer="https://other.example")
         other.succeed(before)
         self.assertIsNone(other.known_metadata)
+
+    def test_changed_alg(self) -> None:
+        """
+        What was learnt of the alg under one setting of it counts under no other one, whichever way it changes, then and
+        later: a secret that is agreed on no more signs nothing. That tokens are typed is still known.
+        """
+        self.publish(*ALGORITHMS)
+        self.now(self.provider.metadata())
+        secret: dict[str, Any] = {"__alg": "HS256", "__key": SECRET.encode()}
+        for configured, signing in (("HS256", secret), ("ES256", {"__alg": "ES256", "__header": {"kid": "ES256"}})):
+            with self.subTest(configured):
+                before = self.relying_party(id_token_signed_response_alg=configured)
+                before.succeed(self.provider)
+                after = self.relying_party()
+                after.succeed(before)
+                for _ in range(2):
+                    self.now(before.id_token(self.token(**signing), nonce="n", access_token=None))
+                    self.now(before.logout_token(self.logout(**signing)))
+                    self.refused(after.logout_token(self.logout(**signing)), InvalidToken)
+                    self.now(after.logout_token(self.logout(__header={"kid": "RS256"})))
+                    after = self.relying_party()
+                    after.succeed(before)
+        typed = {**secret, "__header": {"typ": "logout+jwt"}}
+        before = self.relying_party(id_token_signed_response_alg="HS256")
+        after.succeed(before)
+        self.now(before.logout_token(self.logout(**typed)))
+        self.refused(after.logout_token(self.logout(__header={"kid": "RS256"})), InvalidToken)
+        self.now(after.logout_token(self.logout(__header={"kid": "RS256", "typ": "logout+jwt"})))
+
+    def test_alg_that_was_not_configured(self) -> None:
+        """
+        Nor does what was learnt when none was configured count once one has been configured and is not any more.
+        """
+        self.publish(*ALGORITHMS)
+        learnt = self.token(__alg="ES256", __header={"kid": "ES256"})
+        self.now(self.provider.id_token(learnt, nonce="n", access_token=None))
+        for configured in ("RS256", None):
+            before, self.provider = self.provider, self.relying_party(id_token_signed_response_alg=configured)
+            self.provider.succeed(before)
+            self.now(self.read(__header={"kid": "RS256"}))
+            self.refused(self.read(__alg="ES256", __header={"kid": "ES256"}), InvalidToken)

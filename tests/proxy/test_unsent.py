@@ -4,10 +4,19 @@ Tests of `pomerium_tx.proxy.unsent`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.authorize.verdict import Action, Verdict
+from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.proxy import exchange, unsent
 from pomerium_tx.proxy.unsent import MOST, UnsentAnswers
+from tests.doubles.peers import Peer, request
+from tests.doubles.sessions import a_session
+from tests.proxy.harness import ProxyTestCase
 
 
 class Answer:
@@ -101,11 +110,180 @@ class UnsentAnswersTests(SynchronousTestCase):
         answers.let_go_of_sent(wire)
         self.assertEqual(told, ["swept"])
 
-    def test_bounded(self) -> None:
+    def test_who_waits_again(self) -> None:
         """
-        Of very many answers the oldest is let go.
+        Who waits twice is told once, and looked for once.
+        """
+        told: list[str] = []
+        answers, wire, clock = UnsentAnswers(), Wire(unsent=True), Clock()
+        answers.keep(Answer())
+        for name in ("first", "second"):
+            answers.when_sent(wire, clock, lambda name=name: told.append(name))  # type: ignore[misc]
+        self.assertEqual(len(clock.getDelayedCalls()), 1)
+        wire.unsent = False
+        clock.advance(0.1)
+        self.assertEqual((told, clock.getDelayedCalls()), (["second"], []))
+
+    def test_waits_from_within(self) -> None:
+        """
+        Who is told may wait for the next answer at once, and is looked for once.
+        """
+        told: list[str] = []
+        answers, wire, clock = UnsentAnswers(), Wire(unsent=True), Clock()
+        answers.keep(Answer())
+
+        def again() -> None:
+            wire.unsent = True
+            answers.keep(Answer())
+            answers.when_sent(wire, clock, lambda: told.append("second"))
+
+        answers.when_sent(wire, clock, again)
+        wire.unsent = False
+        clock.advance(0.003)
+        self.assertEqual(len(clock.getDelayedCalls()), 1)
+        wire.unsent = False
+        clock.advance(0.1)
+        self.assertEqual((told, clock.getDelayedCalls()), (["second"], []))
+
+    def test_many(self) -> None:
+        """
+        However many there are none is let go: it is said when there must be no more, until they are sent.
         """
         answers, kept = UnsentAnswers(), [Answer() for _ in range(MOST + 1)]
-        for answer in kept:
+        for number, answer in enumerate(kept):
+            self.assertEqual(answers.are_many, number >= MOST)
             answers.keep(answer)
-        self.assertEqual([answer.sent for answer in kept], [1] + [0] * MOST)
+        self.assertEqual({answer.sent for answer in kept}, {0})
+        answers.let_go_of_sent(Wire(unsent=False))
+        self.assertFalse(answers.are_many)
+        self.assertEqual({answer.sent for answer in kept}, {1})
+
+
+class Ok(Peer):
+    """
+    An application that answers each request at once.
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        self.say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" * data.count(b"\r\n\r\n"))
+
+
+class ManyAnswersTests(ProxyTestCase):
+    """
+    One connection on which more is asked for than is read.
+    """
+
+    file = b"x" * 1000
+
+    def setUp(self) -> None:
+        super().setUp()
+        # What comes after the first answer is somebody else's.
+        self.other = a_session(began=self.network.clock.seconds(), expires=self.network.clock.seconds() + 50_000)
+        self.successResultOf(self.registry.begin(self.other, state_issued=self.network.clock.seconds()))
+        self.agent.ask(request("GET", "/file", "app.example.com", "Who: alice"))
+        self.agent.transport.pauseProducing()
+        self.agent.transport.peer.window = 100
+        self.patch(self.upstreams, "buildProtocol", lambda address: Ok())
+        self.upstreams.last.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n" + self.file)
+        self.settle()
+
+    def check(self, head: RequestHead, canonical: Canonical, peer: str, request_id: str) -> Verdict:
+        verdict = super().check(head, canonical, peer, request_id)
+        if head.get(b"who") == b"bob":
+            verdict = replace(verdict, action=Action.PROCEED, session=self.other, live=(self.other,))
+        return verdict
+
+    def ask(self, count: int) -> None:
+        """
+        Ask for so many more, one after another.
+        """
+        for _ in range(count):
+            self.agent.say(request("GET", "/small", "app.example.com", "Who: bob"))
+            self.settle()
+
+    def answered(self) -> int:
+        """
+        How many requests have been answered, whoever has read that.
+        """
+        return len(self.access)
+
+    def read_on(self) -> bytes:
+        """
+        The reader reads: what it gets.
+        """
+        self.agent.transport.peer.window = 1 << 20
+        self.agent.transport.resumeProducing()
+        self.settle()
+        self.network.advance(1.1)
+        return self.agent.take()
+
+    def test_shield_nothing(self) -> None:
+        """
+        However many answers of another session follow an unread one, it is cut with its own session.
+        """
+        for count in (MOST - 1, 2, MOST):
+            self.ask(count)
+            self.assertEqual(len(self.registry.exchanges(self.session.id)), 1)
+        self.end_session()
+        self.assertNotIn(self.file, self.read_on())
+        self.assertIsNotNone(self.agent.lost)
+
+    def test_go_on(self) -> None:
+        """
+        What is asked for behind very many is begun when they are sent, soon or late, and all of it is answered.
+        """
+        self.ask(MOST + 50)
+        self.assertEqual(self.answered(), MOST)
+        self.network.advance(20.0)
+        self.assertEqual(self.answered(), MOST)
+        got = self.read_on()
+        self.assertEqual((self.answered(), got.count(b"HTTP/1.1 200 ")), (MOST + 51, MOST + 51))
+        self.assertIsNone(self.agent.lost)
+        self.assertEqual(self.registry.exchanges(self.other.id), ())
+        self.assertIn(b"ok", self.agent.ask(request("GET", "/small", "app.example.com", "Who: bob")))
+
+    def test_go_on_in_the_same_turn(self) -> None:
+        """
+        If they are found sent when the next one would have to wait, it does not.
+        """
+        self.ask(MOST - 2)
+        owes = iter((True,))
+        self.patch(unsent, "owes_bytes", lambda transport: next(owes, False))
+        self.agent.say(2 * request("GET", "/small", "app.example.com", "Who: bob"))
+        self.settle()
+        self.assertEqual(self.answered(), MOST + 1)
+
+    def test_kernel(self) -> None:
+        """
+        It is the same if they wait where only the kernel has them, which does not say when they are sent.
+        """
+        owed = True
+        for module in (unsent, exchange):
+            self.patch(module, "owes_bytes", lambda transport: owed)
+        self.agent.transport.peer.window = 1 << 20
+        self.ask(MOST + 50)
+        self.assertEqual(self.answered(), MOST)
+        owed = False
+        self.network.advance(1.1)
+        self.assertEqual(self.answered(), MOST + 51)
+
+    def test_idle(self) -> None:
+        """
+        Who never reads is not waited for longer than for an idle connection.
+        """
+        self.ask(MOST + 50)
+        self.network.advance(2 * self.proxy.times.idle + 5.0)
+        self.assertEqual((self.factory.open_connections, self.answered()), (0, MOST))
+        self.assertEqual(self.registry.exchanges(self.session.id), ())
+        self.assertNotIn("_look_again", [call.func.__name__ for call in self.network.clock.getDelayedCalls()])
+
+    def test_lost(self) -> None:
+        """
+        A connection that is lost meanwhile leaves nothing behind.
+        """
+        self.ask(MOST + 50)
+        self.agent.transport.abortConnection()
+        self.settle()
+        self.assertEqual((self.registry.exchanges(self.session.id), self.registry.exchanges(self.other.id)), ((), ()))
+        self.assertNotIn("_look_again", [call.func.__name__ for call in self.network.clock.getDelayedCalls()])

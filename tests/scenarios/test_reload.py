@@ -240,16 +240,16 @@ class ProvidersTests(ReloadTestCase):
         """
         self.both()
         [before] = self.house.layout.providers.values()
-        before._tokens_seen.types_logout_tokens = True
+        before._logout_tokens_seen.are_typed = True
         self.reload(idp_client_secret="a-new-secret-of-the-same-client")
         [after] = self.house.layout.providers.values()
         self.assertIsNot(after, before)
-        self.assertTrue(after._tokens_seen.types_logout_tokens)
-        self.assertIsNotNone(after._tokens_seen.id_token_alg)
+        self.assertTrue(after._logout_tokens_seen.are_typed)
+        self.assertIsNotNone(after._id_tokens_seen.alg)
         self.assertIsNotNone(after.known_metadata)
         self.reload(idp_client_id="another")
         [other] = self.house.layout.providers.values()
-        self.assertFalse(other._tokens_seen.types_logout_tokens)
+        self.assertFalse(other._logout_tokens_seen.are_typed)
         self.assertEqual(other.known_metadata, after.known_metadata)
 
     def test_new_secret(self) -> None:

@@ -15,6 +15,7 @@ from tests.scenarios.traffic import TrafficTestCase
 from tests.scenarios.world import APP, AUTHENTICATE, CHAT
 
 SECRET = b"secret" * 5000
+SMALL = b"secret" * 1000
 CLICK = ("Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
 DISCOVERY = "/.well-known/openid-configuration"
 
@@ -77,6 +78,23 @@ class ShieldTests(ToldTestCase):
         self.settle()
         self.tell(sid=self.on_laptop.sids[0])
         self.assertLess(len(read_on(self, agent)), len(SECRET))
+        self.assert_broken_off(agent)
+
+    def test_answers_of_somebody_else(self) -> None:
+        """
+        Nor do very many answers of another session, on the same connection.
+        """
+        agent, upstream = self.begin(self.laptop, "GET", APP + "/file")
+        agent.transport.pauseProducing()
+        agent.transport.peer.window = 100
+        self.answer(upstream, f"Content-Length: {len(SMALL)}", SMALL)
+        upstream.by_hand = False
+        cookie = f"Cookie: _pomerium={self.handle_of(self.bob, APP)}"
+        for _ in range(257):
+            agent.say(request("GET", "/", "app.example.com", cookie))
+            self.settle()
+        self.sign_out(self.laptop, CHAT)
+        self.assertNotIn(SMALL, read_on(self, agent))
         self.assert_broken_off(agent)
 
 

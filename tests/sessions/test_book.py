@@ -82,3 +82,48 @@ class BookTests(SynchronousTestCase):
         self.assertEqual(dict(self.book), {"later": 2, "same": 6})
         self.book.forget(30)
         self.assertEqual((len(self.book), self.dropped), (0, [4, 6, 2]))
+
+    def test_memory_is_bounded(self) -> None:
+        """
+        However often ends move, to and fro or ever on, and whatever is discarded, there are few void places.
+        """
+        for name, expires_of in (("on", lambda n: n), ("to and fro", lambda n: n % 2), ("back", lambda n: -n)):
+            with self.subTest(name=name):
+                book = Book[str, int](3, self.dropped.append)
+                for number in range(5000):
+                    book.put("a", number, expires_of(number))
+                self.assertLess(len(book._ends), 1100)
+                self.assertEqual(dict(book), {"a": 4999})
+        for number in range(5000):
+            self.book.put(str(number), number, number)
+            self.book.discard(str(number))
+        self.assertLess(len(self.book._ends), 1100)
+        self.assertEqual(self.dropped, [])
+
+    def test_long_keys_are_kept_once(self) -> None:
+        """
+        Of equal keys one object is kept, wherever ends were moved to.
+        """
+        for number in range(100):
+            self.book.put("".join(("long", "-", "key")), number, number)
+        self.assertEqual(len({id(key) for *_, key in self.book._ends}), 1)
+
+    def test_tidying_changes_nothing(self) -> None:
+        """
+        Who is forgotten, and in which order, is the same with many void places as with none.
+        """
+        plain, dropped = Book[str, int](3), list[int]()
+        book = Book[str, int](3, dropped.append)
+        for one in (plain, book):
+            for key in ("a", "b", "c"):
+                one.put(key, ord(key), 10)
+        for number in range(3000):
+            book.put("a", ord("a"), 100 + number)
+        book.put("a", ord("a"), 5)
+        plain.put("a", ord("a"), 5)
+        for one in (plain, book):
+            one.put("d", ord("d"), 10)
+            one.put("e", ord("e"), 10)
+        self.assertEqual((dict(book), dropped), (dict(plain), [ord("a"), ord("b")]))
+        book.forget(10)
+        self.assertEqual(dropped, [ord(key) for key in "abcde"])
