@@ -122,6 +122,8 @@ class PublishedTests(AdversarialTestCase):
             # A sign-in that fails only at the signature: no session is looked after while the hour passes.
             _, answer = self.by_id_token(lambda mint: mint.token(signature=bytes(256)))
             self.assertEqual(answer.status, 502)
+            # Its tokens are revoked before.
+            self.advance(2.0)
             self.clock.advance(3700.0)
             for name, wrong in answers.broken():
                 self.clock.advance(5.0)
