@@ -41,7 +41,7 @@ from pomerium_tx.proxy.exchange import ProxiedExchange
 from pomerium_tx.proxy.held import Held
 from pomerium_tx.proxy.local import LocalExchange
 from pomerium_tx.proxy.refusals import content_size
-from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes, owes_bytes, send_at_once
+from pomerium_tx.proxy.transports import can_half_close, owes_bytes, send_at_once
 from pomerium_tx.proxy.unsent import Unsent, UnsentAnswers
 
 MOST_HELD = 65_536
@@ -388,7 +388,7 @@ class Downstream(TwistedProtocol):
         self.close()
 
     def _end_lingering(self, now: float) -> None:
-        if not holds_unsent_bytes(self._transport):
+        if not owes_bytes(self._transport):
             if can_half_close(self._transport):
                 self._transport.loseConnection()
             else:

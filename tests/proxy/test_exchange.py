@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 
-from pomerium_tx.proxy import downstream
+from pomerium_tx.proxy import downstream, exchange, unsent
 from pomerium_tx.proxy.downstream import TURN
 from tests.doubles.peers import request
 from tests.proxy.harness import UPSTREAM, ProxyTestCase, a_route
@@ -707,6 +707,49 @@ class LimitTests(ProxyTestCase):
         self.agent.say(b"x" * 3_000_000)
         self.settle()
         self.assertIsNotNone(self.agent.lost)
+
+    def test_closing_while_only_the_kernel_has_bytes(self) -> None:
+        """
+        The last answer of a connection, which its reader has not taken, can be cut for as long as it is on its way.
+        """
+        owed = True
+        for module in (unsent, exchange, downstream):
+            self.patch(module, "owes_bytes", lambda transport: owed)
+        self.agent.ask(request("GET", "/", "app.example.com", ALICE, "Connection: close"))
+        self.agent.transport.pauseProducing()
+        self.upstreams.last.say(OK)
+        self.settle()
+        self.network.advance(20)
+        self.assertEqual(len(self.registry.exchanges(self.session.id)), 1)
+        self.assertEqual(self.factory.open_connections, 1)
+        self.assertEqual(self.end_session().exchanges_cut["download"], 1)
+        self.settle()
+        self.assertEqual(self.factory.open_connections, 0)
+
+    def test_closed_once_the_kernel_has_sent_all(self) -> None:
+        """
+        It is closed in order as soon as nothing of it is on its way, and is not waited for without end.
+        """
+        owed = True
+        for module in (unsent, exchange, downstream):
+            self.patch(module, "owes_bytes", lambda transport: owed)
+        for seconds, others in ((5.0, 1), (0.0, 0)):
+            with self.subTest(sent_after=seconds):
+                owed = True
+                agent = self.connect()
+                agent.ask(request("GET", "/", "app.example.com", ALICE, "Connection: close"))
+                agent.transport.pauseProducing()
+                self.upstreams.last.say(OK)
+                self.settle()
+                if seconds:
+                    self.network.advance(seconds)
+                    owed = False
+                    self.network.advance(5.0)
+                else:
+                    self.network.advance(self.proxy.times.idle + 5.0)
+                self.assertEqual(self.registry.exchanges(self.session.id), ())
+                self.assertEqual(self.factory.open_connections, others)
+                owed = False
 
     def test_user_agent_that_does_not_let_go(self) -> None:
         """
