@@ -233,7 +233,7 @@ class House:
             notify=[route.id for route in self.layout.table.routes if route.upstream_logout_uri],
         )
         idle = config.session_idle_timeout
-        self.registry.set_idle_timeout(idle.total_seconds() or None if idle is not None else None)
+        self.registry.set_idle_timeout(None if idle is None else idle.total_seconds())
 
     async def _end_homeless(self, sessions: Sequence[Session]) -> None:
         try:

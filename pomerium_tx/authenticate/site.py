@@ -36,7 +36,7 @@ from pomerium_tx.logout.session_events import (
     SessionEventsPage,
     SessionEventsScriptPage,
 )
-from pomerium_tx.logout.site_data import ClearingImages, SiteData, nothing
+from pomerium_tx.logout.site_data import ClearingImages, SiteData
 from pomerium_tx.logout.target import Targets
 from pomerium_tx.logout.urls import SignOutUrls
 from pomerium_tx.oidc.provider import Provider
@@ -71,8 +71,8 @@ def authenticate_site(
     healthz: IResource,
     session_events: SessionEvents,
     clock: IReactorTime,
-    site_data: SiteData = nothing,
-    back_channel: IResource | None = None,
+    site_data: SiteData,
+    back_channel: IResource,
 ) -> Folder:
     """
     The root of the tree.
@@ -163,8 +163,7 @@ def authenticate_site(
     pomerium.putChild(SCRIPT.encode(), SessionEventsScriptPage())
     pomerium.putChild(b"sign_in", sign_in)
     pomerium.putChild(b"sign_out", sign_out)
-    if back_channel is not None:
-        pomerium.putChild(b"backchannel_logout", back_channel)
+    pomerium.putChild(b"backchannel_logout", back_channel)
     images = ClearingImages(registry=registry, url_signer=url_signer, site_data=site_data, clock=clock)
     pomerium.putChild(
         b"signed_out",

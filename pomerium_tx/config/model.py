@@ -101,7 +101,7 @@ class RouteSection(Section):
     from_: Origin = Field(alias="from")
     to: Annotated[tuple[str, ...], BeforeValidator(forms.upstreams)]
     """
-    Exactly one, for now.
+    Exactly one.
     """
     name: Text = ""
     description: Text = ""

@@ -5,7 +5,6 @@ The resource tree that every route host has, whatever its routes are.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource
@@ -30,7 +29,7 @@ from pomerium_tx.logout.session_events import (
     SessionEventsPage,
     SessionEventsScriptPage,
 )
-from pomerium_tx.logout.site_data import ClearingImages, SiteData, nothing
+from pomerium_tx.logout.site_data import ClearingImages, SiteData
 from pomerium_tx.logout.target import Targets
 from pomerium_tx.logout.urls import SignOutUrls
 from pomerium_tx.oidc.provider import Provider
@@ -60,9 +59,9 @@ def route_site(
     healthz: IResource,
     session_events: SessionEvents,
     clock: IReactorTime,
-    site_data: SiteData = nothing,
-    providers: Mapping[str, Provider] = MappingProxyType({}),
-    back_channel: IResource | None = None,
+    site_data: SiteData,
+    providers: Mapping[str, Provider],
+    back_channel: IResource,
 ) -> Folder:
     """
     The root of the tree. One serves all route hosts: a request says which host it is for.
@@ -109,8 +108,7 @@ def route_site(
     pomerium.putChild(EVENTS.encode(), SessionEventsPage(events=session_events, session_of=sessions.session))
     pomerium.putChild(SCRIPT.encode(), SessionEventsScriptPage())
     pomerium.putChild(b"sign_out", sign_out)
-    if back_channel is not None:
-        pomerium.putChild(b"backchannel_logout", back_channel)
+    pomerium.putChild(b"backchannel_logout", back_channel)
     pomerium.putChild(b"callback", callback)
     pomerium.putChild(b"clear_cache", ClearCachePage(images))
     well_known_pomerium = WellKnownPage(authenticate_origin=authenticate_origin)

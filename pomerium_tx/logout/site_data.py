@@ -39,13 +39,6 @@ _KINDS = ("cache", "cookies", "storage")
 _IMAGE = "image"
 
 
-def nothing(origin: str) -> Collection[str]:
-    """
-    No host asks for anything.
-    """
-    return ()
-
-
 def clear_site_data(kinds: Collection[str]) -> tuple[tuple[str, str], ...]:
     """
     The field that asks to forget *kinds*; none for none.

@@ -4,6 +4,7 @@ The administrator's pages: whose sessions there are, and the end of those that a
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -177,7 +178,8 @@ class RevocationsPage(Page):
             about.registry.owed(),
             clock=about.clock,
             window=Window.of(parameters(request, WINDOW)),
-            key=lambda owed: (owed.not_before, owed.id),
+            # What has no time is last, in a form that the next part can be asked for by.
+            key=lambda owed: (min(owed.not_before, sys.float_info.max), owed.id),
             show=show,
         )
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.logout.site_data import MAX_IMAGES, ClearingImages, clear_site_data, nothing, origins_of
+from pomerium_tx.logout.site_data import MAX_IMAGES, ClearingImages, clear_site_data, origins_of
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.store import Cause, StoreUnavailable
 from pomerium_tx.web.signed_url import UrlSigner
@@ -44,7 +44,7 @@ class FieldTests(SynchronousTestCase):
             with self.subTest(kinds):
                 self.assertEqual(clear_site_data(kinds), (("Clear-Site-Data", value),))
         self.assertEqual(clear_site_data(()), ())
-        self.assertEqual(clear_site_data(nothing(R)), ())
+        self.assertEqual(clear_site_data(()), ())
 
 
 class ImageTests(SynchronousTestCase):

@@ -36,7 +36,7 @@ from pomerium_tx.logout.outbox import Outbox
 from pomerium_tx.logout.revocation import Revocations
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.logout.session_events import SessionEvents
-from pomerium_tx.logout.site_data import SiteData, nothing
+from pomerium_tx.logout.site_data import SiteData
 from pomerium_tx.logout.target import Targets
 from pomerium_tx.oidc.provider import Provider, ProviderSettings
 from pomerium_tx.sessions.handle import Handles
@@ -143,7 +143,7 @@ class World:
         secret: bytes = SECRET,
         store: SessionStore | None = None,
         lifetimes: Lifetimes | None = None,
-        site_data: SiteData = nothing,
+        site_data: SiteData = lambda origin: (),
     ) -> None:
         self._lifetimes = lifetimes
         self.clock = Clock()

@@ -15,7 +15,7 @@ from pomerium_tx.operations.admin import ADMIN_ENDED
 from pomerium_tx.operations.listing import LOOKED_AT
 from pomerium_tx.operations.views import reference
 from pomerium_tx.sessions.registry import SignedOutMeanwhile
-from pomerium_tx.sessions.store import Cause, OpLogout
+from pomerium_tx.sessions.store import UNTIL_PROVEN, Cause, OpLogout
 from tests.doubles.channel import ask
 from tests.doubles.exchanges import MemoryExchange
 from tests.operations.administered import APP, CHAT, AdministeredCase, used
@@ -300,6 +300,20 @@ class OwedTests(AdministeredCase):
     """
     What is still to be done.
     """
+
+    def test_in_parts(self) -> None:
+        """
+        The list goes on where a part of it ended, also among those that wait for a proof and have no time.
+        """
+        for name, not_before in (("a", records.NOW), ("b", UNTIL_PROVEN), ("c", UNTIL_PROVEN)):
+            self.successResultOf(self.registry.owe(records.owed(name, not_before=not_before)))
+        shown, following = [], ""
+        while following is not None:
+            after = f"&after={quote(following)}" if following else ""
+            part = self.answer(f"/revocations?limit=1{after}")
+            shown += [(each["id"], each["state"]) for each in part["revocations"]]
+            following = part["next"]
+        self.assertEqual(shown, [("a", "waiting"), ("b", "unproven"), ("c", "unproven")])
 
     def test_revocations(self) -> None:
         """
