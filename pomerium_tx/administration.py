@@ -11,9 +11,15 @@ from pomerium_tx.config.model import Config
 from pomerium_tx.http11.heads import HeadLimits
 from pomerium_tx.operations.admin import Administered
 from pomerium_tx.operations.site import admin_site, check, decide
+from pomerium_tx.proxy.admission import ConnectionLimits
 from pomerium_tx.proxy.connection import Answered, Proxy, Times
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.refusals import Refusals
+
+CONNECTIONS = ConnectionLimits(connections=32, per_address=32)
+"""
+However many others there are, these can be made: what the limit of descriptors has to leave room for.
+"""
 
 
 def admin_proxy(
@@ -41,6 +47,7 @@ def admin_proxy(
         deadlines=deadlines,
         limits=HeadLimits(),
         times=Times(),
+        connection_limits=CONNECTIONS,
     )
 
 

@@ -8,13 +8,17 @@ configuration comes to, and what a reload replaces.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from pomerium_tx.administration import admin_proxy
-from pomerium_tx.authenticate.refresher import Refresher
+from pomerium_tx.authenticate.refresher import Refresher, plan_refresh_by_id_token
+from pomerium_tx.collector import collector
 from pomerium_tx.config.model import Config
 from pomerium_tx.layout import Connect, Lasting, Layout, log_access
 from pomerium_tx.logout.back_channel import BackChannelLogoutPage
@@ -33,12 +37,29 @@ from pomerium_tx.proxy.access_lines import AccessLines
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.factory import DownstreamFactory
 from pomerium_tx.routing.route import Route
+from pomerium_tx.sessions.elsewhere import Elsewhere, nowhere
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause, SessionStore, StoreUnavailable
 
 log = Logger()
+
+
+class Part(Enum):
+    """
+    What a house does of all that there is to do.
+    """
+
+    ALL = "all"
+    PARENT = "parent"
+    """
+    What is done once, for workers that serve.
+    """
+    WORKER = "worker"
+    """
+    It serves, and leaves all that is done once to the parent.
+    """
 
 
 class House:
@@ -49,6 +70,7 @@ class House:
     :param now: Seconds that no step of the wall clock can move.
     :param http: What speaks to the OP.
     :param http_of: What speaks to the application of a route for ourselves.
+    :param elsewhere: Asks what is open in other processes.
     """
 
     def __init__(
@@ -61,8 +83,11 @@ class House:
         http: HTTPClient,
         http_of: Callable[[Route], HTTPClient],
         connect: Connect,
+        part: Part = Part.ALL,
+        elsewhere: Elsewhere = nowhere,
     ) -> None:
-        self.registry = SessionRegistry(store, clock)
+        self._part = part
+        self.registry = SessionRegistry(store, clock, elsewhere=elsewhere)
         self.registry.subscribe_ended(self._forget_assertions)
         self.registry.subscribe_refreshed(self._cut_what_is_not_admitted)
         self._providers: dict[str, Provider] = {}
@@ -74,7 +99,8 @@ class House:
             clock=clock,
             key=config.shared_secret.get_secret_value(),
             revocation_delay=config.revocation_delay.total_seconds(),
-            audit=audit_log.session_ended,
+            # Of an end that a worker asked for, its parent writes the line: nothing that happens to it can cost that.
+            audit=(lambda receipt: None) if part is Part.WORKER else audit_log.session_ended,
         )
         late_tokens = LateTokens(registry=self.registry, clock=clock)
         self._deadlines = Deadlines(clock, now)
@@ -122,14 +148,16 @@ class House:
             revocation_attempts=self.revocations.attempts_of,
             notice_attempts=self.notices.attempts_of,
         )
-        self._admin_proxy = admin_proxy(
-            config, administered, self._deadlines, lambda answered: log_access(answered, "admin")
+        self._admin_proxy = (
+            None
+            if part is Part.WORKER
+            else admin_proxy(config, administered, self._deadlines, lambda answered: log_access(answered, "admin"))
         )
         self.admin_factory = None if self._admin_proxy is None else DownstreamFactory(self._admin_proxy)
         """
         What speaks on the administrator's listener, if there is one.
         """
-        self._workers = (
+        once = (
             Expiry(registry=self.registry, ending=self.ending, clock=clock),
             self.revocations,
             self.notices,
@@ -140,8 +168,10 @@ class House:
                 late_tokens=late_tokens,
                 clock=clock,
             ),
-            late_tokens,
         )
+        self._jobs = (late_tokens,) if part is Part.WORKER else (*once, late_tokens)
+        if part is Part.PARENT:
+            self.registry.subscribe_begun(self._begun_in_a_worker)
 
     @property
     def config(self) -> Config:
@@ -158,8 +188,8 @@ class House:
         """
         await self.registry.join()
         self._deadlines.start()
-        for worker in self._workers:
-            worker.start()
+        for job in self._jobs:
+            job.start()
 
     def reload(self, config: Config) -> None:
         """
@@ -176,9 +206,12 @@ class House:
         self._settle_in()
         previous.retire(layout)
         self.factory.recheck()
+        # The layout that is gone refers to itself.
+        collector.survey(self.registry.count)
         homeless = []
         for session in self.registry.sessions():
-            if session.idp_id in self._providers:
+            # The parent ends those whose OP is gone, and has said so before it said this.
+            if session.idp_id in self._providers or self._part is Part.WORKER:
                 self._cut_what_is_not_admitted(session)
             else:
                 homeless.append(session)
@@ -216,12 +249,26 @@ class House:
         self._session_events.close()
         for factory in self._factories:
             factory.abort_all()
-        for worker in self._workers:
-            worker.stop()
+        for job in self._jobs:
+            job.stop()
         self._access_lines.stop()
         self.layout.retire()
         self._deadlines.stop()
         self.registry.leave()
+
+    def audit(self, receipt_id: str) -> None:
+        """
+        Have the end that a worker asked for in the audit log, if it ended a session.
+        """
+        receipt = self.registry.receipt(receipt_id)
+        if receipt is not None and receipt.sessions_ended:
+            audit_log.session_ended(receipt)
+
+    def _begun_in_a_worker(self, session: Session) -> None:
+        # What a worker notes of a session beside the log, here for those who look after all sessions.
+        plan_refresh_by_id_token(self.registry, session.id, session.tokens, session.began)
+        if session.idp_id not in self._providers:
+            self.registry.report_due(session.id, Cause.PROVIDER_REMOVED)
 
     def _settle_in(self) -> None:
         config = self.layout.config
@@ -258,3 +305,19 @@ class House:
     def _forget_assertions(self, receipt: Receipt, sessions: tuple[Session, ...]) -> None:
         for session in sessions:
             self.layout.assertions.forget(session.id)
+
+
+async def drained(reactor: Any, house: House, *, seconds: float, is_hurried: Callable[[], bool]) -> None:
+    """
+    No connection is open any more, or it is not to be waited for any longer.
+    """
+    waited: LoopingCall
+
+    def look() -> None:
+        if is_hurried() or reactor.seconds() >= until or not house.open_connections:
+            waited.stop()
+
+    until = reactor.seconds() + seconds
+    waited = LoopingCall(look)
+    waited.clock = reactor
+    await waited.start(0.05)

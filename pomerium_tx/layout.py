@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from resource import RLIMIT_NOFILE, getrlimit
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.web.server import Site
 
-from pomerium_tx import paths
+from pomerium_tx import limits, paths
 from pomerium_tx.assertion.assertion import Assertions
 from pomerium_tx.assertion.claims import LIFETIME as ASSERTION_LIFETIME
 from pomerium_tx.authenticate.site import authenticate_site
@@ -26,7 +27,7 @@ from pomerium_tx.dashboard.login import LoginStart
 from pomerium_tx.dashboard.published import JwksPage, PingPage
 from pomerium_tx.dashboard.site import route_site
 from pomerium_tx.http11.canonical import Canonical
-from pomerium_tx.http11.heads import HeadLimits
+from pomerium_tx.http11.writer import NO_LINES, FieldLines
 from pomerium_tx.jose.signer import Signer, derived_signer, load_signers
 from pomerium_tx.logout.back_channel import BackChannelLogoutPage
 from pomerium_tx.logout.ending import Ending
@@ -39,8 +40,8 @@ from pomerium_tx.oidc.provider import Provider, ProviderSettings
 from pomerium_tx.operations import audit_log
 from pomerium_tx.operations.access_log import log_request
 from pomerium_tx.proxy.access_lines import AccessLines
-from pomerium_tx.proxy.connection import Answered, Proxy, Times
-from pomerium_tx.proxy.deadlines import NEVER, Deadlines
+from pomerium_tx.proxy.connection import Answered, Proxy
+from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.forwarding import Forwarding
 from pomerium_tx.proxy.pool import Pool
 from pomerium_tx.proxy.refusals import Refusals
@@ -138,6 +139,14 @@ class Layout:
             idp_id_of=lambda route: self.default_idp_id,
             authenticate_origin=self._authenticate_origin,
         )
+        self._head_limits = limits.head_limits(config)
+        self._connection_limits = limits.connection_limits(config, getrlimit(RLIMIT_NOFILE)[0])
+        self._origins: limits.Origins = limits.Origins(
+            config,
+            lasting.deadlines,
+            self._connection_limits.to_applications,
+            None if previous is None else previous._origins,
+        )
         self.resources = {route.id: self._resource(route, previous) for route in self.table.routes}
         self._retired_keys = self._retired(previous)
         jwks = JwksPage(
@@ -172,11 +181,10 @@ class Layout:
             access_log=lasting.access_lines.add,
             clock=lasting.clock,
             deadlines=lasting.deadlines,
-            limits=HeadLimits(),
-            times=Times(
-                body=config.timeout_read.total_seconds() or NEVER,
-                idle=config.timeout_idle.total_seconds() or NEVER,
-            ),
+            limits=self._head_limits,
+            times=limits.times(config),
+            connection_limits=self._connection_limits,
+            max_pipelined=config.max_pipelined_requests,
             normalize_path=config.normalize_path,
             merge_slashes=config.merge_slashes,
             streams_count=config.session_idle_counts_streams,
@@ -184,9 +192,11 @@ class Layout:
 
     def retire(self, successor: Layout | None = None) -> None:
         """
-        Let go of what *successor* has not taken over.
+        Let go of what *successor* has not taken over; what it has obeys its limits from now on.
         """
         kept = set() if successor is None else {resource.pool for resource in successor.resources.values()}
+        if successor is not None:
+            successor._origins.come_into_force()
         for resource in self.resources.values():
             if successor is None:
                 resource.pool.close()
@@ -239,11 +249,18 @@ class Layout:
         )
 
     def _pool(self, route: Route, previous: Layout | None) -> Pool:
+        places = self._origins.places(route)
         if previous is not None and previous.config.certificate_authority == self.config.certificate_authority:
             before = previous.resources.get(route.id)
-            if before is not None and (before.route.upstreams, before.route.tls) == (route.upstreams, route.tls):
+            if (
+                before is not None
+                and (before.route.upstreams, before.route.tls) == (route.upstreams, route.tls)
+                and (before.pool.limits, before.pool.places) == (self._head_limits, places)
+            ):
                 return before.pool
-        return Pool(self._lasting.connect(route), limits=HeadLimits(), deadlines=self._lasting.deadlines)
+        return Pool(
+            self._lasting.connect(route), limits=self._head_limits, deadlines=self._lasting.deadlines, places=places
+        )
 
     def _sites(self, jwks: JwksPage) -> tuple[Site, Site, Site]:
         """
@@ -317,10 +334,10 @@ class Layout:
             return self._authenticate_site
         return self._route_site if self.table.serves(host, port) else self._probe_site
 
-    def _identity(self, verdict: Verdict, canonical: Canonical) -> Sequence[tuple[bytes, bytes]]:
+    def _identity(self, verdict: Verdict, canonical: Canonical) -> FieldLines:
         route = verdict.route
         if route is None or not route.pass_identity_headers:
-            return ()
+            return NO_LINES
         return self.assertions.headers(verdict.session, canonical.host, route.jwt_issuer_format)
 
     def _session_begun(self, session: Session) -> None:
@@ -332,7 +349,7 @@ class Layout:
     def _used(self, session: Session, route: Route, origin: str, peer: str) -> None:
         registry = self._lasting.registry
         registry.touch(session.id, peer)
-        if route.id not in session.uses:
+        if not session.has_used(route.id):
             Deferred.fromCoroutine(registry.use_route(session.id, route.id, origin)).addErrback(
                 lambda reason: log.failure("The first use of route {route_id} was not kept", reason, route_id=route.id)
             )

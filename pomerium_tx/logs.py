@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from types import FrameType, MappingProxyType
 from typing import Final, TextIO, cast
 
@@ -45,6 +46,7 @@ _COUNTS: Final = frozenset({"tokens_to_revoke"})
 _JWT_BEGINS: Final = "eyJ"
 _JWT: Final = re.compile(r"eyJ[A-Za-z0-9_-]{6,}\.eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*")
 
+_MOST_WAITING: Final = 64
 _MAX_TEXT: Final = 8192
 _MAX_TRACEBACK: Final = 32768
 _MAX_REPR: Final = 256
@@ -108,7 +110,7 @@ def json_lines() -> ILogObserver:
     An observer that writes to standard output; for ``twistd --logger``.
     """
     # Taken now: once logging has begun, sys.stdout is itself a log.
-    return JsonLines(sys.stdout, threshold)
+    return _of_this_process(JsonLines(sys.stdout, threshold))
 
 
 def json_lines_in_twistd_log() -> ILogObserver:
@@ -120,7 +122,20 @@ def json_lines_in_twistd_log() -> ILogObserver:
     log_file = _TwistdLog(os.path.abspath("twistd.log"))
     if not signal.getsignal(signal.SIGUSR1):
         signal.signal(signal.SIGUSR1, log_file.ask_for_rotation)
-    return JsonLines(cast(TextIO, log_file), threshold)  # it has what is used of one
+    return _of_this_process(JsonLines(cast(TextIO, log_file), threshold))  # it has what is used of one
+
+
+def in_use() -> JsonLines | None:
+    """
+    What writes the log of this process, if it is one of ours.
+    """
+    return _in_use
+
+
+def _of_this_process(observer: JsonLines) -> JsonLines:
+    global _in_use
+    _in_use = observer
+    return observer
 
 
 class _TwistdLog:
@@ -150,12 +165,37 @@ class JsonLines:
 
     def __init__(self, output: TextIO, threshold: Threshold) -> None:
         self._output = output
-        self._threshold = threshold
+        self._waiting: list[str] = []
+        self.admits = threshold.admits
+        """
+        Whether events of a level are written.
+        """
 
     def __call__(self, event: LogEvent) -> None:
-        if self._threshold.admits(event.get("log_level")):
-            self._output.write(json_line(event) + "\n")
+        if self.admits(event.get("log_level")):
+            self.add(json_line(event))
+            self.flush()
+
+    def add(self, line: str) -> None:
+        """
+        Take a finished line, which is written when `flush` is called, an event comes, or many lines are waiting.
+        """
+        self._waiting.append(line)
+        if len(self._waiting) >= _MOST_WAITING:
+            self.flush()
+
+    def flush(self) -> None:
+        """
+        Write all that was taken.
+        """
+        if self._waiting:
+            text = "\n".join((*self._waiting, ""))
+            self._waiting.clear()
+            self._output.write(text)
             self._output.flush()
+
+
+_in_use: JsonLines | None = None
 
 
 def json_line(event: LogEvent) -> str:
@@ -213,6 +253,21 @@ def _time(seconds: object) -> str:
     except (ValueError, OverflowError, OSError):
         moment = datetime.now(UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def as_json(value: object) -> str:
+    """
+    The value of a field, as it is in a line.
+    """
+    # The kinds that nearly all values are, without what the others need.
+    kind = type(value)
+    if kind is str and len(value) <= _MAX_TEXT and _JWT_BEGINS not in value:  # type: ignore[arg-type, operator]
+        return encode_basestring_ascii(value)  # type: ignore[arg-type]
+    if kind is int and -(2**31) < value < 2**31:  # type: ignore[operator]
+        return repr(value)
+    if kind is float and math.isfinite(value):  # type: ignore[arg-type]
+        return repr(value)
+    return json.dumps(_plain(value), allow_nan=False)
 
 
 def _plain(value: object, depth: int = 0) -> object:

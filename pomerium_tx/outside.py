@@ -10,7 +10,6 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IPolicyForHTTPS, IResponse
@@ -21,6 +20,7 @@ from pomerium_tx.config.model import Config
 from pomerium_tx.oidc.fetch import HTTPClient, http_client
 from pomerium_tx.routing.route import Route
 from pomerium_tx.tls.downstream import DownstreamContexts
+from pomerium_tx.tls.transport import EncryptedFactory
 from pomerium_tx.tls.upstream import client_options
 
 CONNECT_SECONDS = 10.0
@@ -70,7 +70,7 @@ class Outside:
         """
         *factory* inside TLS, where that is configured.
         """
-        return factory if self._contexts is None else TLSMemoryBIOFactory(self._contexts, False, factory)
+        return factory if self._contexts is None else EncryptedFactory(self._contexts, factory, self._reactor)
 
     def endpoint(self, route: Route) -> IStreamClientEndpoint:
         """

@@ -2,7 +2,7 @@
 The daemon: a house behind listening addresses, started and stopped in order.
 
 Start: bind every address, join the store, accept. Stop: accept no more, let what is under way finish for a while, close
-the pools, leave the store.
+the pools, leave the store. With ``workers`` it is they that accept, and that are waited for.
 """
 
 from __future__ import annotations
@@ -13,21 +13,27 @@ from typing import Any
 
 from twisted.application.service import IService, Service
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pomerium_tx import logs
 from pomerium_tx.config.loader import Loaded
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.problems import InvalidConfig
 from pomerium_tx.config.reload import merged
-from pomerium_tx.house import House
+from pomerium_tx.house import House, Part, drained
 from pomerium_tx.operations.unix_listener import SocketNotBound, UnixListener
 from pomerium_tx.outside import Outside
 from pomerium_tx.proxy.listener import Listener, NotBound
+from pomerium_tx.request_lines import lines
 from pomerium_tx.resolver import LocalhostResolver
+from pomerium_tx.sessions.elsewhere import Elsewhere, nowhere
 from pomerium_tx.sessions.memory import MemoryStore
+from pomerium_tx.sessions.store import SessionStore
+from pomerium_tx.workers.shared_store import SharedStore
+from pomerium_tx.workers.supervisor import Supervisor
 
 log = Logger()
 
@@ -43,6 +49,7 @@ class PomeriumService(Service):
     A house behind listening addresses.
 
     :param listeners: Where to listen.
+    :param workers: What keeps the processes that accept there instead of this one.
     """
 
     def __init__(
@@ -53,6 +60,7 @@ class PomeriumService(Service):
         *,
         listeners: Sequence[Listener],
         admin: Listener | UnixListener | None = None,
+        workers: Supervisor | None = None,
         drain_seconds: float,
     ) -> None:
         self.setName("pomerium")  # type: ignore[no-untyped-call] # Twisted's own
@@ -65,8 +73,10 @@ class PomeriumService(Service):
         self._outside = outside
         self._listeners = listeners
         self._admin = admin
+        self._workers = workers
         self._drain_seconds = drain_seconds
         self._bound = False
+        self._is_started = False
         self._is_hurried = False
         self._starting: Deferred[None] | None = None
 
@@ -137,18 +147,33 @@ class PomeriumService(Service):
             log.warn("{problem}", problem=str(warning))
         for key in waiting:
             log.warn("{key}: the new value waits for a restart", key=key)
-        log.info("The configuration was read again: {count} routes", count=len(config.routes))
+        Deferred.fromCoroutine(self._reloaded(config)).addErrback(
+            lambda reason: log.failure("The workers could not be told of the configuration", reason)
+        )
         return True
 
+    async def _reloaded(self, config: Config) -> None:
+        if self._workers is not None:
+            await self._workers.configure(config)
+        log.info("The configuration was read again: {count} routes", count=len(config.routes))
+
     async def _start(self) -> None:
+        lines.start(self._reactor, logs.in_use())
         await self.house.start()
-        factory = self._outside.wrapped(self.house.factory)
+        if self._workers is None:
+            factory = self._outside.wrapped(self.house.factory)
+            for listener in self._listeners:
+                listener.accept(self._reactor, factory)
+        else:
+            # The end of a process is heard of once the reactor runs.
+            await deferLater(self._reactor, 0.0)
+            await self._workers.start(self.house.config, ended=self.house.audit, failed=self._failed)
         for listener in self._listeners:
-            listener.accept(self._reactor, factory)
             log.info("Listening on port {port}", port=listener.port)
         if self._admin is not None:
             admin_factory: Any = self.house.admin_factory
             self._admin.accept(self._reactor, admin_factory)
+        self._is_started = True
 
     async def _stop(self) -> None:
         if self._starting is not None:
@@ -157,19 +182,14 @@ class PomeriumService(Service):
             await listener.stop()
             listener.close()
         self.house.drain()
-        waited: LoopingCall
-
-        def look() -> None:
-            is_over = self._is_hurried or self._reactor.seconds() >= until
-            if is_over or not self.house.open_connections:
-                waited.stop()
-
         until = self._reactor.seconds() + self._drain_seconds
-        waited = LoopingCall(look)
-        waited.clock = self._reactor
-        await waited.start(0.05)
+        if self._workers is not None:
+            await self._workers.stop(self._drain_seconds, lambda: self._is_hurried)
+        seconds = until - self._reactor.seconds()
+        await drained(self._reactor, self.house, seconds=seconds, is_hurried=lambda: self._is_hurried)
         self.house.stop()
         await self._outside.close()
+        lines.stop()
         log.info("Stopped")
 
     def _all_listeners(self) -> list[Listener | UnixListener]:
@@ -178,7 +198,7 @@ class PomeriumService(Service):
     def _failed(self, reason: Failure) -> None:
         if isinstance(reason.value, CancelledError):
             return
-        log.failure("The service cannot start", reason)
+        log.failure("The service cannot go on" if self._is_started else "The service cannot start", reason)
         self.has_failed = True
         self._reactor.callLater(0, self._reactor.stop)
 
@@ -187,32 +207,48 @@ def build_service(loaded: Loaded, reactor: Any, *, drain_seconds: float = DRAIN_
     """
     The service that a configuration describes.
 
-    :param reactor: Must provide ``IReactorTCP``, ``IReactorSocket``, ``IReactorTime`` and a pluggable name resolver.
+    :param reactor: Must provide ``IReactorTCP``, ``IReactorSocket``, ``IReactorProcess``, ``IReactorTime`` and a
+        pluggable name resolver.
     """
     config = loaded.config
     for warning in loaded.warnings:
         log.warn("{problem}", problem=str(warning))
     reactor.installNameResolver(LocalhostResolver(reactor.nameResolver))
     outside = Outside(reactor, config)
+    listeners = [Listener(config.address, key="address")]
+    if config.authenticate_listener is not None:
+        key = "authenticate_service_url" if config.authenticate_address is None else "authenticate_address"
+        listeners.append(Listener(config.authenticate_listener, key=key))
+    store: SessionStore = MemoryStore()
+    workers, part = None, Part.ALL
+    elsewhere: Elsewhere = nowhere
+    if config.workers > 1:
+        store = shared = SharedStore(MemoryStore(), clock=reactor, now=time.monotonic)
+        workers = Supervisor(
+            reactor,
+            shared,
+            count=config.workers,
+            descriptors=lambda: [descriptor for listener in listeners for descriptor in listener.descriptors],
+        )
+        part, elsewhere = Part.PARENT, workers.exchanges
     house = House(
         config,
-        store=MemoryStore(),
+        store=store,
         clock=reactor,
         now=time.monotonic,
         http=outside.http,
         http_of=outside.http_of,
         connect=outside.endpoint,
+        part=part,
+        elsewhere=elsewhere,
     )
-    listeners = [Listener(config.address, key="address")]
-    if config.authenticate_listener is not None:
-        key = "authenticate_service_url" if config.authenticate_address is None else "authenticate_address"
-        listeners.append(Listener(config.authenticate_listener, key=key))
     return PomeriumService(
         reactor,
         house,
         outside,
         listeners=listeners,
         admin=_admin_listener(config),
+        workers=workers,
         drain_seconds=drain_seconds,
     )
 

@@ -17,6 +17,7 @@ from twisted.logger import ILogObserver, Logger, globalLogBeginner
 from twisted.python import usage
 
 from pomerium_tx import service
+from pomerium_tx.collector import collector
 from pomerium_tx.config.loader import Loaded, load
 from pomerium_tx.config.problems import InvalidConfig
 from pomerium_tx.proxy.listener import NotBound
@@ -108,6 +109,7 @@ def makeService(options: Options) -> IService:
             # pidfile.
             atexit.register(_exit_failed)
 
+    reactor.addSystemEventTrigger("after", "startup", collector.start)
     reactor.addSystemEventTrigger("after", "startup", _heed_signals, reactor, built, options.read)
     reactor.addSystemEventTrigger("after", "shutdown", leave)
     return built

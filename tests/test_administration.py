@@ -11,7 +11,7 @@ from typing import Any
 from twisted.logger import capturedLogs
 
 from pomerium_tx import logs
-from pomerium_tx.administration import admin_proxy
+from pomerium_tx.administration import CONNECTIONS, admin_proxy
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.values import AdminAddress
 from pomerium_tx.layout import log_access
@@ -81,6 +81,14 @@ class AdminProxyTests(AdministeredCase):
         with capturedLogs() as events:
             self.assertIn(b" 400 ", self.answered(self.agent(), target="/a%2Fb"))
         self.assertEqual([event["service"] for event in events], ["admin"])
+
+    def test_many_connections(self) -> None:
+        """
+        There are few at a time, and whoever opens more and says nothing on them keeps no administrator out.
+        """
+        agents = [self.agent()] + [UserAgent.connect(self.network, *HERE) for _ in range(2 * CONNECTIONS.connections)]
+        self.assertEqual(sum(agent.lost is None for agent in agents), CONNECTIONS.connections)
+        self.assertIn(b" 200 ", self.answered(agents[-1]))
 
     def test_off(self) -> None:
         """

@@ -14,17 +14,19 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "pomerium_tx"
 
 LEVELS = (
-    ("config", "metrics", "logs", "paths", "resolver"),
+    ("config", "metrics", "logs", "paths", "resolver", "eager", "collector"),
     ("http11", "jose", "tls", "web"),
     ("sessions", "oidc"),
     ("policy",),
     ("routing", "assertion"),
     ("authorize", "logout"),
     ("proxy", "authenticate", "dashboard", "operations", "demo"),
+    ("limits",),
     ("layout", "administration"),
     ("house", "outside"),
+    ("workers",),
     ("service",),
-    ("tap",),
+    ("tap", "worker"),
     ("cli",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
@@ -37,7 +39,7 @@ ONLY_IN = {
     "yaml": {"config"},
     "pydantic": {"config"},
     "pydantic_core": {"config"},
-    "twisted.internet.reactor": {"tap"},
+    "twisted.internet.reactor": {"tap", "worker"},
 }
 THE_ONE_DOOR = "pomerium_tx.logout.ending"
 

@@ -15,7 +15,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.config.loader import load
-from pomerium_tx.house import House
+from pomerium_tx.house import House, Part
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
 from pomerium_tx.http11.reader import RequestReader
@@ -25,7 +25,7 @@ from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause, SessionStore, StoreUnavailable
 from tests.doubles.exchanges import MemoryExchange
 from tests.doubles.network import Network
-from tests.doubles.peers import PeerFactory, UserAgent, request
+from tests.doubles.peers import PeerFactory, UserAgent, pairs_of, request
 from tests.doubles.sessions import a_session
 from tests.doubles.stores import UnreliableStore
 from tests.scenarios.browser import read
@@ -47,6 +47,8 @@ class HouseTestCase(SynchronousTestCase):
     A house in memory.
     """
 
+    part = Part.ALL
+
     def make(self, store: SessionStore | None = None, **changes: object) -> House:
         """
         A house on the scenarios' configuration.
@@ -59,6 +61,7 @@ class HouseTestCase(SynchronousTestCase):
         path.write_text(yaml.safe_dump({key: value for key, value in values.items() if value is not None}))
         self.house = House(
             load(path, {}).config,
+            part=self.part,
             store=store or MemoryStore(),
             clock=self.clock,
             now=self.clock.seconds,
@@ -222,7 +225,7 @@ class IdentityTests(HouseTestCase):
         head, canonical = asked("app.example.com")
         verdict = self.house.proxy.check(head, canonical, "192.0.2.1", "request-1")
         verdict.session = session
-        return [name for name, _ in self.house.proxy.identity(verdict, canonical)]
+        return [name for name, _ in pairs_of(self.house.proxy.identity(verdict, canonical))]
 
     def test_identity(self) -> None:
         """

@@ -21,6 +21,7 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx import logs, service, tap
+from pomerium_tx.collector import collector
 from pomerium_tx.proxy.listener import NotBound
 from tests.config.material import ROUTE, SMALLEST
 
@@ -221,6 +222,7 @@ def install(test: SynchronousTestCase, reactor: Reactor) -> None:
     """
     *reactor* is the process's until the end of the test.
     """
+    test.addCleanup(collector.stop)
     if hasattr(twisted.internet, "reactor"):
         test.patch(twisted.internet, "reactor", reactor)
     else:

@@ -11,6 +11,7 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 
 from pomerium_tx.assertion import claims as claims_room
+from pomerium_tx.http11.writer import FieldLines
 from pomerium_tx.jose.signer import Signer
 from pomerium_tx.sessions.session import Session
 
@@ -37,7 +38,7 @@ class _Kept:
     session: Session | None
     signed: float
     token: str = field(repr=False)
-    headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)
+    headers: FieldLines = field(repr=False)
 
 
 class Assertions:
@@ -92,9 +93,7 @@ class Assertions:
         """
         return self._current(session, host, issuer_format).token
 
-    def headers(
-        self, session: Session | None, host: str, issuer_format: str | None = None
-    ) -> tuple[tuple[bytes, bytes], ...]:
+    def headers(self, session: Session | None, host: str, issuer_format: str | None = None) -> FieldLines:
         """
         The header fields that tell an application at *host* who asks.
         """
@@ -125,7 +124,9 @@ class Assertions:
             session=session,
             signed=self._clock.seconds(),
             token=token,
-            headers=((HEADER, token.encode("ascii")), *claims_room.claim_headers(claims, self._claim_headers)),
+            headers=FieldLines.of(
+                ((HEADER, token.encode("ascii")), *claims_room.claim_headers(claims, self._claim_headers))
+            ),
         )
         # Taken out and put in again: the order of the dictionary is the order of signing.
         of_session = self._kept.pop(session_id, {})

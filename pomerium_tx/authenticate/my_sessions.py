@@ -20,7 +20,8 @@ from pomerium_tx.authenticate.recent_authentication import ASKED, RecentAuthenti
 from pomerium_tx.authenticate.start import SignInStart
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.sign_out_request import nothing_was_ended
-from pomerium_tx.sessions.receipt import OpenExchange, Receipt
+from pomerium_tx.sessions.elsewhere import SeenExchange
+from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause, StoreUnavailable
@@ -116,10 +117,11 @@ class OwnSessions:
         given = reference.encode()
         return next((session for session, known in references if hmac.compare_digest(known.encode(), given)), None)
 
-    def shown(self, browser: Browser, own: Session) -> list[ShownSession]:
+    async def shown(self, browser: Browser, own: Session) -> list[ShownSession]:
         """
         All that the person may know of them.
         """
+        exchanges = await self._registry.exchanges_everywhere([session.id for session in self.all(own)])
         return [
             ShownSession(
                 reference=_reference(browser.csrf_secret, session),
@@ -130,7 +132,7 @@ class OwnSessions:
                 began=session.began,
                 last_seen=self._registry.last_seen(session.id),
                 routes=sorted(session.origins),
-                exchanges=[self._exchange(session, exchange) for exchange in self._registry.exchanges(session.id)],
+                exchanges=[self._exchange(session, exchange) for exchange in exchanges.get(session.id, ())],
             )
             for session in self.all(own)
         ]
@@ -150,7 +152,7 @@ class OwnSessions:
         content = {} if plaintext is None else json.loads(plaintext)
         return content["receipt"] if content.get("session") == own.id else None
 
-    def _exchange(self, session: Session, exchange: OpenExchange) -> ShownExchange:
+    def _exchange(self, session: Session, exchange: SeenExchange) -> ShownExchange:
         use = session.uses.get(exchange.route_id)
         return ShownExchange(
             kind=exchange.kind,
@@ -191,7 +193,7 @@ class MySessionsPage(Page):
         own = self._sessions.used(request, browser)
         if own is None:
             return await self._sessions.sign_in(request, browser)
-        shown = self._sessions.shown(browser, own)
+        shown = await self._sessions.shown(browser, own)
         headers = [self._browsers.csrf_cookie(browser)]
         if prefers_json(request.header("Accept")):
             return json_answer({"sessions": [session.as_json() for session in shown]}, headers=headers)

@@ -167,7 +167,7 @@ class Refresher:
                 await self._record(session, self._unrecorded[session_id])
             elif (tokens := self._to_refresh.get(session_id)) is not None:
                 # Another process may have been faster.
-                if tokens is session.tokens:
+                if tokens == session.tokens:
                     await self._refresh(session, provider)
                 else:
                     del self._to_refresh[session_id]
@@ -321,7 +321,7 @@ class Refresher:
             await self._poll_refused(session, provider)
             return
         current = self._registry.known(session.id)
-        if current is None or current.tokens is not tokens or claims == current.claims:
+        if current is None or current.tokens != tokens or claims == current.claims:
             return
         await self._record(
             current,
@@ -332,7 +332,7 @@ class Refresher:
 
     async def _poll_refused(self, session: Session, provider: Provider) -> None:
         current = self._registry.known(session.id)
-        if current is None or current.tokens is not session.tokens:
+        if current is None or current.tokens != session.tokens:
             return
         if session.tokens.access_token_expires is None and session.tokens.refresh_token is not None:
             # Nobody said how long the token lives: perhaps its time was over, and nothing else.

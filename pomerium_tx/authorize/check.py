@@ -9,6 +9,7 @@ origin; and only then what the answer to a refusal looks like. Whatever goes wro
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from twisted.logger import Logger, LogLevel
@@ -22,9 +23,11 @@ from pomerium_tx.config import values
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.logs import AUTHORIZE
+from pomerium_tx.policy.decision import Decision
+from pomerium_tx.request_lines import LineForm
 from pomerium_tx.routing.route import Route
 from pomerium_tx.routing.table import RouteTable
-from pomerium_tx.sessions.handle import Handles, Presented
+from pomerium_tx.sessions.handle import Handles, Presented, may_name_a_session
 from pomerium_tx.sessions.session import Session
 
 log = Logger()
@@ -34,6 +37,24 @@ _AUTHENTICATE_PATHS: Final = frozenset({b"/", paths.ROBOTS.encode(), paths.PROVI
 _OWN_BELOW: Final = tuple(prefix + b"/" for prefix in paths.OWN_PREFIXES)
 _OWN_START: Final = b"/."
 _READ: Final = frozenset({b"cookie", b"origin", b"authorization", b"x-pomerium-authorization"})
+
+
+_LINES: Final = {
+    (allow, deny): LineForm(
+        log,
+        AUTHORIZE,
+        constant={"service": "authorize", "allow": allow, "deny": deny},
+        usual=(
+            *("method", "host", "ip", "session_id", "user", "email", "route_id"),
+            "allow_why_true" if allow else "allow_why_false",
+            "deny_why_true" if deny else "deny_why_false",
+        ),
+        texts=("path",),
+        ids=("request_id",),
+    )
+    for allow in (True, False)
+    for deny in (True, False)
+}
 
 
 class Sessions(Protocol):
@@ -52,6 +73,36 @@ def is_own_path(path: bytes) -> bool:
     Whether *path*, in canonical form, is one that is never forwarded on any host.
     """
     return path.startswith(_OWN_START) and (path in paths.OWN_PREFIXES or path.startswith(_OWN_BELOW))
+
+
+@dataclass(slots=True)
+class _Read:
+    """
+    What requests with the same fields present, and what was decided when such a one was last let through.
+    """
+
+    presented: Presented
+    origins: list[bytes]
+    admitted: Verdict | None = None
+    """
+    None also where more than one session may have been named.
+    """
+    decision: Decision | None = None
+
+    @property
+    def names_one(self) -> bool:
+        """
+        Whether at most one session is named, living or not.
+        """
+        return len(self.presented.handles) <= 1 and not self.presented.others
+
+    @property
+    def session_id(self) -> str:
+        """
+        The session that is named if only one is; none has an empty id.
+        """
+        handles = self.presented.handles
+        return handles[0].session_id if handles else ""
 
 
 class Authorizer:
@@ -127,20 +178,31 @@ class Authorizer:
         if route is None:
             return _not_found(origin)
 
-        presented, origins = self._read(head, canonical)
+        read = self._read(head, canonical)
+        presented = read.presented
+        last = read.admitted
+        if (
+            last is not None
+            and last.route is route
+            and last.origin == origin
+            and self._sessions.find(read.session_id) is last.session
+            and route.policy(last.session) is read.decision
+        ):
+            # Whatever is asked below has the answer that it had before.
+            return last
         session, live, trouble = self._identify(presented, self._idp_ids[route.id])
         decision = route.policy(session)
         denials = decision.deny_reasons if decision.deny else ()
         if not decision.admits:
             action, status, reason = refusal(head, path, presented, decision)
         elif head.upgrade == b"websocket" and (
-            refused := refused_handshake(route, session, presented, origin, origins)
+            refused := refused_handshake(route, session, presented, origin, read.origins)
         ):
             action, status, reason = Action.DENY, 403, "Forbidden"
             denials = (*denials, refused)
         else:
             action, status, reason = Action.PROCEED, 200, ""
-        return Verdict(
+        verdict = Verdict(
             action=action,
             status=status,
             reason=reason,
@@ -153,6 +215,9 @@ class Authorizer:
             presented=presented,
             origin=origin,
         )
+        if action is Action.PROCEED and read.names_one:
+            read.admitted, read.decision = verdict, decision
+        return verdict
 
     def is_authenticate(self, host: str, port: int | None) -> bool:
         """
@@ -164,10 +229,19 @@ class Authorizer:
             return port not in self._ports_of_routes
         return port in self._authenticate_ports
 
-    def _read(self, head: RequestHead, canonical: Canonical) -> tuple[Presented, list[bytes]]:
+    def _read(self, head: RequestHead, canonical: Canonical) -> _Read:
         """
-        The handles that came with a request, and its origins.
+        What came with a request.
         """
+        query = canonical.query
+        if query is not None and may_name_a_session(query):
+            return self._read_all(head, query)
+        known: _Read | None = head.derived.get(self)
+        if known is None:
+            known = head.derived[self] = self._read_all(head, None)
+        return known
+
+    def _read_all(self, head: RequestHead, query: bytes | None) -> _Read:
         cookies: list[bytes] = []
         origins: list[bytes] = []
         authorization: list[bytes] = []
@@ -187,9 +261,9 @@ class Authorizer:
             cookies=cookies,
             authorization=authorization,
             x_pomerium_authorization=x_pomerium_authorization,
-            query=canonical.query,
+            query=query,
         )
-        return presented, origins
+        return _Read(presented, origins)
 
     def _identify(self, presented: Presented, idp_id: str) -> tuple[Session | None, tuple[Session, ...], str]:
         """
@@ -199,7 +273,7 @@ class Authorizer:
             return None, (), ""
         find = self._sessions.find
         named = presented.named(find)
-        live = tuple(session for _, session in named)
+        live = tuple([session for _, session in named])
         if presented.others:
             others = (find(handle.session_id) for handle in presented.others)
             live += tuple(session for session in others if session is not None)
@@ -246,24 +320,24 @@ def _log(verdict: Verdict, head: RequestHead, canonical: Canonical, peer: str, r
     """
     One line for each decision, with Pomerium's field names.
     """
-    session, route = verdict.session, verdict.route
-    log.emit(
+    # A verdict that is given again is given to the same fields.
+    if verdict.told_of != peer:
+        session, route = verdict.session, verdict.route
+        verdict.told_of = peer
+        verdict.told = (
+            head.method.decode("latin-1"),
+            canonical.authority.decode("latin-1"),
+            peer,
+            "" if session is None else session.id,
+            "" if session is None else session.user_id,
+            "" if session is None else session.email,
+            "" if route is None else route.id,
+            verdict.reasons,
+            verdict.denials,
+        )
+    _LINES[verdict.allow, bool(verdict.denials)].write(
         LogLevel.debug if canonical.path in _PROBES else LogLevel.info,
-        AUTHORIZE,
-        service="authorize",
-        request_id=request_id,
-        method=head.method.decode("latin-1"),
-        path=canonical.path.decode("latin-1"),
-        host=canonical.authority.decode("latin-1"),
-        ip=peer,
-        session_id="" if session is None else session.id,
-        user="" if session is None else session.user_id,
-        email="" if session is None else session.email,
-        route_id="" if route is None else route.id,
-        allow=verdict.allow,
-        deny=bool(verdict.denials),
-        **{
-            "allow_why_true" if verdict.allow else "allow_why_false": verdict.reasons,
-            "deny_why_true" if verdict.denials else "deny_why_false": verdict.denials,
-        },
+        verdict.told,
+        (canonical.path.decode("latin-1"),),
+        (request_id,),
     )

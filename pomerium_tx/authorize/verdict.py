@@ -4,7 +4,8 @@ The outcome of the question, and the reasons that are not a policy's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -93,4 +94,9 @@ class Verdict:
     origin: str | None = None
     """
     The external origin of the host asked, or None if it is not ours.
+    """
+    told_of: str | None = field(default=None, repr=False, compare=False)
+    told: tuple[Hashable, ...] = field(default=(), repr=False, compare=False)
+    """
+    What the log says of it, for the peer that it was last told of.
     """

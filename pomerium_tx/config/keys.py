@@ -100,7 +100,7 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "databroker_storage_tls_skip_verify": _refused("sessions are kept in memory; remove it"),
     "cookie_secure": _refused("cookies are always Secure; remove the key", True, "true"),
     "http_redirect_addr": _ignored("nothing listens there; let what stands in front redirect http to https"),
-    "timeout_write": _ignored("a whole stream has no time limit; routes have timeout and idle_timeout", 0, "0", "0s"),
+    "timeout_write": _ignored("a whole answer has no time limit; routes have timeout and idle_timeout", 0, "0", "0s"),
     "use_proxy_protocol": _refused("connections must begin with TLS or HTTP; switch PROXY off in front and remove it"),
     "xff_num_trusted_hops": _refused("the client is whoever connects; remove it", 0, "0"),
     "headers_with_underscores_action": _ignored(
@@ -172,7 +172,6 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "proxy_log_level": _ignored("log_level holds for everything"),
     "access_log_fields": _FIXED_LOG,
     "authorize_log_fields": _FIXED_LOG,
-    "circuit_breaker_thresholds": _NO_ENVOY,
     "dns": _NO_ENVOY,
     "installation_id": _ignored("nothing is reported"),
     "primary_color": _LOOKS,
@@ -220,7 +219,6 @@ ROUTE_KEYS: Mapping[str, KnownKey] = {
     "healthy_panic_threshold": _ONE_UPSTREAM,
     "health_checks": _ONE_UPSTREAM,
     "outlier_detection": _ONE_UPSTREAM,
-    "circuit_breaker_thresholds": _NO_ENVOY,
     "envoy_opts": _NO_ENVOY,
     "stat_name": _NO_METRICS,
     "allow_spdy": _refused("remove it; WebSocket is the only upgrade, with allow_websockets: true"),
@@ -244,6 +242,15 @@ ROUTE_KEYS: Mapping[str, KnownKey] = {
     "upstream_tunnel": _refused("write a to that can be reached from here"),
     "mcp": _refused("there is no MCP; remove it"),
 }
+
+THRESHOLD_KEYS: Mapping[str, KnownKey] = {
+    "max_requests": _ignored("a connection carries one request at a time, so that max_connections bounds them too"),
+    "max_retries": _ignored("a request is repeated once at most"),
+    "max_connection_pools": _NO_ENVOY,
+}
+"""
+Those of ``circuit_breaker_thresholds``.
+"""
 
 OTHER_FLAGS = frozenset(
     {
@@ -279,3 +286,10 @@ def known_route_key(name: str) -> KnownKey | None:
     What becomes of *name* in a route; None if Pomerium does not know it either.
     """
     return ROUTE_KEYS.get(name)
+
+
+def known_threshold_key(name: str) -> KnownKey | None:
+    """
+    What becomes of *name* in ``circuit_breaker_thresholds``; None if Pomerium does not know it either.
+    """
+    return THRESHOLD_KEYS.get(name)

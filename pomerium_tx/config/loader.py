@@ -117,6 +117,10 @@ def _repair(values: dict[str, object], path: KeyPath) -> None:
                 route.pop(key, None)
                 if key in ("from", "to"):
                     route[key] = _stand_in_route(index)[key]
+        case ("circuit_breaker_thresholds", str(key), *_):
+            thresholds = values.get("circuit_breaker_thresholds")
+            if isinstance(thresholds, dict):
+                thresholds.pop(key, None)
         case ("runtime_flags", str(flag), *_):
             flags = values.get("runtime_flags")
             if isinstance(flags, dict):

@@ -18,6 +18,7 @@ from pomerium_tx.config import forms, secrets, values
 from pomerium_tx.config.values import Address, AdminAddress
 
 Duration = Annotated[timedelta, BeforeValidator(values.duration)]
+Positive = Annotated[timedelta, BeforeValidator(values.positive_duration)]
 Limit = Annotated[timedelta | None, BeforeValidator(values.limit)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(values.string_list)]
 StringMap = Annotated[Mapping[str, str], BeforeValidator(values.string_map)]
@@ -41,6 +42,10 @@ FileName = Annotated[str, BeforeValidator(forms.text)]
 SiteData = Annotated[tuple[Literal["cache", "cookies", "storage"], ...], BeforeValidator(forms.site_data)]
 IssuerFormat = Annotated[Literal["hostOnly", "uri"], BeforeValidator(forms.issuer_format)]
 
+MOST_CONNECTIONS = 1_000_000
+"""
+The largest number of connections or requests that can be written: more is a slip of the keyboard.
+"""
 DISABLE = "disable"
 """
 The name among ``set_response_headers`` that empties them.
@@ -87,6 +92,21 @@ class RuntimeFlags(Section):
     refresh_session_at_id_token_expiration: Truth = True
 
 
+class CircuitBreakerThresholds(Section):
+    """
+    ``circuit_breaker_thresholds``, outside of routes and in one.
+    """
+
+    max_connections: Annotated[int, BeforeValidator(values.whole(1, MOST_CONNECTIONS))] | None = None
+    """
+    None: as outside of routes, and there ``max_upstream_connections``.
+    """
+    max_pending_requests: Annotated[int, BeforeValidator(values.whole(0, MOST_CONNECTIONS))] | None = None
+    """
+    None: as outside of routes, and there ``max_upstream_queue``.
+    """
+
+
 class RouteSection(Section):
     """
     One of ``routes``.
@@ -126,6 +146,10 @@ class RouteSection(Section):
     idle_timeout: Duration | None = None
     """
     None: five minutes, or no limit with ``allow_websockets``. Zero: no limit.
+    """
+    circuit_breaker_thresholds: Annotated[CircuitBreakerThresholds | None, BeforeValidator(forms.section)] = None
+    """
+    With either of its keys, the route's connections are counted by themselves and not with those of its origin.
     """
     pass_identity_headers: Truth | None = None
     """
@@ -199,8 +223,27 @@ class Config(Section):
     certificate_file: FileName | None = None
     certificate_key: PrivateKey | None = None
     certificate_key_file: FileName | None = None
+
+    # What a peer may ask of us.
+    timeout_request_head: Positive = timedelta(seconds=30)
     timeout_read: Duration = timedelta(seconds=30)
+    timeout_request: Limit = None
+    """
+    None: a request may take as long as its content goes on coming.
+    """
     timeout_idle: Duration = timedelta(minutes=5)
+    max_header_bytes: Annotated[int, BeforeValidator(values.whole(256, 1 << 20))] = 65_536
+    max_header_count: Annotated[int, BeforeValidator(values.whole(1, 10_000))] = 200
+    max_target_bytes: Annotated[int, BeforeValidator(values.whole(1, 1 << 20))] = 8_192
+    max_pipelined_requests: Annotated[int, BeforeValidator(values.whole(1, 10_000))] = 16
+    max_connections: Annotated[int, BeforeValidator(values.whole(0, MOST_CONNECTIONS))] = 0
+    """
+    Zero: what the limit of file descriptors leaves.
+    """
+    max_connections_per_address: Annotated[int, BeforeValidator(values.whole(0, MOST_CONNECTIONS))] = 0
+    """
+    Zero: half of ``max_connections``.
+    """
 
     # Signing in and out.
     authenticate_service_url: Origin
@@ -254,6 +297,13 @@ class Config(Section):
     merge_slashes: Truth = True
     normalize_path: Truth = True
     skip_xff_append: Truth = False
+    max_upstream_connections: Annotated[int, BeforeValidator(values.whole(1, MOST_CONNECTIONS))] = 1024
+    max_upstream_queue: Annotated[int, BeforeValidator(values.whole(0, MOST_CONNECTIONS))] = 1024
+    timeout_upstream_queue: Positive = timedelta(seconds=10)
+    circuit_breaker_thresholds: Annotated[CircuitBreakerThresholds | None, BeforeValidator(forms.section)] = None
+    """
+    Pomerium's name of ``max_upstream_connections`` and ``max_upstream_queue``.
+    """
     set_response_headers: ResponseHeaders | None = None
 
     # Identity.
@@ -267,6 +317,7 @@ class Config(Section):
     pass_identity_headers: Truth = False
 
     # Running.
+    workers: Annotated[int, BeforeValidator(values.whole(1, 64))] = 1
     admin_address: AdminListener = AdminAddress(path="/run/pomerium-tx/admin.sock")
     """
     None: no listener. Whether it was written or is the default is in ``model_fields_set``.
@@ -306,6 +357,18 @@ class Config(Section):
         if self.certificate is not None and self.certificate_key is not None:
             pairs.insert(0, (self.certificate, self.certificate_key))
         return tuple(pairs)
+
+    @property
+    def upstream_bounds(self) -> tuple[int, int]:
+        """
+        How many connections to one origin there may be, and how many requests may wait for one.
+        """
+        connections, queue = self.max_upstream_connections, self.max_upstream_queue
+        thresholds = self.circuit_breaker_thresholds
+        if thresholds is not None:
+            connections = thresholds.max_connections or connections
+            queue = queue if thresholds.max_pending_requests is None else thresholds.max_pending_requests
+        return connections, queue
 
     def response_headers(self, route: RouteSection | None) -> tuple[tuple[str, str], ...]:
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pomerium_tx.config.model import Config
 
 _UNTIL_RESTART = (
+    "workers",
     "address",
     "authenticate_address",
     "authenticate_service_url",
@@ -20,8 +21,8 @@ _UNTIL_RESTART = (
     "databroker_storage_type",
 )
 """
-Sockets that are bound, secrets that everything given out so far is sealed with, and what a browser must find again in
-order to sign out.
+Processes and sockets that are there, secrets that everything given out so far is sealed with, and what a browser must
+find again in order to sign out.
 
 ``authenticate_service_url``: the authenticate host's cookies, a hold among them, stay with the host that set them, so
 that a person who signs out would be sent to no OP and be signed in again at once; and who is at the OP just now comes

@@ -43,6 +43,7 @@ def findings(config: Config) -> Iterator[Finding]:
     Everything that the rules find, errors and warnings.
     """
     yield from _listening(config)
+    yield from _bounds(config)
     yield from _signing_in(config)
     yield from _cookies(config)
     yield from _ending(config)
@@ -75,6 +76,27 @@ def _listening(config: Config) -> Iterator[Finding]:
             message="is missing: TLS needs a certificate and key; or write insecure_server: true to listen without TLS",
             rests_on=(("insecure_server",), *pair),
         )
+
+
+def _bounds(config: Config) -> Iterator[Finding]:
+    written = config.model_fields_set
+    for less, more in (
+        ("max_target_bytes", "max_header_bytes"),
+        ("max_connections_per_address", "max_connections"),
+        ("timeout_request_head", "timeout_request"),
+        ("timeout_read", "timeout_request"),
+    ):
+        first, second = getattr(config, less), getattr(config, more)
+        # Nobody has meant anything by a default.
+        if first and second and first > second and less in written:
+            message = f"is never reached: {more} is smaller"
+            yield Finding(key=(less,), message=message, rests_on=((more,),), is_warning=True)
+    thresholds = config.circuit_breaker_thresholds
+    for name, ours in (("max_connections", "max_upstream_connections"), ("max_pending_requests", "max_upstream_queue")):
+        other = getattr(thresholds, name, None)
+        if ours in written and other not in (None, getattr(config, ours)):
+            message = f"means the same as circuit_breaker_thresholds.{name}, which says {other}; remove one"
+            yield Finding(key=(ours,), message=message, rests_on=(("circuit_breaker_thresholds",),))
 
 
 def _signing_in(config: Config) -> Iterator[Finding]:

@@ -12,7 +12,14 @@ from pathlib import Path
 from pomerium_tx.config import keys, secrets
 from pomerium_tx.config.document import Document, KeyPath, dotted
 from pomerium_tx.config.keys import KeyClass, KnownKey
-from pomerium_tx.config.model import CertificateSection, Config, RouteSection, RuntimeFlags, Section
+from pomerium_tx.config.model import (
+    CertificateSection,
+    CircuitBreakerThresholds,
+    Config,
+    RouteSection,
+    RuntimeFlags,
+    Section,
+)
 from pomerium_tx.config.problems import Problem
 from pomerium_tx.config.values import json_mapping
 
@@ -57,6 +64,7 @@ class Sieve:
             self._sift_items(values, name, RouteSection, keys.known_route_key)
         self._sift_items(values, "certificates", CertificateSection, lambda _: None)
         self._sift_flags(values)
+        self._sift_thresholds(values, ())
         self.values = values
 
     def problem(self, path: KeyPath, message: str) -> None:
@@ -120,10 +128,10 @@ class Sieve:
     ) -> None:
         items = values.get(name)
         if isinstance(items, list):
-            values[name] = [
-                self._sift(item, (name, index), section, known_key) if isinstance(item, dict) else item
-                for index, item in enumerate(items)
-            ]
+            for index, item in enumerate(items):
+                if isinstance(item, dict):
+                    items[index] = self._sift(item, (name, index), section, known_key)
+                    self._sift_thresholds(items[index], (name, index))
 
     def _sift_flags(self, values: dict[str, object]) -> None:
         flags = values.get("runtime_flags")
@@ -141,6 +149,19 @@ class Sieve:
             if not (other and flags[name] in (False, "false")):
                 self.warning(("runtime_flags", name), f"is ignored: it {words}")
         values["runtime_flags"] = {name: flags[name] for name in flags if name in RuntimeFlags.model_fields}
+
+    def _sift_thresholds(self, values: dict[str, object], path: KeyPath) -> None:
+        here, thresholds = (*path, "circuit_breaker_thresholds"), values.get("circuit_breaker_thresholds")
+        if isinstance(thresholds, str):
+            try:
+                thresholds = json_mapping(thresholds)
+            except ValueError:
+                # The model says what is wrong with it.
+                return
+        if isinstance(thresholds, dict):
+            values["circuit_breaker_thresholds"] = self._sift(
+                thresholds, here, CircuitBreakerThresholds, keys.known_threshold_key
+            )
 
     def _read_files(self, values: dict[str, object], path: KeyPath, section: type[Section]) -> None:
         for key, file_key in section.files.items():

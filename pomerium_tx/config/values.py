@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -111,6 +112,31 @@ def limit(value: object) -> timedelta | None:
     A duration after which something ends; zero, or nothing, for never.
     """
     return None if value is None else duration(value) or None
+
+
+def positive_duration(value: object) -> timedelta:
+    """
+    A duration that something may take; without it nothing would ever end.
+    """
+    found = duration(value)
+    if not found:
+        raise ValueError("must be longer than nothing")
+    return found
+
+
+def whole(least: int, most: int) -> Callable[[object], int]:
+    """
+    What reads a whole number from *least* to *most*, in quotes or not.
+    """
+
+    def read(value: object) -> int:
+        if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 20:
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return value
+
+    return read
 
 
 def string_list(value: object) -> tuple[str, ...]:

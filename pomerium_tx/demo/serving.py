@@ -100,7 +100,7 @@ class ServedExchange:
         The connection is *protocol*'s from here on.
         """
         self.is_finished = True
-        self._server.write(response_head(101, REASONS[101], fields))
+        self._server.write(response_head(101, REASONS[101], list(fields)))
         self._server.hand_over(protocol)
 
     def _write_head(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:

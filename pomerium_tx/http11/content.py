@@ -2,7 +2,8 @@
 Where content ends: after a number of bytes, after the last chunk, or with the connection.
 
 RFC 9112 sections 6 and 7.1. A chunk extension is read strictly and dropped, and so are trailers: RFC 9110 section 6.5.1
-forbids merging them, and nobody behind us asked for them.
+forbids merging them, and nobody behind us asked for them. A request with a trailer that says how to read, to route or
+to believe it is refused.
 """
 
 from __future__ import annotations
@@ -20,6 +21,32 @@ _CHUNK_LINE = re.compile(
     rb"(?:;" + TOKEN + rb"++(?:=(?:" + TOKEN + rb'++|"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"))?+)*+\r\n'
 )
 _CHUNK_LINE_BYTES = 512
+# RFC 9110 section 6.5.1: never in trailers, where only an attack needs them.
+_NEVER_TRAILERS = frozenset(
+    (
+        b"authorization",
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"cookie",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"keep-alive",
+        b"max-forwards",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"range",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"via",
+    )
+)
+_NEVER_BEGINS = (b"x-forwarded-", b"x-pomerium-")
 
 
 class _Line(Enum):
@@ -67,10 +94,13 @@ class ContentOfLength:
     Content whose length was announced.
     """
 
-    __slots__ = ("_left", "done")
+    __slots__ = ("done", "left")
 
     def __init__(self, length: int) -> None:
-        self._left = length
+        self.left = length
+        """
+        Bytes that are still to come.
+        """
         self.done = length == 0
 
     def feed(self, octets: bytes, start: int, pieces: list[bytes]) -> int:
@@ -78,11 +108,11 @@ class ContentOfLength:
         Take what belongs to this message.
         """
         came = len(octets) - start
-        if came < self._left:
-            self._left -= came
+        if came < self.left:
+            self.left -= came
             pieces.append(octets[start:] if start else octets)
             return len(octets)
-        end = start + self._left
+        end = start + self.left
         pieces.append(octets[start:end])
         self.done = True
         return end
@@ -111,10 +141,11 @@ class ChunkedContent:
     Content in chunks, each with its length before it.
     """
 
-    __slots__ = ("_due", "_field", "_left", "_limits", "_line", "_trailer_bytes", "_trailers", "done")
+    __slots__ = ("_due", "_field", "_left", "_limits", "_line", "_refused", "_trailer_bytes", "_trailers", "done")
 
     def __init__(self, limits: HeadLimits, *, request: bool) -> None:
         self._field = REQUEST_FIELD if request else RESPONSE_FIELD
+        self._refused = _is_never_trailer if request else _is_harmless
         self._limits = limits
         self._due = _Line.SIZE
         self._line = bytearray()
@@ -181,5 +212,16 @@ class ChunkedContent:
         self._trailer_bytes += len(line)
         if self._trailers > self._limits.fields:
             raise MalformedContent("trailers too large")
-        if self._field.fullmatch(line) is None:
+        match = self._field.fullmatch(line)
+        if match is None:
             raise MalformedContent("malformed trailer")
+        if self._refused(match[1].lower()):
+            raise MalformedContent("forbidden trailer")
+
+
+def _is_never_trailer(name: bytes) -> bool:
+    return name in _NEVER_TRAILERS or name.startswith(_NEVER_BEGINS)
+
+
+def _is_harmless(name: bytes) -> bool:
+    return False

@@ -29,7 +29,6 @@ Never forwarded, whatever Connection says.
 
 _FOLD = bytes(ord(chr(octet).upper()) if octet < 128 and chr(octet).isalnum() else 0x5F for octet in range(256))
 _OURS = b"X_POMERIUM_"
-_REMEMBERED_NAMES = 4_096
 
 
 def folded(name: bytes) -> bytes:
@@ -44,18 +43,11 @@ class ReservedNames:
     The names that only we may set, in every spelling: ``X-Pomerium-*`` and those given.
     """
 
-    __slots__ = ("_folded", "_known")
+    __slots__ = ("_folded",)
 
     def __init__(self, names: Iterable[bytes]) -> None:
         self._folded = frozenset(folded(name) for name in names)
-        self._known: dict[bytes, bool] = {}
 
     def __contains__(self, lower_name: bytes) -> bool:
-        known = self._known.get(lower_name)
-        if known is None:
-            name = folded(lower_name)
-            known = name.startswith(_OURS) or name in self._folded
-            # Names are the peer's choice: the memory of them is bounded.
-            if len(self._known) < _REMEMBERED_NAMES:
-                self._known[lower_name] = known
-        return known
+        name = folded(lower_name)
+        return name.startswith(_OURS) or name in self._folded

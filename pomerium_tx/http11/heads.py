@@ -7,6 +7,7 @@ RFC 9110 section 6; RFC 9112 sections 2 to 6.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 Field = tuple[bytes, bytes, bytes]
 """
@@ -26,6 +27,10 @@ class BadRequest(Exception):
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
+        self.is_of_head = False
+        """
+        Whether the method is known to be HEAD, to which no content is answered.
+        """
 
     def __str__(self) -> str:
         return f"{self.status} {self.reason}"
@@ -80,6 +85,11 @@ class RequestHead:
     """
     The lower-case options of Connection.
     """
+    derived: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
+    """
+    What others have worked out from this head whatever its target: heads that differ in nothing else have it in common.
+    Each keeps its own under itself.
+    """
 
     def get(self, name: bytes) -> bytes | None:
         """
@@ -129,6 +139,10 @@ class ResponseHead:
     upgrade: bytes | None
     """
     The protocol that a 101 switches to, in lower case.
+    """
+    derived: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
+    """
+    What others have worked out from this head: equal ones have it in common. Each keeps its own under itself.
     """
 
     def get(self, name: bytes) -> bytes | None:

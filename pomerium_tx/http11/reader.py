@@ -78,6 +78,13 @@ class RequestReader:
         """
         return bool(self._buffer)
 
+    @property
+    def content_left(self) -> int:
+        """
+        How many of the next bytes are certainly content of the current message.
+        """
+        return self._content.left if isinstance(self._content, ContentOfLength) else 0
+
     def feed(self, data: bytes) -> list[RequestEvent]:
         """
         What *data* completes. Nothing is read after the last message of the connection.
@@ -317,8 +324,15 @@ class ResponseReader:
         elif head.chunked:
             self._content = ChunkedContent(limits, request=False)
         else:
-            assert head.content_length is not None, "content has one of three framings"
-            self._content = ContentOfLength(head.content_length)
+            length = head.content_length
+            assert length is not None, "content has one of three framings"
+            if end + length > len(octets):
+                self._content = ContentOfLength(length)
+                return end
+            # Most responses come in one piece.
+            self._method = None
+            events += (octets[end : end + length], EndOfMessage.END)
+            return end + length
         return end
 
     def _buffer_has_head(self) -> bool:

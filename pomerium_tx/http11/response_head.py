@@ -7,6 +7,7 @@ RFC 9112 sections 4, 6.3 and 9.3; RFC 9110 sections 7.8 and 15.2.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from httptools import HttpResponseParser
 
@@ -14,6 +15,11 @@ from pomerium_tx.http11.grammar import NO_OPTIONS, RESPONSE_FIELD, connection_op
 from pomerium_tx.http11.heads import BadResponse, Field, HeadLimits, ResponseHead
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*+))?\r\n")
+_REMEMBERED = 1_024
+_MOST_REMEMBERED = 2_048
+"""
+How many heads are remembered, and how many bytes each may have.
+"""
 _BEGINNING = b"HTTP/1."
 _SPECIAL = frozenset((b"content-length", b"transfer-encoding", b"connection", b"upgrade"))
 
@@ -42,6 +48,17 @@ def response_head(raw: bytes, method: bytes, limits: HeadLimits) -> ResponseHead
 
     :raises BadResponse: If anything about it is in doubt.
     """
+    if len(raw) <= _MOST_REMEMBERED:
+        return _remembered(raw, method, limits.fields)
+    return _head(raw, method, limits.fields)
+
+
+def _head(raw: bytes, method: bytes, most: int) -> ResponseHead:
+    """
+    The head.
+
+    :param most: How many fields it may have.
+    """
     line = _STATUS_LINE.match(raw)
     if line is None:
         raise BadResponse(MALFORMED_LINE)
@@ -50,7 +67,7 @@ def response_head(raw: bytes, method: bytes, limits: HeadLimits) -> ResponseHead
     # Each match is one whole line. Fewer matches than lines: a line is malformed.
     if len(pairs) != raw.count(b"\n") - 2:
         raise BadResponse(MALFORMED_HEAD)
-    if len(pairs) > limits.fields:
+    if len(pairs) > most:
         raise BadResponse(TOO_LARGE)
     fields: list[Field] = []
     special: list[Field] = []
@@ -69,6 +86,13 @@ def response_head(raw: bytes, method: bytes, limits: HeadLimits) -> ResponseHead
     if not llhttp_accepts(HttpResponseParser, raw):
         raise BadResponse(MALFORMED_HEAD)
     return head
+
+
+_remembered = lru_cache(maxsize=_REMEMBERED)(_head)
+"""
+What comes again, as from a busy application within the second of one Date, is not read again. What is refused is not
+remembered.
+"""
 
 
 def _interpret(head: ResponseHead, special: list[Field]) -> None:

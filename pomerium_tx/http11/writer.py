@@ -7,8 +7,14 @@ a part of a head gets a `ValueError` and nothing is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
+
+Pair = tuple[bytes, bytes]
+"""
+The name and the value of a field.
+"""
 
 REASONS: dict[int, bytes] = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 """
@@ -18,37 +24,78 @@ The reason phrases of the registered statuses.
 LAST_CHUNK = b"0\r\n\r\n"
 
 
-def request_head(method: bytes, target: bytes, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class FieldLines:
+    """
+    Field lines that are written more than once.
+    """
+
+    octets: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, fields: Sequence[Pair]) -> FieldLines:
+        """
+        The lines of *fields*.
+
+        :raises ValueError: If a part would break out of its place.
+        """
+        octets = _lines(fields)
+        _require_lines(octets, len(fields))
+        return cls(octets)
+
+
+NO_LINES = FieldLines(b"")
+
+
+def request_head(
+    method: bytes,
+    target: bytes,
+    fields: Sequence[Pair],
+    *,
+    before: FieldLines = NO_LINES,
+    after: FieldLines = NO_LINES,
+) -> bytes:
     """
     The head of an HTTP/1.1 request.
 
+    :param before: What comes before *fields*.
+    :param after: What comes after them.
     :raises ValueError: If a part would break out of its place.
     """
     if b" " in method or b" " in target or not method or not target:
         raise ValueError("malformed request line")
-    return _head(b"%b %b HTTP/1.1\r\n" % (method, target), fields)
+    return _head(b"%b %b HTTP/1.1\r\n" % (method, target), before, fields, after)
 
 
-def response_head(status: int, reason: bytes, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+def response_head(
+    status: int, reason: bytes, fields: Sequence[Pair], *, before: FieldLines = NO_LINES, after: FieldLines = NO_LINES
+) -> bytes:
     """
     The head of an HTTP/1.1 response.
 
+    :param before: What comes before *fields*.
+    :param after: What comes after them.
     :raises ValueError: If a part would break out of its place.
     """
     if not 100 <= status <= 599:
         raise ValueError("status out of range")
-    return _head(b"HTTP/1.1 %d %b\r\n" % (status, reason), fields)
+    return _head(b"HTTP/1.1 %d %b\r\n" % (status, reason), before, fields, after)
 
 
-def _head(line: bytes, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
-    lines = [line]
-    lines += [b"%b: %b\r\n" % field for field in fields]
-    lines.append(b"\r\n")
-    head = b"".join(lines)
+def _head(first: bytes, before: FieldLines, fields: Sequence[Pair], after: FieldLines) -> bytes:
+    lines = _lines(fields)
+    _require_lines(first + lines, 1 + len(fields))
+    return b"%b%b%b%b\r\n" % (first, before.octets, lines, after.octets)
+
+
+def _lines(fields: Sequence[Pair]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % field for field in fields])
+
+
+def _require_lines(octets: bytes, count: int) -> None:
     # Parts can only add such characters, never hide one: more than one each per line means that one was added.
-    if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
+    if octets.count(b"\n") != count or octets.count(b"\r") != count or b"\0" in octets:
         raise ValueError("CR, LF or NUL in a head")
-    return head
 
 
 def chunk(content: bytes) -> bytes:

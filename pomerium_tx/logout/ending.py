@@ -339,10 +339,12 @@ class Ending:
     ) -> SignedOut:
         nothing = Receipt(id=new_receipt_id(), time=self._clock.seconds(), cause=cause)
         for name in session_ids:
-            receipt = self._registry.ended(name)
-            departure = None if receipt is None else self._registry.departure(self._reference(receipt.id))
-            if receipt is not None and departure is not None and may_follow(departure):
-                repeated = Receipt(id=receipt.id, time=receipt.time, cause=receipt.cause, op_logout=receipt.op_logout)
+            past = self._registry.ended(name)
+            departure = None if past is None else self._registry.departure(self._reference(past.id))
+            if past is not None and departure is not None and may_follow(departure):
+                repeated = Receipt(
+                    id=past.id, time=past.time, cause=past.cause, op_logout=past.op_logout, replicas=past.replicas
+                )
                 return SignedOut(receipt=repeated, departure=departure)
         return SignedOut(receipt=nothing, departure=None)
 

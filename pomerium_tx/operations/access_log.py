@@ -4,15 +4,26 @@ One line for every request, with Pomerium's field names; queries are left out, s
 
 from __future__ import annotations
 
+from typing import Final
+
 from twisted.logger import Logger, LogLevel
 
 from pomerium_tx import paths
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.logs import ACCESS
+from pomerium_tx.request_lines import LineForm
 
 log = Logger()
 
-_PROBES = frozenset((paths.PING, paths.HEALTHZ))
+_PROBES: Final = frozenset((paths.PING, paths.HEALTHZ))
+_LINE: Final = LineForm(
+    log,
+    ACCESS,
+    usual=("service", "upstream_cluster", "method", "authority", "user_agent", "forwarded_for", "ip"),
+    texts=("path", "referer", "response_code_details"),
+    ids=("request_id",),
+    numbers=("duration", "size", "response_code"),
+)
 
 
 def log_request(
@@ -37,23 +48,27 @@ def log_request(
     :param size: Bytes of content that were sent.
     :param service: Whose listener was asked.
     """
-    log.emit(
+    key = (log_request, service, upstream, peer)
+    said = None if head is None else head.derived.get(key)
+    if said is None:
+        usual = (
+            service,
+            upstream,
+            "" if head is None else _text(head.method),
+            authority,
+            _field(head, b"user-agent"),
+            _field(head, b"x-forwarded-for"),
+            peer,
+        )
+        said = usual, _field(head, b"referer").partition("?")[0]
+        if head is not None:
+            head.derived[key] = said
+    usual, referer = said
+    _LINE.write(
         LogLevel.debug if path in _PROBES else LogLevel.info,
-        ACCESS,
-        service=service,
-        upstream_cluster=upstream,
-        method=_text(head.method) if head is not None else "",
-        authority=authority,
-        path=path,
-        user_agent=_field(head, b"user-agent"),
-        referer=_field(head, b"referer").partition("?")[0],
-        forwarded_for=_field(head, b"x-forwarded-for"),
-        ip=peer,
-        request_id=request_id,
-        duration=round(seconds * 1000, 3),
-        size=size,
-        response_code=status,
-        response_code_details=details,
+        usual,
+        (path, referer, details),
+        (request_id, round(seconds * 1000, 3), size, status),
     )
 
 

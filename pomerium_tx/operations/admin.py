@@ -5,7 +5,7 @@ The administrator's pages: whose sessions there are, and the end of those that a
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +20,7 @@ from pomerium_tx.operations.listing import LOOKED_AT, WINDOW, Key, Window, in_tu
 from pomerium_tx.operations.selection import FILTERS, Selection, WrongParameter, parameters, truth
 from pomerium_tx.operations.views import notice_view, reference, revocation_view, session_view
 from pomerium_tx.routing.route import Route
+from pomerium_tx.sessions.elsewhere import SeenExchange
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
@@ -96,17 +97,23 @@ class SessionsPage(Page):
     async def _listed(self, selection: Selection, window: Window, more: Mapping[str, object]) -> Answer:
         about = self._administered
         registry, names = about.registry, about.route_names()
+        exchanges: dict[str, tuple[SeenExchange, ...]] = {}
 
         def key(session: Session) -> Key | None:
             return (session.began, reference(session.id)) if selection.matches(session) else None
 
         def show(session: Session) -> dict[str, object] | None:
             current = registry.known(session.id)
-            return None if current is None else session_view(current, registry, route_names=names)
+            if current is None:
+                return None
+            return session_view(current, registry, exchanges=exchanges.get(current.id, ()), route_names=names)
+
+        async def prepare(part: Sequence[Session]) -> None:
+            exchanges.update(await registry.exchanges_everywhere([session.id for session in part]))
 
         candidates = selection.candidates(registry)
         return await list_answer(
-            "sessions", candidates, clock=about.clock, window=window, key=key, show=show, more=more
+            "sessions", candidates, clock=about.clock, window=window, key=key, show=show, prepare=prepare, more=more
         )
 
     async def _ended(self, selection: Selection, request: PageRequest) -> Receipt:

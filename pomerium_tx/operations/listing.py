@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Generic, TypeVar
@@ -85,6 +85,7 @@ async def list_answer(
     window: Window,
     key: Callable[[T], Key | None],
     show: Callable[[T], Mapping[str, object] | None],
+    prepare: Callable[[Sequence[T]], Awaitable[object]] | None = None,
     more: Mapping[str, object] | None = None,
 ) -> Answer:
     """
@@ -92,11 +93,14 @@ async def list_answer(
 
     :param key: None for an item that is not in the list.
     :param show: None for an item that has gone meanwhile.
+    :param prepare: Finds out what is needed to show the items of the part.
     :param more: What else the answer says, first.
     """
     found = _First[T](window)
     await in_turns(clock, items, lambda item: found.look(key(item), item), LOOKED_AT)
     part, has_more = found.part()
+    if prepare is not None:
+        await prepare([item for _, item in part])
     written: list[str] = []
 
     def write(pair: tuple[Key, T]) -> None:

@@ -4,11 +4,11 @@ What an administrator is shown: facts, and nothing with which anybody could act 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from pomerium_tx.sessions.receipt import OpenExchange
+from pomerium_tx.sessions.elsewhere import SeenExchange
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import UNTIL_PROVEN, OwedNotice, OwedRevocation
@@ -28,10 +28,17 @@ def time_text(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def session_view(session: Session, registry: SessionRegistry, *, route_names: Mapping[str, str]) -> dict[str, object]:
+def session_view(
+    session: Session,
+    registry: SessionRegistry,
+    *,
+    exchanges: Iterable[SeenExchange],
+    route_names: Mapping[str, str],
+) -> dict[str, object]:
     """
     A session: who, from where, since when, and what is open. No token, claim or cookie.
 
+    :param exchanges: What is open for it, in whatever process.
     :param route_names: By route id.
     """
     return {
@@ -50,11 +57,11 @@ def session_view(session: Session, registry: SessionRegistry, *, route_names: Ma
         "expires": time_text(session.expires),
         "last_seen": time_text(registry.last_seen(session.id)),
         "routes": sorted(session.origins),
-        "exchanges": [_exchange_view(exchange, route_names=route_names) for exchange in registry.exchanges(session.id)],
+        "exchanges": [_exchange_view(exchange, route_names=route_names) for exchange in exchanges],
     }
 
 
-def _exchange_view(exchange: OpenExchange, *, route_names: Mapping[str, str]) -> dict[str, object]:
+def _exchange_view(exchange: SeenExchange, *, route_names: Mapping[str, str]) -> dict[str, object]:
     return {
         "kind": exchange.kind,
         "route": route_names.get(exchange.route_id, exchange.route_id),

@@ -4,8 +4,8 @@ What an exchange and its connection know of one another, and what all connection
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -15,6 +15,8 @@ from twisted.web.server import Site
 from pomerium_tx.authorize.verdict import Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
+from pomerium_tx.http11.writer import FieldLines
+from pomerium_tx.proxy.admission import ConnectionLimits
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.refusals import Refusals
@@ -52,6 +54,10 @@ class Times:
     body: float = 30.0
     """
     Between two pieces of a request's content.
+    """
+    request: float = float("inf")
+    """
+    From the first byte of a request to the end of its content, however steadily it comes.
     """
     idle: float = 300.0
     """
@@ -110,7 +116,7 @@ class Proxy:
     """
     Session, route, external origin and peer of each request that was let through.
     """
-    identity: Callable[[Verdict, Canonical], Sequence[tuple[bytes, bytes]]]
+    identity: Callable[[Verdict, Canonical], FieldLines]
     """
     The fields that tell the application who asks; none where the route passes no identity.
     """
@@ -125,6 +131,11 @@ class Proxy:
     deadlines: Deadlines
     limits: HeadLimits
     times: Times
+    connection_limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    max_pipelined: int = 16
+    """
+    Requests that may wait on a connection behind the one that is being answered; then no more is read.
+    """
     normalize_path: bool = True
     merge_slashes: bool = True
     streams_count: bool = False
@@ -220,6 +231,12 @@ class Connection(Protocol):
         The transport, for the tunnel, which must know whether bytes are unsent.
         """
 
+    @property
+    def is_heard_out(self) -> bool:
+        """
+        Whether the user agent has closed its direction.
+        """
+
     def write(self, answer: bytes) -> None:
         """
         Send bytes of the current answer.
@@ -298,6 +315,11 @@ class Exchange(Protocol):
         The rest of the request cannot be read.
         """
 
+    def request_stalled(self, problem: BadRequest) -> None:
+        """
+        Nothing has come of the request's content for too long.
+        """
+
     def downstream_full(self) -> None:
         """
         The user agent takes no more for now.
@@ -306,6 +328,11 @@ class Exchange(Protocol):
     def downstream_ready(self) -> None:
         """
         The user agent takes more again.
+        """
+
+    def downstream_done(self) -> None:
+        """
+        The user agent sends nothing more, but may still read; told when all that it sent has been told.
         """
 
     def downstream_lost(self) -> None:
@@ -337,6 +364,11 @@ class RawExchange(Protocol):
     def downstream_ready(self) -> None:
         """
         The user agent takes more again.
+        """
+
+    def downstream_done(self) -> None:
+        """
+        The user agent sends nothing more, but may still read.
         """
 
     def downstream_lost(self) -> None:

@@ -11,21 +11,20 @@ One connection from a user agent: bytes in, decisions made, answers out in order
 
 from __future__ import annotations
 
-import uuid
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall, IPushProducer
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pomerium_tx.authorize.verdict import Action
+from pomerium_tx.eager import write_now
 from pomerium_tx.http11.canonical import canonicalise
 from pomerium_tx.http11.heads import BadRequest, RequestHead
-from pomerium_tx.http11.reader import EndOfMessage, RequestEvent, RequestReader, Trailing
+from pomerium_tx.http11.reader import EndOfMessage, RequestEvent
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import (
     DOWNSTREAM_FULL,
@@ -38,76 +37,66 @@ from pomerium_tx.proxy.connection import (
 )
 from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.exchange import ProxiedExchange
-from pomerium_tx.proxy.held import Held
+from pomerium_tx.proxy.incoming import Incoming
+from pomerium_tx.proxy.lingering import QUIET_SECONDS, Lingering
 from pomerium_tx.proxy.local import LocalExchange
-from pomerium_tx.proxy.refusals import content_size
-from pomerium_tx.proxy.transports import can_half_close, owes_bytes, send_at_once
+from pomerium_tx.proxy.refusals import content_size, is_last_recipient
+from pomerium_tx.proxy.request_ids import new_request_id
+from pomerium_tx.proxy.transports import owes_bytes, send_at_once
 from pomerium_tx.proxy.unsent import Unsent, UnsentAnswers
 
-MOST_HELD = 65_536
-"""
-Bytes that wait unread before the connection is paused.
-"""
-PIECE = 16_384
-"""
-Bytes that are read at once: what a small request costs in memory is much more than its bytes.
-"""
 TURN = 16
 """
 Requests of one connection that are begun in one turn of the reactor.
 """
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 1 << 20
-"""
-How long, and for how many bytes, a closing connection still reads so that the answer is not lost in a reset.
-"""
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHalfCloseableProtocol)
 class Downstream(TwistedProtocol):
     """
     A connection from a user agent.
     """
 
-    def __init__(self, proxy: Proxy, *, peer: str, open_connections: set[Downstream]) -> None:
+    def __init__(self, proxy: Proxy, *, peer: str) -> None:
         self.proxy = proxy
         self.peer = peer
-        self._open_connections = open_connections
         self.keep_alive = True
         self.is_full = False
-        self._reader = RequestReader(proxy.limits)
-        self._events: deque[RequestEvent] = deque()
-        self._held = Held()
+        self._incoming = Incoming(proxy.limits)
         self._exchange: Exchange | None = None
         self._request_done = False
         self._tunnel: RawExchange | None = None
         self._pumping = False
-        self._begun = 0
         self._next_turn: IDelayedCall | None = None
         self._closing = False
-        self._closing_since = 0.0
+        self._lingering: Lingering | None = None
+        self._heard_out = False
         self._lost = False
-        self._lingered = 0
         self._unsent = UnsentAnswers()
         self._paused_for = 0
-        self._deadline = NEVER
+        self._deadline = self._request_until = NEVER
+        # When the head began that is not complete yet, and when the last answer ended.
+        self._head_since: float | None = None
+        self._idle_since: float | None = None
         self._transport: Any = None
 
     # Exchanges call: see `Connection`.
 
     def write(self, answer: bytes) -> None:
-        self._transport.write(answer)
+        write_now(self._transport, answer)
 
     def exchange_ended(self, *, reusable: bool) -> None:
         self._exchange = None
-        self.resume(UPSTREAM_FULL | UPSTREAM_AWAITED)
-        if not self._request_done and self._events and self._events[0] is EndOfMessage.END:
-            # It was answered in the turn of its head, and has no content.
-            self._events.popleft()
-            self._request_done = True
+        if self._paused_for:
+            self.resume(UPSTREAM_FULL | UPSTREAM_AWAITED)
+        # It may have been answered in the turn of its head, and have no content.
+        if not self._request_done:
+            self._request_done = self._incoming.take_end()
         if reusable and self._request_done and self.keep_alive and not self.proxy.draining:
-            self._deadline = self.proxy.deadlines.now() + self.proxy.times.idle
-            self._pump()
+            self._idle_since = self.proxy.deadlines.now()
+            self._deadline = self._idle_since + self.proxy.times.idle
+            if not self._incoming.is_empty or self._paused_for or self._heard_out:
+                self._pump()
         else:
             self.close()
 
@@ -129,38 +118,35 @@ class Downstream(TwistedProtocol):
         was, self._paused_for = self._paused_for, self._paused_for & ~why
         if was & (UPSTREAM_FULL | UPSTREAM_AWAITED) & why and not self._request_done and self._exchange is not None:
             # While the application was waited for, the user agent could not go on.
-            self._deadline = self.proxy.deadlines.now() + self.proxy.times.body
-        if was and not self._paused_for and not self._lost:
+            self._await_content()
+        if was and not self._paused_for and not self._lost and not self._heard_out:
             self._transport.resumeProducing()
 
     def become_tunnel(self, tunnel: RawExchange) -> bytes:
         self._tunnel = tunnel
-        early = b"".join(event.content for event in self._events if isinstance(event, Trailing))
-        self._events.clear()
+        early = self._incoming.take_raw()
         self._deadline = NEVER
-        early += self._held.take_all()
         self.resume(HELD | UPSTREAM_AWAITED)
         return early
+
+    @property
+    def is_heard_out(self) -> bool:
+        return self._heard_out
 
     def close(self) -> None:
         if self._closing or self._lost:
             return
         self._closing = True
-        self._events.clear()
-        self._held.clear()
+        self._incoming.clear()
         self._transport.unregisterProducer()
-        self._closing_since = self.proxy.deadlines.now()
-        self._deadline = self._closing_since + LINGER_SECONDS
-        if can_half_close(self._transport):
-            self._transport.loseWriteConnection()
-            self.resume(~0)
-        else:
-            self._transport.loseConnection()
+        now = self.proxy.deadlines.now()
+        self._lingering = Lingering(self._transport, now, heard_out=self._heard_out)
+        self._deadline = now + QUIET_SECONDS
+        self.resume(~0)
 
     def abort(self) -> None:
         self._closing = True
-        self._events.clear()
-        self._held.clear()
+        self._incoming.clear()
         if not self._lost:
             self._transport.abortConnection()
 
@@ -176,35 +162,50 @@ class Downstream(TwistedProtocol):
         self._transport.registerProducer(self, True)
         self._deadline = self.proxy.deadlines.now() + self.proxy.times.head
         self.proxy.deadlines.watch(self)
-        self._open_connections.add(self)
 
     def dataReceived(self, data: bytes) -> None:
         if self._closing:
-            self._lingered += len(data)
-            if self._lingered > LINGER_BYTES:
-                self.abort()
+            if self._lingering is not None:
+                self._lingering.discard(len(data), self.proxy.deadlines.now())
         elif self._tunnel is not None:
             self._tunnel.from_user_agent(data)
         else:
-            self._held.add(data)
+            is_wanted = not self._pumping and (self._exchange is None or not self._request_done)
+            self._incoming.add(data, is_wanted=is_wanted)
             self._pump()
-            if self._held.size > MOST_HELD:
+            if not self._incoming.is_empty and self._incoming.is_enough(self.proxy.max_pipelined):
                 self.pause(HELD)
+
+    def readConnectionLost(self) -> None:
+        """
+        The user agent sends nothing more; it may still read.
+        """
+        self._heard_out = True
+        if self._closing:
+            self._transport.loseConnection()
+        elif self._tunnel is not None:
+            self._tunnel.downstream_done()
+        else:
+            self._pump()
+
+    def writeConnectionLost(self) -> None:
+        """
+        Our direction is closed: by us.
+        """
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._lost:
             return
         self._lost = self._closing = True
         self.proxy.deadlines.forget(self)
-        self._open_connections.discard(self)
         if self._next_turn is not None:
             self._next_turn.cancel()
             self._next_turn = None
-        self._events.clear()
-        self._held.clear()
+        self._incoming.clear()
         exchange, self._exchange = self._exchange, None
-        if self._tunnel is not None:
-            self._tunnel.downstream_lost()
+        tunnel, self._tunnel = self._tunnel, None
+        if tunnel is not None:
+            tunnel.downstream_lost()
         elif exchange is not None:
             exchange.downstream_lost()
         self._unsent.let_go()
@@ -245,13 +246,20 @@ class Downstream(TwistedProtocol):
         if exchange is not None and exchange.deadline < now:
             exchange.deadline = NEVER
             exchange.deadline_passed()
-        elif self._deadline < now and not self._paused_for & (UPSTREAM_FULL | UPSTREAM_AWAITED):
+        elif self._deadline < now and (
+            not self._paused_for & (UPSTREAM_FULL | UPSTREAM_AWAITED) or self._request_until < now
+        ):
             self._deadline = NEVER
-            if self._closing:
-                self._end_lingering(now)
+            if self._lingering is not None:
+                self._deadline = self._lingering.check(now, self.proxy.times.idle)
             elif exchange is not None:
-                exchange.request_failed(BadRequest(408, "The request was not sent in time."))
-            elif self._reader.mid_head:
+                problem = BadRequest(408, "The request was not sent in time.")
+                if self._request_until < now:
+                    exchange.request_failed(problem)
+                else:
+                    self._deadline = self._request_until
+                    exchange.request_stalled(problem)
+            elif self._incoming.mid_head:
                 self._refuse(BadRequest(408, "The head of the request was not sent in time."))
             else:
                 self.close()
@@ -273,86 +281,129 @@ class Downstream(TwistedProtocol):
 
     # Inside.
 
+    def _await_content(self) -> None:
+        """
+        More of the request's content must come in time, and all of it.
+        """
+        self._deadline = min(self.proxy.deadlines.now() + self.proxy.times.body, self._request_until)
+
     def _pump(self) -> None:
         if self._pumping or self._next_turn is not None:
             return
         self._pumping = True
-        self._begun = 0
+        begun = 0
         try:
-            while not self._closing and self._tunnel is None and self._next():
-                if self._begun >= TURN:
-                    self._next_turn = self.proxy.clock.callLater(0, self._pump_again)
-                    return
+            while not self._closing and self._tunnel is None:
+                exchange = self._exchange
+                if exchange is None:
+                    if (self.is_full or self._unsent.are_many) and self._has_to_wait():
+                        break
+                elif self._request_done:
+                    break
+                event = self._incoming.next()
+                if event is None:
+                    self._caught_up()
+                    break
+                if type(event) is RequestHead:
+                    self._begin(event)
+                    exchange = self._exchange
+                    if exchange is not None and self._incoming.take_end():
+                        self._request_ended(exchange)
+                    begun += 1
+                    if begun >= TURN:
+                        self._next_turn = self.proxy.clock.callLater(0, self._pump_again)
+                        return
+                else:
+                    self._go_on(event, exchange)
         finally:
             self._pumping = False
+        if self._heard_out and self._incoming.is_empty:
+            self._end_of_requests()
+
+    def _has_to_wait(self) -> bool:
+        """
+        Whether the user agent, who does not read the answers, is asked for no further requests now.
+        """
+        self.pause(DOWNSTREAM_FULL)
+        if self._unsent.are_many:
+            self.when_sent(self.resumeProducing)
+        return self.is_full or self._unsent.are_many
+
+    def _caught_up(self) -> None:
+        """
+        There is nothing to do until something arrives.
+        """
+        if self._paused_for & HELD:
+            self.resume(HELD)
+        if self._exchange is None and self._head_since is None and self._incoming.mid_head:
+            # The head's time runs from its first byte, or from the connection; no later byte prolongs it.
+            self._head_since = self.proxy.deadlines.now()
+            if self._idle_since is not None:
+                self._deadline = self._head_since + self.proxy.times.head
+
+    def _end_of_requests(self) -> None:
+        """
+        Nothing more comes, and nothing waits.
+        """
+        if self._closing or self._tunnel is not None:
+            return
+        if self._exchange is not None:
+            self._exchange.downstream_done()
+        elif self._incoming.mid_head:
+            self._refuse(BadRequest(400, "incomplete request"))
+        else:
+            self.close()
 
     def _pump_again(self) -> None:
         self._next_turn = None
         self._pump()
 
-    def _next(self) -> bool:
+    def _go_on(self, event: RequestEvent, exchange: Exchange | None) -> None:
         """
-        Take one step; `False` when there is nothing to do until something arrives.
+        What follows a head.
         """
-        exchange = self._exchange
-        if exchange is not None and self._request_done:
-            return False
-        if exchange is None and (self.is_full or self._unsent.are_many):
-            # Who does not read the answers is asked for no further requests.
-            self.pause(DOWNSTREAM_FULL)
-            if self._unsent.are_many:
-                self.when_sent(self.resumeProducing)
-            return not (self.is_full or self._unsent.are_many)
-        if not self._events:
-            piece = self._held.take(PIECE)
-            if piece:
-                if self._held.size <= MOST_HELD:
-                    self.resume(HELD)
-                self._events.extend(self._reader.feed(piece))
-                return True
-            if exchange is None and self._reader.mid_head:
-                # The head's time runs from its first byte, and no later byte prolongs it.
-                self._deadline = min(self._deadline, self.proxy.deadlines.now() + self.proxy.times.head)
-            return False
-        event = self._events.popleft()
-        if type(event) is RequestHead:
-            self._begin(event)
-        elif isinstance(event, BadRequest):
+        if isinstance(event, BadRequest):
             if exchange is None:
                 self._refuse(event)
             else:
                 exchange.request_failed(event)
-        elif isinstance(event, Trailing):
-            self._events.extend(self._reader.feed(event.content))
         elif exchange is None:
             # The end of a request that was answered at its head.
             assert event is EndOfMessage.END, event
         elif event is EndOfMessage.END:
-            self._request_done = True
-            self._deadline = NEVER
-            exchange.request_ended()
+            self._request_ended(exchange)
         else:
             assert isinstance(event, bytes), event
-            self._deadline = self.proxy.deadlines.now() + self.proxy.times.body
+            self._await_content()
             exchange.request_content(event)
-        return True
+
+    def _request_ended(self, exchange: Exchange) -> None:
+        self._request_done = True
+        self._deadline = NEVER
+        exchange.request_ended()
 
     def _begin(self, head: RequestHead) -> None:
         proxy = self.proxy
-        self._begun += 1
         self._unsent.let_go_of_sent(self._transport)
-        self.keep_alive = head.keep_alive
+        # What follows a handshake that is not granted was never meant to be read as HTTP.
+        self.keep_alive = head.keep_alive and head.upgrade is None
         self._request_done = False
-        self._deadline = proxy.deadlines.now() + proxy.times.body if head.has_content else NEVER
+        if head.has_content:
+            since = proxy.deadlines.now() if self._head_since is None else self._head_since
+            self._request_until = since + proxy.times.request
+            self._await_content()
+        else:
+            self._deadline = NEVER
+        self._head_since = None
         try:
             canonical = canonicalise(head, normalize_path=proxy.normalize_path, merge_slashes=proxy.merge_slashes)
         except BadRequest as problem:
             self._refuse(problem, head)
             return
-        request_id = str(uuid.uuid4())
+        request_id = new_request_id()
         verdict = proxy.check(head, canonical, self.peer, request_id)
         asked = Asked(head, canonical, verdict, request_id, self.peer, proxy.deadlines.now())
-        if verdict.action is Action.PROCEED:
+        if verdict.action is Action.PROCEED and not is_last_recipient(head):
             assert verdict.route is not None
             self._exchange = proxied = ProxiedExchange(self, asked, proxy.resources(verdict.route))
             proxied.start()
@@ -373,7 +424,8 @@ class Downstream(TwistedProtocol):
         self.write(refusal)
         proxy.log_answer(asked, status=status, size=content_size(refusal), details=asked.verdict.reason)
         if self.keep_alive:
-            self._deadline = proxy.deadlines.now() + proxy.times.idle
+            self._idle_since = proxy.deadlines.now()
+            self._deadline = self._idle_since + proxy.times.idle
         else:
             self.close()
 
@@ -381,20 +433,8 @@ class Downstream(TwistedProtocol):
         """
         Answer what cannot be understood, and close.
         """
-        request_id = str(uuid.uuid4())
+        request_id = new_request_id()
         refusal = self.proxy.refusals.bad_request(problem, head, request_id)
         self.write(refusal)
         self.proxy.log_bad_request(problem, head, request_id=request_id, peer=self.peer, size=content_size(refusal))
         self.close()
-
-    def _end_lingering(self, now: float) -> None:
-        if not owes_bytes(self._transport):
-            if can_half_close(self._transport):
-                self._transport.loseConnection()
-            else:
-                # TLS waits for the peer's close_notify, which may never come.
-                self.abort()
-        elif now < self._closing_since + self.proxy.times.idle:
-            self._deadline = now + LINGER_SECONDS
-        else:
-            self.abort()

@@ -8,11 +8,13 @@ session's end: no byte passes from then on, and after every wait (connection, an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pomerium_tx.http11.heads import BadRequest, ResponseHead
-from pomerium_tx.http11.writer import LAST_CHUNK, chunk
+from pomerium_tx.http11.writer import LAST_CHUNK, NO_LINES, FieldLines, chunk
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import CUT, UPSTREAM_AWAITED, UPSTREAM_FULL, Connection
 from pomerium_tx.proxy.deadlines import NEVER
@@ -36,31 +38,35 @@ class ProxiedExchange:
     A request on its way to an upstream, and the response on its way back.
     """
 
-    __slots__ = tuple(
-        "method route_id deadline _bytes_in _bytes_out _connection _proxy _asked _resource _session_ids "
-        "_request_id _connecting _upstream _upstream_head _content_waiting _tunnel _status "
-        "_request_done _sent _retried _answer_began _answer_chunked _event_stream _unsent _over".split()
-    )
+    # What holds until something happens is an attribute of the class: there is an exchange for every request.
+    deadline = NEVER
+    _bytes_in = _bytes_out = 0
+    _status = 0
+    _connecting: Deferred[None] | None = None
+    _upstream: UpstreamConnection | None = None
+    _upstream_head = b""
+    _tunnel: WebSocketTunnel | None = None
+    _request_done = _sent = _retried = _unsent = False
+    _answer_began = _answer_chunked = _event_stream = _over = False
+    _content_waiting: Sequence[bytes] = ()
+    _answer: list[bytes]
 
     def __init__(self, connection: Connection, asked: Asked, resource: ReverseProxyResource) -> None:
         self._connection = connection
         self._proxy = connection.proxy
         self._asked = asked
         self._resource = resource
-        self._session_ids = tuple(session.id for session in asked.verdict.live)
+        self._session_ids = [session.id for session in asked.verdict.live]
         self._request_id = asked.request_id.encode("ascii")
-        self._connecting: Deferred[None] | None = None
-        self._upstream: UpstreamConnection | None = None
-        self._upstream_head = b""
-        self._content_waiting: list[bytes] = []
-        self._tunnel: WebSocketTunnel | None = None
-        self._request_done = self._sent = self._retried = self._unsent = False
-        self._answer_began = self._answer_chunked = self._event_stream = self._over = False
-        self._status = 0
-        self.deadline = NEVER
-        self._bytes_in = self._bytes_out = 0
-        self.method = asked.head.method.decode("ascii")
-        self.route_id = resource.route.id
+        self._answer = []
+
+    @property
+    def method(self) -> str:
+        return self._asked.head.method.decode("ascii")
+
+    @property
+    def route_id(self) -> str:
+        return self._resource.route.id
 
     # The registry calls: see `OpenExchange`.
 
@@ -153,7 +159,7 @@ class ProxiedExchange:
             return
         facts = ForwardedRequest(
             peer=asked.peer.encode("ascii", "replace"),
-            scheme=origin.partition(":")[0].encode("ascii"),
+            scheme=b"https" if origin.startswith("https:") else b"http",
             request_id=self._request_id,
             identity=proxy.identity(verdict, asked.canonical),
         )
@@ -173,7 +179,7 @@ class ProxiedExchange:
         if self._asked.head.chunked:
             content = chunk(content)
         if self._upstream is None:
-            self._content_waiting.append(content)
+            self._content_waiting = [*self._content_waiting, content]
         else:
             self._upstream.write(content)
 
@@ -181,7 +187,7 @@ class ProxiedExchange:
         self._request_done = True
         if self._asked.head.chunked:
             if self._upstream is None:
-                self._content_waiting.append(LAST_CHUNK)
+                self._content_waiting = [*self._content_waiting, LAST_CHUNK]
             else:
                 self._upstream.write(LAST_CHUNK)
         if self._upstream is not None:
@@ -195,6 +201,11 @@ class ProxiedExchange:
         else:
             self._refuse(problem.status, problem.reason)
 
+    def request_stalled(self, problem: BadRequest) -> None:
+        # Who stops sending may do so because the answer has come, and reads it.
+        if not self._answer_began:
+            self._refuse(problem.status, problem.reason)
+
     def downstream_full(self) -> None:
         if self._upstream is not None:
             self._upstream.pause()
@@ -202,6 +213,15 @@ class ProxiedExchange:
     def downstream_ready(self) -> None:
         if self._upstream is not None:
             self._upstream.resume()
+
+    def downstream_done(self) -> None:
+        if self._over:
+            return
+        if self._event_stream:
+            # It has no end to wait for: who closes is gone.
+            self._break_off("downstream_closed")
+        elif not self._request_complete and not self._answer_began:
+            self._refuse(400, "The request is incomplete.")
 
     def downstream_lost(self) -> None:
         if not self._over:
@@ -221,17 +241,19 @@ class ProxiedExchange:
     # The pool calls.
 
     def upstream_ready(self, connection: UpstreamConnection) -> None:
-        self._connecting = None
+        connecting, self._connecting = self._connecting, None
         if self._over:
             connection.abort()
             return
         self._upstream = connection
         self._sent = True
-        connection.write(b"".join((self._upstream_head, *self._content_waiting)))
-        self._content_waiting.clear()
+        head, waiting = self._upstream_head, self._content_waiting
+        connection.write(b"".join((head, *waiting)) if waiting else head)
+        self._content_waiting = ()
         if self._connection.is_full:
             connection.pause()
-        self._connection.resume(UPSTREAM_AWAITED)
+        if connecting is not None:
+            self._connection.resume(UPSTREAM_AWAITED)
         if self._request_done:
             connection.request_sent()
             if not self._answer_began:
@@ -239,8 +261,15 @@ class ProxiedExchange:
 
     def upstream_unreachable(self, reason: str) -> None:
         self._connecting = None
+        if self._over:
+            return
         self._proxy.log_upstream(self._asked, reason)
         self._refuse(503, "The application cannot be reached.")
+
+    def upstream_busy(self, reason: str) -> None:
+        self._connecting = None
+        # The pool keeps the log of it.
+        self._refuse(503, f"The application is busy: {reason}.", retry_after=1)
 
     # The upstream connection calls.
 
@@ -252,30 +281,39 @@ class ProxiedExchange:
             if head.status == 101:
                 self._switch_protocols(head)
             elif self._asked.head.minor >= 1:
-                connection.write(self._resource.forwarding.response_head(head, (), self._request_id))
+                connection.write(self._resource.forwarding.response_head(head, NO_LINES, self._request_id))
             return
         self._status = head.status
         if not self._request_done or self._proxy.draining:
             connection.keep_alive = False
         framing = Framing.of(head, minor=self._asked.head.minor, keep_alive=connection.keep_alive)
         self._answer_chunked, connection.keep_alive = framing.chunked, framing.keep_alive
-        content_type = head.get(b"content-type")
-        self._event_stream = content_type is not None and content_type.lower().startswith(b"text/event-stream")
         self._answer_began = True
-        connection.write(self._resource.forwarding.response_head(head, framing.fields, self._request_id))
-        self._wait(self._resource.route.idle_timeout)
+        if framing.event_stream:
+            self._event_stream = True
+            if connection.is_heard_out:
+                self._break_off("downstream_closed")
+                return
+        self._answer.append(self._resource.forwarding.response_head(head, framing.lines, self._request_id))
 
     def response_content(self, content: bytes) -> None:
         self._bytes_out += len(content)
         if self._proxy.streams_count:
             self._proxy.passed(self._asked)
-        self._connection.write(chunk(content) if self._answer_chunked else content)
-        self._wait(self._resource.route.idle_timeout)
+        self._answer.append(chunk(content) if self._answer_chunked else content)
+
+    def response_read(self) -> None:
+        answer = self._answer
+        if answer:
+            self._answer = []
+            self._connection.write(answer[0] if len(answer) == 1 else b"".join(answer))
+            self._wait(self._resource.route.idle_timeout)
 
     def response_ended(self) -> None:
         self._upstream = None
         if self._answer_chunked:
-            self._connection.write(LAST_CHUNK)
+            self._answer.append(LAST_CHUNK)
+        self.response_read()
         self._complete("via_upstream")
         self._connection.exchange_ended(reusable=True)
 
@@ -334,26 +372,30 @@ class ProxiedExchange:
         self._answer_began = True
         self.deadline = NEVER
         connection = self._connection
-        framing = ((b"Connection", b"Upgrade"), (b"Upgrade", protocol))
+        framing = FieldLines.of(((b"Connection", b"Upgrade"), (b"Upgrade", protocol)))
         connection.write(self._resource.forwarding.response_head(head, framing, self._request_id))
         self._tunnel = tunnel = WebSocketTunnel(connection, upstream, asked=self._asked, ended=self._tunnel_ended)
         upstream.become_tunnel(tunnel)
         early = connection.become_tunnel(tunnel)
         if early:
             tunnel.from_user_agent(early)
+        if connection.is_heard_out:
+            tunnel.downstream_done()
 
     def _tunnel_ended(self) -> None:
         self._upstream = None
         self._complete("tunnel")
 
-    def _refuse(self, status: int, message: str) -> None:
+    def _refuse(self, status: int, message: str, *, retry_after: int | None = None) -> None:
         """
         Answer ourselves, since no upstream has.
         """
         connection = self._connection
         self._drop_upstream()
         connection.keep_alive = connection.keep_alive and self._request_complete and not self._proxy.draining
-        refusal = self._proxy.refusals.for_status(self._asked, status, message, close=not connection.keep_alive)
+        refusal = self._proxy.refusals.for_status(
+            self._asked, status, message, close=not connection.keep_alive, retry_after=retry_after
+        )
         self._status, self._bytes_out = status, content_size(refusal)
         self._end(message)
         connection.write(refusal)

@@ -5,10 +5,13 @@ All the connections from user agents, whichever listener accepted them.
 from __future__ import annotations
 
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.python.failure import Failure
 
+from pomerium_tx.proxy.admission import Admission
 from pomerium_tx.proxy.connection import Proxy
 from pomerium_tx.proxy.downstream import Downstream
+from pomerium_tx.proxy.transports import close_at_once, owes_bytes
 
 _MAPPED = "::ffff:"
 """
@@ -16,33 +19,79 @@ How a socket for both families shows an IPv4 address (RFC 4291 section 2.5.5.2).
 """
 
 
+class AdmittedDownstream(Downstream):
+    """
+    A connection that counts, and that may have to give way to another.
+    """
+
+    def __init__(self, proxy: Proxy, *, peer: str, admission: Admission[AdmittedDownstream]) -> None:
+        super().__init__(proxy, peer=peer)
+        self._admission = admission
+        self._connected_at = 0.0
+
+    def connectionMade(self) -> None:
+        self._connected_at = self.proxy.deadlines.now()
+        self._admission.add(self)
+        super().connectionMade()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._admission.discard(self)
+        super().connectionLost(reason)
+
+    @property
+    def idle_since(self) -> float | None:
+        """
+        Since when no request is under way and no byte of one has come.
+        """
+        if self._exchange is not None or self._closing:
+            return None
+        if not self._incoming.is_empty or self._incoming.mid_head:
+            return None
+        return self._connected_at if self._idle_since is None else self._idle_since
+
+    def give_way(self) -> bool:
+        """
+        Close at once, unless something was written that the peer has not taken; whether it closes.
+        """
+        if owes_bytes(self._transport):
+            return False
+        self._closing = True
+        close_at_once(self._transport)
+        return True
+
+
 class DownstreamFactory(Factory):
     """
-    Makes a `Downstream` of every accepted connection, and ends them all in the end.
+    Makes a `Downstream` of every connection that may be, and ends them all in the end.
     """
 
     noisy = False
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
-        self._open: set[Downstream] = set()
+        self._admission: Admission[AdmittedDownstream] = Admission(lambda: proxy.connection_limits, proxy.deadlines)
 
-    def buildProtocol(self, addr: IAddress | None) -> Downstream:
+    def buildProtocol(self, addr: IAddress | None) -> AdmittedDownstream | None:
+        """
+        What speaks on the connection from *addr*; None if there are too many: then the transport is closed unread.
+        """
         peer = str(getattr(addr, "host", "unknown")).removeprefix(_MAPPED)
-        return Downstream(self._proxy, peer=peer, open_connections=self._open)
+        if not self._admission.is_welcome(peer):
+            return None
+        return AdmittedDownstream(self._proxy, peer=peer, admission=self._admission)
 
     @property
     def open_connections(self) -> int:
         """
         How many connections there are.
         """
-        return len(self._open)
+        return len(self._admission)
 
     def close_idle(self) -> None:
         """
         Close the connections on which nothing is being answered; the others close after their answer while draining.
         """
-        for downstream in list(self._open):
+        for downstream in self._admission.open:
             downstream.close_if_idle()
 
     def recheck(self) -> None:
@@ -50,12 +99,12 @@ class DownstreamFactory(Factory):
         Cut every exchange of nobody's whose request would not be let through any more; those of sessions are known to
         the registry.
         """
-        for downstream in list(self._open):
+        for downstream in self._admission.open:
             downstream.recheck()
 
     def abort_all(self) -> None:
         """
         End every connection at once.
         """
-        for downstream in list(self._open):
+        for downstream in self._admission.open:
             downstream.abort()

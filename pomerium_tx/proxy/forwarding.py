@@ -8,8 +8,11 @@ section 7.6.1).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from pomerium_tx.http11 import writer
@@ -21,16 +24,37 @@ from pomerium_tx.routing.route import Route, Upstream
 from pomerium_tx.sessions.handle import QUERY_PARAMETER, handle_of_authorization
 from pomerium_tx.web.cookies import is_reserved_cookie, without
 
-VIA = b"1.1 pomerium_tx"
+PSEUDONYM = b"pomerium_tx"
+"""
+Our name in Via (RFC 9110 section 7.6.3).
+"""
+MOST_PASSES = 8
+"""
+How often a request may have passed by one of us before it is held to go round for ever.
+"""
+_LOOP = "This request goes round in circles."
+
+_REMEMBERED = 512
 
 _SET_ELSEWHERE = frozenset(
-    (b"host", b"cookie", b"content-length", b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id", b"via")
+    (
+        b"host",
+        b"cookie",
+        b"content-length",
+        b"expect",
+        b"max-forwards",
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+        b"x-request-id",
+        b"via",
+    )
 )
+_COPIED_WITHOUT_HANDLE = frozenset((b"authorization", b"referer"))
 _RESPONSE_SET_ELSEWHERE = frozenset((b"content-length", b"set-cookie", b"via"))
 _FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ForwardedRequest:
     """
     The facts beside the head that the upstream is told.
@@ -39,10 +63,34 @@ class ForwardedRequest:
     peer: bytes
     scheme: bytes
     request_id: bytes
-    identity: Sequence[tuple[bytes, bytes]]
+    identity: writer.FieldLines
     """
     The identity assertion and the claim fields; empty when identity is not passed.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class _PreparedRequest:
+    """
+    What all requests with the same fields have in common.
+    """
+
+    lines: writer.FieldLines
+    forwarded_for: bytes | None
+    """
+    What goes before the peer in ``X-Forwarded-For``; None if the peer is not told.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class _PreparedResponse:
+    """
+    What all responses with the same head have in common.
+    """
+
+    lines: writer.FieldLines
+    dropped_cookies: tuple[bytes, ...]
+    is_dated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +99,13 @@ class Framing:
     How the end of an answer's content is shown to the user agent (RFC 9112 section 6).
     """
 
-    fields: tuple[tuple[bytes, bytes], ...]
+    lines: writer.FieldLines
     chunked: bool
     keep_alive: bool
+    event_stream: bool
+    """
+    Whether the content has no end that anybody waits for.
+    """
 
     @classmethod
     def of(cls, head: ResponseHead, *, minor: int, keep_alive: bool) -> Framing:
@@ -63,7 +115,15 @@ class Framing:
         :param minor: The user agent speaks HTTP/1.*minor*.
         :param keep_alive: The connection may serve another request, as far as the request is concerned.
         """
-        fields: list[tuple[bytes, bytes]] = []
+        key = (cls, minor, keep_alive)
+        known: Framing | None = head.derived.get(key)
+        if known is None:
+            known = head.derived[key] = cls._of(head, minor=minor, keep_alive=keep_alive)
+        return known
+
+    @classmethod
+    def _of(cls, head: ResponseHead, *, minor: int, keep_alive: bool) -> Framing:
+        fields: list[writer.Pair] = []
         chunked = False
         if head.content_length is not None and not head.chunked:
             fields.append((b"Content-Length", b"%d" % head.content_length))
@@ -76,7 +136,9 @@ class Framing:
             fields.append((b"Connection", b"close"))
         elif minor == 0:
             fields.append((b"Connection", b"keep-alive"))
-        return cls(tuple(fields), chunked, keep_alive)
+        content_type = head.get(b"content-type")
+        event_stream = content_type is not None and content_type.lower().startswith(b"text/event-stream")
+        return cls(writer.FieldLines.of(fields), chunked, keep_alive, event_stream)
 
 
 class Forwarding:
@@ -113,6 +175,12 @@ class Forwarding:
         self._takes_cookies = b"cookie" not in self._removed and b"cookie" not in {
             name.lower() for name, _ in self._set
         }
+        # The peer chooses names and values: what is remembered of them is bounded.
+        self._is_copied = lru_cache(maxsize=_REMEMBERED)(self._copied)
+        self._without_ours = lru_cache(maxsize=_REMEMBERED)(
+            lambda cookie: without(cookie, lambda name: is_reserved_cookie(name, cookie_name))
+        )
+        self._tells_scheme = b"x-forwarded-proto" not in self._removed
         self._dropped_cookie = dropped_cookie
 
     def request_head(
@@ -121,7 +189,39 @@ class Forwarding:
         """
         The head that is sent to *upstream*.
 
-        :raises BadRequest: If the path would leave what ``to`` names.
+        :raises BadRequest: If the path would leave what ``to`` names, or the request has been here too often.
+        """
+        prepared: _PreparedRequest | None = head.derived.get(self)
+        if prepared is None:
+            prepared = head.derived[self] = self._prepared(head, canonical, upstream)
+        fields: list[writer.Pair] = []
+        if prepared.forwarded_for is not None:
+            fields.append((b"X-Forwarded-For", prepared.forwarded_for + facts.peer))
+        if self._tells_scheme:
+            fields.append((b"X-Forwarded-Proto", facts.scheme))
+        fields.append((b"X-Request-Id", facts.request_id))
+        return writer.request_head(
+            head.method, self._target(canonical, upstream), fields, before=prepared.lines, after=facts.identity
+        )
+
+    def response_head(self, head: ResponseHead, framing: writer.FieldLines, request_id: bytes) -> bytes:
+        """
+        The head that is sent to the user agent, with *framing* as its last fields.
+        """
+        prepared: _PreparedResponse | None = head.derived.get(self)
+        if prepared is None:
+            prepared = head.derived[self] = self._prepared_response(head)
+        for name in prepared.dropped_cookies:
+            self._dropped_cookie(name)
+        fields: tuple[writer.Pair, ...] = ((b"X-Request-Id", request_id),)
+        if not prepared.is_dated and head.status >= 200:
+            # RFC 9110 section 6.6.1.
+            fields = ((b"Date", formatdate(usegmt=True).encode("ascii")), *fields)
+        return writer.response_head(head.status, head.reason, fields, before=prepared.lines, after=framing)
+
+    def _prepared(self, head: RequestHead, canonical: Canonical, upstream: Upstream) -> _PreparedRequest:
+        """
+        What every request with the fields of *head*, and so of its authority, has in common.
         """
         connection = head.connection
         fields = [(b"Host", self._host(canonical, upstream))]
@@ -129,53 +229,62 @@ class Forwarding:
         forwarded_for: list[bytes] = []
         via: list[bytes] = []
         for lower, name, value in head.fields:
-            if lower == b"cookie":
-                kept = without(value, self._is_our_cookie)
+            if self._is_copied(lower):
+                if lower not in connection:
+                    fields.append((name, value))
+            elif lower == b"cookie":
+                kept = self._without_ours(value)
                 if kept:
                     cookies.append(kept)
             elif lower == b"x-forwarded-for":
                 forwarded_for.append(value)
             elif lower == b"via":
                 via.append(value)
-            elif not self._is_left_out(lower, value, connection):
+            elif lower in _COPIED_WITHOUT_HANDLE and not (
+                lower in connection or self._is_dropped(lower) or _names_a_session(lower, value)
+            ):
                 fields.append((name, value))
-        removed = self._removed
         if cookies and self._takes_cookies and b"cookie" not in connection:
             fields.append((b"Cookie", b"; ".join(cookies)))
         if head.chunked:
             fields.append((b"Transfer-Encoding", b"chunked"))
         elif head.content_length is not None:
             fields.append((b"Content-Length", b"%d" % head.content_length))
+        if head.expect_continue and b"expect" not in connection:
+            fields.append((b"Expect", b"100-continue"))
+        forwards = head.get(b"max-forwards")
+        if forwards is not None and b"max-forwards" not in connection:
+            fields.append((b"Max-Forwards", one_less(forwards) if head.method == b"OPTIONS" else forwards))
         if head.upgrade is not None:
             fields.append((b"Connection", b"Upgrade"))
             fields.append((b"Upgrade", head.upgrade))
         fields.extend(self._set)
-        if b"x-forwarded-for" not in removed:
-            if self._append_forwarded_for:
-                forwarded_for.append(facts.peer)
-            if forwarded_for:
-                fields.append((b"X-Forwarded-For", b", ".join(forwarded_for)))
-        if b"x-forwarded-proto" not in removed:
-            fields.append((b"X-Forwarded-Proto", facts.scheme))
-        if not self._route.preserve_host_header and b"x-forwarded-host" not in removed:
+        if not self._route.preserve_host_header and b"x-forwarded-host" not in self._removed:
             fields.append((b"X-Forwarded-Host", canonical.authority))
-        fields.append((b"X-Request-Id", facts.request_id))
-        fields.append((b"Via", b", ".join((*via, VIA))))
-        fields.extend(facts.identity)
-        return writer.request_head(head.method, self._target(canonical, upstream), fields)
+        if b",".join(via).count(PSEUDONYM) >= MOST_PASSES:
+            raise BadRequest(508, _LOOP)
+        fields.append((b"Via", b", ".join((*via, b"1.%d %b" % (head.minor, PSEUDONYM)))))
+        before_peer: bytes | None = None
+        if b"x-forwarded-for" not in self._removed:
+            if self._append_forwarded_for:
+                before_peer = b"".join(b"%b, " % value for value in forwarded_for)
+            elif forwarded_for:
+                fields.append((b"X-Forwarded-For", b", ".join(forwarded_for)))
+        return _PreparedRequest(writer.FieldLines.of(fields), before_peer)
 
-    def response_head(self, head: ResponseHead, framing: Sequence[tuple[bytes, bytes]], request_id: bytes) -> bytes:
+    def _prepared_response(self, head: ResponseHead) -> _PreparedResponse:
         """
-        The head that is sent to the user agent, with *framing* as its last fields.
+        What every response that is like *head* has in common.
         """
         connection, overwritten = head.connection, self._overwritten
-        fields: list[tuple[bytes, bytes]] = []
+        fields: list[writer.Pair] = []
+        dropped: list[bytes] = []
         for lower, name, value in head.fields:
             if lower in HOP_BY_HOP or lower in overwritten or lower == b"x-request-id":
                 continue
             if lower == b"set-cookie":
                 if self._sets_our_cookie(value):
-                    self._dropped_cookie(_cookie_name(value))
+                    dropped.append(_cookie_name(value))
                     continue
             elif lower in _RESPONSE_SET_ELSEWHERE or lower in connection:
                 continue
@@ -183,16 +292,14 @@ class Forwarding:
         fields.extend(self._response_fields)
         if self._route.caching != "upstream" and head.status >= 200:
             fields = ruled(self._route.caching, fields)
-        fields.append((b"X-Request-Id", request_id))
-        fields.extend(framing)
-        return writer.response_head(head.status, head.reason, fields)
+        is_dated = any(name.lower() == b"date" for name, _ in fields)
+        return _PreparedResponse(writer.FieldLines.of(fields), tuple(dropped), is_dated)
 
-    def _is_left_out(self, lower: bytes, value: bytes, connection: frozenset[bytes]) -> bool:
-        if lower in _SET_ELSEWHERE or lower in HOP_BY_HOP or lower in connection or lower in self._reserved:
-            return True
-        if lower == b"authorization":
-            return handle_of_authorization(value) is not None
-        return lower == b"referer" and _has_handle(value.partition(b"?")[2])
+    def _copied(self, lower: bytes) -> bool:
+        return not (lower in _SET_ELSEWHERE or lower in _COPIED_WITHOUT_HANDLE or self._is_dropped(lower))
+
+    def _is_dropped(self, lower: bytes) -> bool:
+        return lower in HOP_BY_HOP or lower in self._reserved
 
     def _host(self, canonical: Canonical, upstream: Upstream) -> bytes:
         route = self._route
@@ -215,11 +322,15 @@ class Forwarding:
             query = b"&".join(pair for pair in query.split(b"&") if not _is_handle(pair)) or None
         return path if query is None else path + b"?" + query
 
-    def _is_our_cookie(self, name: bytes) -> bool:
-        return is_reserved_cookie(name, self._cookie_name)
-
     def _sets_our_cookie(self, set_cookie: bytes) -> bool:
         return is_reserved_cookie(_cookie_name(set_cookie), self._cookie_name)
+
+
+def one_less(forwards: bytes) -> bytes:
+    """
+    The Max-Forwards of a request that is passed on; zero, with which it goes no further, if *forwards* is no number.
+    """
+    return b"%d" % max(int(forwards) - 1, 0) if re.fullmatch(rb"[0-9]{1,9}", forwards) else b"0"
 
 
 def _cookie_name(set_cookie: bytes) -> bytes:
@@ -230,6 +341,12 @@ def _cookie_name(set_cookie: bytes) -> bytes:
     if equals and not name:
         name = rest.partition(b"=")[0].strip(b" \t")
     return name
+
+
+def _names_a_session(lower: bytes, value: bytes) -> bool:
+    if lower == b"authorization":
+        return handle_of_authorization(value) is not None
+    return _has_handle(value.partition(b"?")[2])
 
 
 def _has_handle(query: bytes) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IListeningPort, IReactorSocket
@@ -69,6 +70,19 @@ class Listener:
             self.close()
             where = f"{self._address.host or '*'}:{self._address.port}"
             raise NotBound(f"{self._key}: cannot listen on {where}: {problem.strerror or problem}") from problem
+
+    def inherit(self, descriptors: Iterable[int]) -> None:
+        """
+        Take sockets that another process has bound, instead of binding any.
+        """
+        self._sockets.extend(socket.socket(fileno=descriptor) for descriptor in descriptors)
+
+    @property
+    def descriptors(self) -> list[int]:
+        """
+        Those of the sockets that are bound and not accepted on, for other processes to inherit.
+        """
+        return [bound.fileno() for bound in self._sockets]
 
     def accept(self, reactor: IReactorSocket, factory: ServerFactory[Any]) -> None:
         """

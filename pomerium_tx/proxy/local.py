@@ -58,6 +58,7 @@ class LocalExchange:
         self._content = bytearray()
         self._producer: Any = None
         self._waits = False
+        self._event_stream = False
         self._status = 0
         self._written = 0
 
@@ -107,7 +108,17 @@ class LocalExchange:
             request.handleContentChunk(content)  # type: ignore[no-untyped-call] # Twisted's own
         request.requestReceived(head.method, canonical.target, b"HTTP/1.%d" % head.minor)
 
+    def downstream_done(self) -> None:
+        if self._event_stream:
+            # It has no end to wait for: who closes is gone.
+            self._connection.abort()
+        elif self._request is None and not self._waits:
+            self._refuse(400, "The request is incomplete.")
+
     def request_failed(self, problem: BadRequest) -> None:
+        self._refuse(problem.status, problem.reason)
+
+    def request_stalled(self, problem: BadRequest) -> None:
         self._refuse(problem.status, problem.reason)
 
     def downstream_full(self) -> None:
@@ -154,6 +165,9 @@ class LocalExchange:
         else:
             pairs += headers
         given = {name.lower() for name, _ in pairs}
+        self._event_stream = any(
+            name.lower() == b"content-type" and value.startswith(b"text/event-stream") for name, value in pairs
+        )
         if self._request is not None and self._request.frameable:
             given |= _FRAME_RULES
         pairs += (

@@ -4,19 +4,28 @@ The connections to one upstream: those in use, those idle, and those being made.
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from service_identity import VerificationError
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TimeoutError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionRefusedError,
+    DNSLookupError,
+    TimeoutError,
+)
 from twisted.internet.interfaces import IAddress, IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from pomerium_tx.http11.heads import HeadLimits
 from pomerium_tx.proxy.deadlines import Deadlines
+from pomerium_tx.proxy.places import Descriptors, PlaceLimits, Places, Waiter
 from pomerium_tx.proxy.upstream import Requester, UpstreamConnection
 
 IDLE_SECONDS = 55.0
@@ -29,6 +38,7 @@ CLOSE_SECONDS = 2.0
 How long an upstream may take to let a connection close: over TLS its own close_notify is waited for.
 """
 HANDSHAKE_SECONDS = 10.0
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 
 
 class Dialler(Requester, Protocol):
@@ -46,11 +56,23 @@ class Dialler(Requester, Protocol):
         No connection could be made.
         """
 
+    def upstream_busy(self, reason: str) -> None:
+        """
+        There are as many connections as there may be, and none is to be had; called before `Pool.acquire` returns when
+        too many others wait already.
+        """
+
 
 class _NoHandshake(Exception):
     """
     The upstream was reached, but is not who it should be, or does not speak TLS as we do.
     """
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Waiter(Waiter):
+    dialler: Dialler
+    method: bytes
 
 
 class _ConnectionFactory(Factory):
@@ -67,14 +89,30 @@ class Pool:
     """
     Connections to one upstream with one set of TLS settings.
 
-    The most recently used idle connection is taken first, so that the others grow old and are closed.
+    The most recently used idle connection is taken first, so that the others grow old and are closed. Where there are
+    as many connections as there may be, requests are served in the order in which they came.
+
+    :param places: How many connections there may be; None: the usual number, not shared with another pool.
     """
 
-    def __init__(self, endpoint: IStreamClientEndpoint, *, limits: HeadLimits, deadlines: Deadlines) -> None:
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        *,
+        limits: HeadLimits,
+        deadlines: Deadlines,
+        places: Places | None = None,
+    ) -> None:
+        self.limits = limits
+        self.places = (
+            Places("an upstream", PlaceLimits(), deadlines, Descriptors(MOST_IDLE * 8)) if places is None else places
+        )
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._idle: deque[UpstreamConnection] = deque()
         self._in_use: set[UpstreamConnection] = set()
+        # Each has a place, until it is lost.
+        self._open: set[UpstreamConnection] = set()
         self._closing: dict[UpstreamConnection, float] = {}
         self._in_handshake: set[UpstreamConnection] = set()
         self._is_retired = False
@@ -89,14 +127,25 @@ class Pool:
         Give *dialler* a connection, now or later.
 
         :param fresh: Only a new connection will do.
-        :returns: What to cancel when the connection is wanted no more; `None` when it has been given.
+        :returns: What to cancel when the connection is wanted no more; `None` when it has been given, or will not be.
         """
         if self._idle and not fresh:
             self._give(self._idle.pop(), dialler, method, reused=True)
             return None
+        if self.places.take():
+            return self._connect(dialler, method)
+        return self._wait(dialler, method, fresh=fresh)
+
+    def _connect(self, dialler: Dialler, method: bytes) -> Deferred[None]:
+        """
+        Make a connection, for which a place has been taken.
+        """
 
         def connected(connection: IProtocol) -> Deferred[UpstreamConnection]:
             assert isinstance(connection, UpstreamConnection)
+            self._open.add(connection)
+            if not self._is_retired:
+                self.places.join(self)
             connection.idle_until = self._deadlines.now() + HANDSHAKE_SECONDS
             self._in_handshake.add(connection)
             # Before it is over nobody may be told anything, nor would the person know why it failed.
@@ -106,16 +155,57 @@ class Pool:
             self._in_handshake.discard(connection)
             self._give(connection, dialler, method, reused=False)
 
+        def not_connected(reason: Failure) -> Failure:
+            if getattr(reason.value, "osError", None) in _NO_DESCRIPTORS:
+                self.places.no_descriptor()
+            self.places.give_back()
+            return reason
+
         def failed(reason: Failure) -> None:
-            # Whoever cancels knows.
-            if not isinstance(reason.value, CancelledError):
+            # Whoever cancels knows. Endpoints have their own word for it.
+            if not isinstance(reason.value, (CancelledError, ConnectingCancelledError)):
                 dialler.upstream_unreachable(_in_words(reason))
 
-        return self._endpoint.connect(self._factory).addCallback(connected).addCallbacks(established, failed)
+        connecting = self._endpoint.connect(self._factory).addErrback(not_connected)
+        return connecting.addCallback(connected).addCallbacks(established, failed)
+
+    def _wait(self, dialler: Dialler, method: bytes, *, fresh: bool) -> Deferred[None] | None:
+        """
+        Wait for a place, or for a connection that comes back.
+        """
+        connecting: Deferred[None] | None = None
+
+        def serve() -> None:
+            nonlocal connecting
+            connecting = self._connect(dialler, method)
+
+        def cancelled(waiting: Deferred[None]) -> None:
+            if not self.places.give_up(waiter) and connecting is not None:
+                connecting.cancel()
+            waiting.callback(None)
+
+        waiter = _Waiter(
+            pool=self,
+            is_choosy=fresh,
+            serve=serve,
+            turn_away=dialler.upstream_busy,
+            dialler=dialler,
+            method=method,
+        )
+        return Deferred(cancelled) if self.places.wait(waiter) else None
 
     def release(self, connection: UpstreamConnection) -> None:
         self._in_use.discard(connection)
-        if len(self._idle) < MOST_IDLE and not self._is_retired:
+        waiter = self.places.first
+        if waiter is not None:
+            if waiter.pool is self and not waiter.is_choosy:
+                assert isinstance(waiter, _Waiter)
+                self.places.give_up(waiter)
+                self._give(connection, waiter.dialler, waiter.method, reused=True)
+            else:
+                # Its place is free in the next turn.
+                connection.abort()
+        elif len(self._idle) < MOST_IDLE and not self._is_retired:
             connection.idle_until = self._deadlines.now() + IDLE_SECONDS
             self._idle.append(connection)
         else:
@@ -129,6 +219,9 @@ class Pool:
             self._idle.remove(connection)
         except ValueError:
             pass
+        if connection in self._open:
+            self._open.remove(connection)
+            self.places.give_back()
 
     def closing(self, connection: UpstreamConnection) -> None:
         self._in_use.discard(connection)
@@ -150,6 +243,7 @@ class Pool:
         Keep no connection once it is not in use any more: nobody will ask for one again.
         """
         self._is_retired = True
+        self.places.leave(self)
         while self._idle:
             self._idle.popleft().close()
 
@@ -158,8 +252,16 @@ class Pool:
         Close every connection, also those in use.
         """
         self._deadlines.forget(self)
-        for connection in (*self._idle, *self._in_use, *self._in_handshake, *self._closing):
+        self.places.leave(self)
+        for connection in list(self._open):
             connection.abort()
+
+    @property
+    def idle_until(self) -> float | None:
+        return self._idle[0].idle_until if self._idle else None
+
+    def drop_idle(self) -> None:
+        self._idle.popleft().abort()
 
     def _give(self, connection: UpstreamConnection, dialler: Dialler, method: bytes, *, reused: bool) -> None:
         self._in_use.add(connection)

@@ -5,6 +5,7 @@ The answers that the data path gives itself: sign-in, 401, 403, 404, errors of a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from email.utils import formatdate
 
 from pomerium_tx import paths
@@ -26,6 +27,7 @@ from pomerium_tx.web.answers import (
 from pomerium_tx.web.fetch_metadata import prefers_json
 
 _BACKCHANNEL_LOGOUT = paths.BACKCHANNEL_LOGOUT.encode("ascii")
+_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _ROBOTS = "User-agent: *\nDisallow: /\n"
 _MESSAGES = {
     401: "You are not signed in, or no longer.",
@@ -59,6 +61,10 @@ class Refusals:
 
         :param verdict: That of the request, or what it would be now.
         """
+        if asked.canonical.path == b"*" or is_last_recipient(asked.head):
+            # RFC 9110 section 9.3.7: the answer is about this server, and as good for everybody.
+            answer = text_answer("", headers=(("Allow", _METHODS),))
+            return answer.status, self._write(answer, asked.head, asked.request_id, close=close, route=None)
         match verdict.action:
             case Action.SIGN_IN:
                 answer = self._sign_in(asked, verdict)
@@ -75,9 +81,13 @@ class Refusals:
                 )
         return answer.status, self._write(answer, asked.head, asked.request_id, close=close, route=verdict.route)
 
-    def for_status(self, asked: Asked, status: int, message: str, *, close: bool) -> bytes:
+    def for_status(
+        self, asked: Asked, status: int, message: str, *, close: bool, retry_after: int | None = None
+    ) -> bytes:
         """
         The response that says why there is none of an upstream, or of a page of ours.
+
+        :param retry_after: Seconds after which asking again may help.
         """
         if asked.canonical.path == _BACKCHANNEL_LOGOUT and asked.verdict.action is Action.OWN_PATH:
             # OPs read this form, whatever they say that they accept.
@@ -85,6 +95,8 @@ class Refusals:
         else:
             reason = writer.REASONS.get(status, b"").decode("ascii")
             answer = self._error(asked.head, status, reason, message, asked.request_id, sign_out=False)
+            if retry_after is not None:
+                answer = replace(answer, headers=(*answer.headers, ("Retry-After", str(retry_after))))
         return self._write(answer, asked.head, asked.request_id, close=close, route=asked.verdict.route)
 
     def own_response_fields(self, route: Route | None) -> Sequence[tuple[str, str]]:
@@ -98,7 +110,8 @@ class Refusals:
         The response to what cannot be read; the connection closes after it.
         """
         answer = self._error(head, problem.status, problem.reason, problem.reason, request_id, sign_out=False)
-        return self._write(answer, head, request_id, close=True, route=None)
+        written = self._write(answer, head, request_id, close=True, route=None)
+        return written[: len(written) - content_size(written)] if problem.is_of_head else written
 
     def _sign_in(self, asked: Asked, verdict: Verdict) -> Answer:
         head = asked.head
@@ -121,7 +134,7 @@ class Refusals:
         elif status == 426:
             fields += [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
         elif status == 405:
-            fields.append(("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
+            fields.append(("Allow", _METHODS))
         accept = head.get(b"accept") if head is not None else None
         if prefers_json(accept.decode("latin-1") if accept is not None else None):
             return json_answer({"error": reason, "request_id": request_id}, status=status, headers=fields)
@@ -148,6 +161,13 @@ class Refusals:
             fields.append(("Connection", "keep-alive"))
         written = writer.response_head(answer.status, writer.REASONS.get(answer.status, b""), _encoded(fields))
         return written if head is not None and head.method == b"HEAD" else written + answer.body
+
+
+def is_last_recipient(head: RequestHead) -> bool:
+    """
+    Whether the request may not be passed on (RFC 9110 section 7.6.2).
+    """
+    return head.method == b"OPTIONS" and (head.get(b"max-forwards") or b"1").strip(b"0") == b""
 
 
 def content_size(response: bytes) -> int:

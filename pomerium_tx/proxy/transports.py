@@ -68,13 +68,23 @@ def send_at_once(transport: Any) -> None:
 
 def is_encrypted(transport: Any) -> bool:
     """
-    Whether *transport* is TLS, and so of use only after a handshake.
+    Whether *transport* is Twisted's TLS over another transport, and so of use only after a handshake.
     """
     return isinstance(transport, TLSMemoryBIOProtocol)
 
 
+def close_at_once(transport: Any) -> None:
+    """
+    Close *transport* in order, but without waiting for the peer's part in it, which TLS would do.
+    """
+    transport.unregisterProducer()
+    transport.loseConnection()
+    if is_encrypted(transport):
+        transport.transport.loseConnection()
+
+
 def can_half_close(transport: Any) -> bool:
     """
-    Whether our direction of *transport* can be closed alone: TLS has one close for both.
+    Whether our direction of *transport* can be closed alone: Twisted's TLS has one close for both, ours has not.
     """
     return not is_encrypted(transport) and hasattr(transport, "loseWriteConnection")

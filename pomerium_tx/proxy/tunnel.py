@@ -22,6 +22,10 @@ CLOSE_SECONDS = 1.0
 """
 How long the user agent has to answer our Close frame.
 """
+DRAIN_SECONDS = 10.0
+"""
+How long one side may go on when the other has closed its direction: a WebSocket has no use for half a connection.
+"""
 
 
 class TunnelEnded(Protocol):
@@ -48,6 +52,8 @@ class WebSocketTunnel:
         self._to_user_agent = FrameBoundaries()
         self._to_upstream = FrameBoundaries()
         self._closing: IDelayedCall | None = None
+        self._draining: IDelayedCall | None = None
+        self._user_agent_done = self._upstream_done = False
         self.bytes_in = 0
         self.bytes_out = 0
 
@@ -106,6 +112,32 @@ class WebSocketTunnel:
 
     # How it ends.
 
+    def downstream_done(self) -> None:
+        """
+        The user agent sends nothing more: so is the upstream told, and what it still says arrives.
+        """
+        self._user_agent_done = True
+        upstream = self._upstream
+        if upstream is None:
+            self._end_downstream()
+        elif self._upstream_done:
+            self._part()
+        else:
+            upstream.close_direction()
+            self._draining = self._proxy.clock.callLater(DRAIN_SECONDS, self._part)
+
+    def upstream_done(self) -> None:
+        """
+        The upstream sends nothing more: so is the user agent told, and what it still says arrives.
+        """
+        self._upstream_done = True
+        transport = self._downstream.transport_in_use
+        if self._user_agent_done or not can_half_close(transport):
+            self._part()
+        else:
+            transport.loseWriteConnection()
+            self._draining = self._proxy.clock.callLater(DRAIN_SECONDS, self._part)
+
     def downstream_lost(self) -> None:
         """
         The user agent has gone.
@@ -113,34 +145,31 @@ class WebSocketTunnel:
         if self._closing is not None:
             self._closing.cancel()
             self._closing = None
-        upstream, self._upstream = self._upstream, None
+        upstream = self._let_go()
         if upstream is not None:
             upstream.close()
-            self._ended()
 
     def upstream_closed(self) -> None:
         """
         The upstream has gone: what it said arrives, then the connection ends.
         """
-        self._upstream = None
-        self._ended()
+        self._let_go()
         self._downstream.close()
 
     def cut(self, cause: Cause | None) -> None:
         """
         The session has ended, or, without a *cause*, the route admits it no longer: no byte of either side passes.
         """
-        upstream, self._upstream = self._upstream, None
+        upstream = self._let_go()
         if upstream is None:
             return
-        self._ended()
-        if self._to_upstream.at_boundary and not owes_bytes(upstream.transport_in_use):
+        if self._to_upstream.at_boundary and not self._user_agent_done and not owes_bytes(upstream.transport_in_use):
             upstream.write(close_frame(GOING_AWAY, masked=True))
             upstream.close()
         else:
             upstream.abort()
         transport = self._downstream.transport_in_use
-        if not self._to_user_agent.at_boundary or owes_bytes(transport):
+        if not self._to_user_agent.at_boundary or self._upstream_done or owes_bytes(transport):
             self._downstream.abort()
             return
         # A Close frame of the user agent that passed before does not answer ours.
@@ -149,14 +178,45 @@ class WebSocketTunnel:
         told = (NOT_ADMITTED, b"no longer admitted") if cause is None else (SIGNED_OUT, b"signed out")
         self._downstream.write(close_frame(*told, masked=False))
         self._downstream.resume(UPSTREAM_FULL)
-        if can_half_close(transport):
+        if self._user_agent_done:
+            self._end_downstream()
+        elif can_half_close(transport):
             transport.unregisterProducer()
             transport.loseWriteConnection()
+
+    def _let_go(self) -> UpstreamConnection | None:
+        """
+        Pass nothing more; the upstream that was there.
+        """
+        if self._draining is not None:
+            if self._draining.active():
+                self._draining.cancel()
+            self._draining = None
+        upstream, self._upstream = self._upstream, None
+        ended, self._ended = self._ended, _has_ended
+        if upstream is not None:
+            ended()
+        return upstream
+
+    def _part(self) -> None:
+        """
+        End both connections in order.
+        """
+        upstream = self._let_go()
+        if upstream is not None:
+            upstream.close()
+            self._downstream.close()
 
     def _out_of_time(self) -> None:
         self._closing = None
         self._downstream.abort()
 
     def _end_downstream(self) -> None:
-        # Our side is closed already, or, over TLS, is closed by this; who does not let it close is out of time soon.
+        # Our side is closed already, or is closed by this; who does not let it close is out of time soon.
         self._downstream.transport_in_use.loseConnection()
+
+
+def _has_ended() -> None:
+    """
+    Whoever wanted to be told has been, and is not held on to: that would be garbage that refers to itself.
+    """

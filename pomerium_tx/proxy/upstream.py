@@ -11,15 +11,16 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pomerium_tx.eager import write_now
 from pomerium_tx.http11.heads import BadResponse, HeadLimits, ResponseHead
 from pomerium_tx.http11.reader import EndOfMessage, ResponseReader, Trailing
-from pomerium_tx.proxy.transports import holds_unsent_bytes, is_encrypted, send_at_once
+from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes, is_encrypted, send_at_once
 
 
 class Owner(Protocol):
@@ -58,6 +59,11 @@ class Requester(Protocol):
         The next bytes of the response's content.
         """
 
+    def response_read(self) -> None:
+        """
+        What had arrived has been told; more will follow.
+        """
+
     def response_ended(self) -> None:
         """
         The response is complete; called once, the connection is the pool's again or closed.
@@ -91,6 +97,11 @@ class Tunnel(Protocol):
         Bytes from the upstream.
         """
 
+    def upstream_done(self) -> None:
+        """
+        The upstream sends nothing more, but may still read.
+        """
+
     def upstream_closed(self) -> None:
         """
         The upstream has closed the connection.
@@ -107,7 +118,7 @@ class Tunnel(Protocol):
         """
 
 
-@implementer(IHandshakeListener)
+@implementer(IHandshakeListener, IHalfCloseableProtocol)
 class UpstreamConnection(TwistedProtocol):
     """
     A connection to one upstream, in use by one exchange or idle in the pool.
@@ -116,6 +127,7 @@ class UpstreamConnection(TwistedProtocol):
     def __init__(self, owner: Owner, limits: HeadLimits) -> None:
         self._owner = owner
         self._reader = ResponseReader(limits)
+        self._transport: Any = None
         self.requester: Requester | None = None
         self.tunnel: Tunnel | None = None
         self._request_sent = False
@@ -123,6 +135,7 @@ class UpstreamConnection(TwistedProtocol):
         self._answered = False
         self._keep_alive = False
         self._paused = False
+        self._heard_out = False
         self._closing = False
         self._lost = False
         self._handshake: Deferred[UpstreamConnection] | None = None
@@ -139,7 +152,7 @@ class UpstreamConnection(TwistedProtocol):
 
         It fails when the connection is lost before; to cancel it is to abort the connection.
         """
-        handshake: Deferred[UpstreamConnection] = Deferred(lambda cancelled: self.abort())
+        handshake: Deferred[UpstreamConnection] = Deferred(self._unwanted)
         if is_encrypted(self._transport):
             self._handshake = handshake
         else:
@@ -163,13 +176,12 @@ class UpstreamConnection(TwistedProtocol):
         self._reused = reused
         self._request_sent = self._answered = self._keep_alive = False
         self._reader.expect(method)
-        self._transport.registerProducer(_Flow(self), True)
 
     def write(self, request: bytes) -> None:
         """
         Send the next bytes of the request.
         """
-        self._transport.write(request)
+        write_now(self._transport, request)
 
     def request_sent(self) -> None:
         """
@@ -191,7 +203,9 @@ class UpstreamConnection(TwistedProtocol):
         """
         if self._paused and not self._lost:
             self._paused = False
-            self._transport.resumeProducing()
+            # Whoever reads after the end is told of it once more.
+            if not self._heard_out:
+                self._transport.resumeProducing()
 
     def become_tunnel(self, tunnel: Tunnel) -> None:
         """
@@ -217,6 +231,13 @@ class UpstreamConnection(TwistedProtocol):
         self._transport.unregisterProducer()
         self._transport.loseConnection()
 
+    def close_direction(self) -> None:
+        """
+        Send nothing more once what was written has been sent, and read on; no more than that over TLS.
+        """
+        if can_half_close(self._transport):
+            self._transport.loseWriteConnection()
+
     @property
     def transport_in_use(self) -> Any:
         """
@@ -227,8 +248,9 @@ class UpstreamConnection(TwistedProtocol):
     # The transport calls.
 
     def connectionMade(self) -> None:
-        self._transport: Any = self.transport
+        self._transport = self.transport
         send_at_once(self._transport)
+        self._transport.registerProducer(_Flow(self), True)
 
     def handshakeCompleted(self) -> None:
         handshake, self._handshake = self._handshake, None
@@ -246,7 +268,35 @@ class UpstreamConnection(TwistedProtocol):
             self._owner.lost(self)
             self._transport.abortConnection()
 
+    def readConnectionLost(self) -> None:
+        """
+        The upstream sends nothing more: in HTTP that is the end, whatever it would still read.
+        """
+        self._heard_out = True
+        if self.tunnel is not None:
+            self.tunnel.upstream_done()
+            return
+        self._ended(connectionDone)
+        if holds_unsent_bytes(self._transport):
+            self._transport.abortConnection()
+        else:
+            self._transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """
+        Our direction is closed: by us.
+        """
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self._lost:
+            self._ended(reason)
+
+    # Inside.
+
+    def _unwanted(self, handshake: Deferred[UpstreamConnection]) -> None:
+        self.abort()
+
+    def _ended(self, reason: Failure) -> None:
         self._lost = True
         self._owner.lost(self)
         handshake, self._handshake = self._handshake, None
@@ -268,15 +318,13 @@ class UpstreamConnection(TwistedProtocol):
             if self.requester is requester:
                 self._fail(requester, "closed the connection in the middle of its answer")
 
-    # Inside.
-
     def _deliver(self, requester: Requester, events: list[Any]) -> None:
         for event in events:
-            if self.tunnel is not None:
+            if self.requester is not requester:
+                if self.tunnel is None:
+                    return
                 if isinstance(event, Trailing):
                     self.tunnel.from_upstream(event.content)
-            elif self.requester is not requester:
-                return
             elif type(event) is bytes:
                 requester.response_content(event)
             elif type(event) is ResponseHead:
@@ -289,11 +337,12 @@ class UpstreamConnection(TwistedProtocol):
             elif isinstance(event, BadResponse):
                 self._fail(requester, event.reason)
                 return
+        if self.requester is requester:
+            requester.response_read()
 
     def _finish(self, requester: Requester) -> None:
         self.requester = None
         if not self._lost:
-            self._transport.unregisterProducer()
             if self._is_clean():
                 self.resume()
                 self._owner.release(self)

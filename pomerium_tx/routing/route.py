@@ -110,6 +110,12 @@ class Route:
     """
     Seconds without a byte, or None for no limit.
     """
+    max_connections: int | None = None
+    max_pending_requests: int | None = None
+    """
+    How many connections to the upstream there may be, and how many requests may wait for one. With either, they are not
+    counted together with those of other routes to the same origin.
+    """
     pass_identity_headers: bool = False
     jwt_issuer_format: str = "hostOnly"
     tls: UpstreamTls = field(default_factory=UpstreamTls)
@@ -197,6 +203,7 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
     # Of several, Pomerium looks at the path first.
     prefix = None if section.path is not None else (section.prefix or "/")
     pass_identity_headers = section.pass_identity_headers
+    thresholds = section.circuit_breaker_thresholds
     return Route(
         id=route_id(section.from_, prefix, section.path),
         name=section.name,
@@ -218,6 +225,8 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
         allow_websocket_origins=frozenset(section.allow_websocket_origins),
         timeout=_limit(section.timeout, section.allow_websockets, defaults.default_upstream_timeout.total_seconds()),
         idle_timeout=_limit(section.idle_timeout, section.allow_websockets, IDLE_TIMEOUT),
+        max_connections=None if thresholds is None else thresholds.max_connections,
+        max_pending_requests=None if thresholds is None else thresholds.max_pending_requests,
         pass_identity_headers=(
             defaults.pass_identity_headers if pass_identity_headers is None else pass_identity_headers
         ),

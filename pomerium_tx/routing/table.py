@@ -8,7 +8,8 @@ the one. A look-up costs the same however many routes there are.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from pomerium_tx.config.values import DEFAULT_PORTS, origin_of, split_url
@@ -23,7 +24,7 @@ class OriginRoutes:
     The routes of one host at one port, in their order.
     """
 
-    __slots__ = ("_bare", "_default_port", "_lengths", "_paths", "_prefixes", "_routes", "site_data")
+    __slots__ = ("_bare", "_default_port", "_paths", "_prefixes", "_routes", "site_data")
 
     def __init__(self, host: str, routes: Sequence[Route]) -> None:
         """
@@ -38,13 +39,13 @@ class OriginRoutes:
         What a browser is asked to forget of this host at a sign-out, which is one for all of its routes.
         """
         self._paths: dict[bytes, int] = {}
-        self._prefixes: dict[bytes, int] = {}
+        prefixes: dict[bytes, int] = {}
         for index, route in enumerate(routes):
             if route.path is not None:
                 self._paths.setdefault(route.path, index)
             else:
-                self._prefixes.setdefault(route.prefix or b"/", index)
-        self._lengths = tuple(sorted(set(map(len, self._prefixes))))
+                prefixes.setdefault(route.prefix or b"/", index)
+        self._prefixes = _Prefixes(prefixes)
 
     def origin(self, port: int | None) -> str:
         """
@@ -61,16 +62,45 @@ class OriginRoutes:
         The first route that *path*, in canonical form and without query, belongs to.
         """
         missing = len(self._routes)
-        first = self._paths.get(path, missing)
-        prefixes = self._prefixes
-        available = len(path)
-        for length in self._lengths:
-            if length > available:
-                break
-            index = prefixes.get(path[:length], missing)
-            if index < first:
-                first = index
+        first = self._prefixes.first(path, missing)
+        if self._paths:
+            first = min(first, self._paths.get(path, missing))
         return self._routes[first] if first < missing else None
+
+
+class _Prefixes:
+    """
+    Which of some prefixes of a path comes first, in as many steps for a thousand prefixes as for ten.
+
+    In order, every prefix stands before all that begins with it; so of the prefixes of a path the longest is the last
+    one that is not after the path, or one of those that this one begins with.
+    """
+
+    __slots__ = ("_above", "_least", "_sorted")
+
+    def __init__(self, prefixes: Mapping[bytes, int]) -> None:
+        self._sorted = sorted(prefixes)
+        # Of each: the place of the next shorter one that it begins with, and the least index among it and all those.
+        self._above: list[int] = []
+        self._least: list[int] = []
+        for place, prefix in enumerate(self._sorted):
+            above = place - 1
+            while above >= 0 and not prefix.startswith(self._sorted[above]):
+                above = self._above[above]
+            self._above.append(above)
+            index = prefixes[prefix]
+            self._least.append(index if above < 0 else min(index, self._least[above]))
+
+    def first(self, path: bytes, missing: int) -> int:
+        """
+        The least index of a prefix of *path*, or *missing*.
+        """
+        place = bisect_right(self._sorted, path) - 1
+        while place >= 0:
+            if path.startswith(self._sorted[place]):
+                return self._least[place]
+            place = self._above[place]
+        return missing
 
 
 class _HostRoutes:

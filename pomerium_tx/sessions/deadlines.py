@@ -4,12 +4,18 @@ Many deadlines, one delayed call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from heapq import heapify, heappop, heappush
+from collections.abc import Callable, Iterable, Iterator
+from heapq import heappop, heappush
+from math import inf
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 _SPARE = 1024
+_WIDTH = 8.0
+"""
+Seconds that are taken together while they are far away.
+"""
+_FARTHEST = 1e15
 
 
 class Deadlines:
@@ -18,6 +24,9 @@ class Deadlines:
 
     A key whose deadline moves is added again; the place it had before is void, and found to be so when it is reached.
     If it is lazy, deadlines move often, and only ever to later: a key whose place is reached too early gets another.
+
+    There may be a million, nearly all of them hours away: of those only the span is known, and the moment is asked for
+    when the span comes.
     """
 
     def __init__(
@@ -32,27 +41,30 @@ class Deadlines:
         Begin with none.
 
         :param deadline_of: When a key's time comes, as things are now; None if it has none any more.
-        :param reached: Told each key whose time has come, once for each time it was added.
+        :param reached: Told each key whose time has come, once for each time it was added for another time.
         :param is_lazy: Whether a key is added once, however often its deadline moves.
         """
         self._is_lazy = is_lazy
         self._clock = clock
         self._deadline_of = deadline_of
         self._reached = reached
-        self._heap: list[tuple[float, str]] = []
+        self._near: list[tuple[float, str]] = []
+        self._far: dict[int, list[str]] = {}
+        self._spans: list[int] = []
+        self._count = 0
         self._call: IDelayedCall | None = None
         self._sound = 0
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return self._count
 
     def add(self, deadline: float, key: str) -> None:
         """
         Have *key* told when *deadline* comes.
         """
-        if len(self._heap) > 2 * self._sound + _SPARE:
+        if self._count > 2 * self._sound + _SPARE:
             self._sweep()
-        heappush(self._heap, (deadline, key))
+        self._put(deadline, key)
         self._arm()
 
     def replace(self, entries: Iterable[tuple[float, str]]) -> None:
@@ -60,9 +72,9 @@ class Deadlines:
         Have these keys told at their deadlines, and none of those that were added before.
         """
         self.stop()
-        self._heap = list(entries)
-        heapify(self._heap)
-        self._sound = len(self._heap)
+        for deadline, key in entries:
+            self._put(deadline, key)
+        self._sound = self._count
         self._arm()
 
     def catch_up(self) -> None:
@@ -70,36 +82,84 @@ class Deadlines:
         Tell at once whatever is due and has not been told yet.
         """
         now = self._clock.seconds()
-        while self._heap and self._heap[0][0] <= now:
-            deadline, key = heappop(self._heap)
+        self._bring_near(now)
+        while self._near and self._near[0][0] <= now:
+            deadline, key = heappop(self._near)
+            self._count -= 1
             current = self._deadline_of(key)
             if current == deadline:
                 self._reached(key)
             elif self._is_lazy and current is not None:
-                heappush(self._heap, (current, key))
+                self._put(current, key)
+                self._bring_near(now)
         self._arm()
 
     def stop(self) -> None:
         """
         Tell nothing more, and forget all.
         """
-        self._heap.clear()
+        self._near.clear()
+        self._far.clear()
+        self._spans.clear()
+        self._count = 0
         if self._call is not None:
             self._call.cancel()
             self._call = None
 
+    def _put(self, deadline: float, key: str) -> None:
+        self._count += 1
+        span = _span(deadline)
+        if span <= _span(self._clock.seconds()):
+            heappush(self._near, (deadline, key))
+            return
+        keys = self._far.get(span)
+        if keys is None:
+            self._far[span] = [key]
+            heappush(self._spans, span)
+        else:
+            keys.append(key)
+
+    def _bring_near(self, now: float) -> None:
+        """
+        Ask for the moments in the spans that have come.
+        """
+        current = _span(now)
+        while self._spans and self._spans[0] <= current:
+            span = heappop(self._spans)
+            keys = self._far.pop(span)
+            self._count -= len(keys)
+            for deadline, key in self._that_count(span, keys):
+                if _span(deadline) > current:
+                    self._put(deadline, key)
+                else:
+                    heappush(self._near, (deadline, key))
+                    self._count += 1
+
+    def _that_count(self, span: int, keys: Iterable[str]) -> Iterator[tuple[float, str]]:
+        for key in dict.fromkeys(keys):
+            deadline = self._deadline_of(key)
+            if deadline is not None and (self._is_lazy or _span(deadline) == span):
+                yield deadline, key
+
     def _sweep(self) -> None:
-        self._heap = [entry for entry in self._heap if self._counts(*entry)]
-        heapify(self._heap)
-        self._sound = len(self._heap)
+        kept = [(deadline, key) for deadline, key in self._near if self._counts(deadline, key)]
+        for span, keys in self._far.items():
+            kept += self._that_count(span, keys)
+        self._near, self._far, self._spans, self._count = [], {}, [], 0
+        for deadline, key in kept:
+            self._put(deadline, key)
+        self._sound = self._count
 
     def _arm(self) -> None:
-        if not self._heap:
+        soonest = self._near[0][0] if self._near else inf
+        if self._spans:
+            soonest = min(soonest, self._spans[0] * _WIDTH)
+        if soonest == inf:
             return
-        wait = max(0.0, self._heap[0][0] - self._clock.seconds())
+        wait = max(0.0, soonest - self._clock.seconds())
         if self._call is None:
             self._call = self._clock.callLater(wait, self._come)
-        elif self._call.getTime() > self._heap[0][0]:
+        elif self._call.getTime() > soonest:
             self._call.reset(wait)
 
     def _come(self) -> None:
@@ -109,3 +169,7 @@ class Deadlines:
     def _counts(self, deadline: float, key: str) -> bool:
         current = self._deadline_of(key)
         return current == deadline or (self._is_lazy and current is not None)
+
+
+def _span(deadline: float) -> int:
+    return int(min(deadline, _FARTHEST) // _WIDTH)

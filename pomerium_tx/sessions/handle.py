@@ -7,6 +7,7 @@ opens anything is the registry's to say.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -105,6 +106,14 @@ def handle_of_authorization(value: bytes) -> bytes | None:
     return None
 
 
+def may_name_a_session(query: bytes) -> bool:
+    """
+    Whether it is worth while to look for a handle in *query*.
+    """
+    # The name may be percent-encoded, and then a percent sign is in it.
+    return QUERY_PARAMETER in query or b"%" in query
+
+
 class Handles:
     """
     Makes handles, and believes those that it or another process with the same key made.
@@ -179,8 +188,7 @@ class Handles:
             credentials = handle_of_authorization(value)
             if credentials is not None:
                 found.append((Carrier.HEADER, [credentials]))
-        # The name may be percent-encoded, and then a percent sign is in it.
-        if query and (QUERY_PARAMETER in query or b"%" in query):
+        if query and may_name_a_session(query):
             values = [value for value in _parameters(query) if value]
             if values:
                 found.append((Carrier.QUERY, values))
@@ -227,7 +235,9 @@ def _handle(claims: Mapping[str, object]) -> Handle | None:
     if len(texts) != len(names) or not texts[0]:
         return None
     session_id, user_id, issuer, idp_id = texts
-    return Handle(session_id, user_id, issuer, tuple(audience), idp_id, float(issued))
+    # Many are kept, and nearly all say the same of these.
+    shared = tuple(map(sys.intern, audience))
+    return Handle(session_id, user_id, sys.intern(issuer), shared, sys.intern(idp_id), float(issued))
 
 
 def _parameters(query: bytes) -> list[bytes]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 
+from pomerium_tx.sessions import changed
 from pomerium_tx.sessions.book import Book
 from pomerium_tx.sessions.effects import Begun, Effect, Ended, MoreOwed, Refreshed, SignedOutAtProvider
 from pomerium_tx.sessions.index import Index
@@ -22,7 +22,7 @@ from pomerium_tx.sessions.notices import Notices
 from pomerium_tx.sessions.owed import OwedRevocations
 from pomerium_tx.sessions.provider_logout import ProviderLogout
 from pomerium_tx.sessions.receipt import Receipt
-from pomerium_tx.sessions.session import RouteUse, Session
+from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import (
     Change,
     CutReported,
@@ -202,28 +202,21 @@ class Ledger:
         session = self.sessions.get(change.session_id)
         if session is None:
             return None
-        sids = session.sids
-        if change.sid is not None and change.sid not in sids:
+        if change.sid is not None and change.sid not in session.sids:
             # The OP may have ended the session that this one becomes part of before anybody here knew that it would.
             if self._tombstones.forbid_sid(
                 session.iss, change.sid, signed_in=session.id_token_iat, requested=change.requested
             ):
                 return SignedOutAtProvider(session_id=session.id)
-            sids = (*sids, change.sid)
             self.by_sid.add(session.iss, change.sid, session.id)
             self._recent.put((session.id, change.sid), (position, change.requested), change.requested + RECENT)
-        session = replace(
-            session, tokens=change.tokens, claims=change.claims, email=change.email, name=change.name, sids=sids
-        )
-        self.sessions[session.id] = session
+        session = self.sessions[session.id] = changed.refreshed(session, change)
         return Refreshed(session=session, requested=change.requested)
 
     def _route_used(self, _: int, change: RouteUsed) -> Effect:
         session = self.sessions.get(change.session_id)
-        if session is not None and change.route_id not in session.uses:
-            use = RouteUse(origin=change.origin, first_used=change.at)
-            uses = MappingProxyType({**session.uses, change.route_id: use})
-            self.sessions[session.id] = replace(session, uses=uses)
+        if session is not None:
+            self.sessions[session.id] = changed.used(session, change)
         return None
 
     def _sessions_ended(self, _: int, change: SessionsEnded) -> Effect:
@@ -247,6 +240,7 @@ class Ledger:
             session_ids=ids,
             tokens_to_revoke=sum(len(one.tokens) for one in owed),
             op_logout=change.op_logout,
+            replicas=f"{change.replicas}/{change.replicas}",
             routes=tuple(sorted(origins.union(change.routes if ids else ()))),
         )
         if ids or change.departure is not None:

@@ -4,6 +4,7 @@ A log that lives as long as the process.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +58,9 @@ class MemoryStore:
         self._position += 1
         position = self._position
         self._log[position] = change
-        for dropped in self._retention.add(position, change):
+        dropped_now = self._retention.add(position, change)
+        self._log.update(self._retention.folded)
+        for dropped in dropped_now:
             del self._log[dropped]
             self._dropped_up_to = max(self._dropped_up_to, dropped)
         if self._delivering:
@@ -75,13 +78,43 @@ class MemoryStore:
 
         :raises StoreUnavailable: If changes after *from_position* were dropped, and it is not the beginning.
         """
-        if 0 < from_position < self._dropped_up_to:
+        position = self._position
+        for kept in self.positions(from_position):
+            if (change := self.at(kept)) is not None:
+                apply(kept, change)
+        return self.attend(position, apply)
+
+    @property
+    def position(self) -> int:
+        """
+        That of the last change.
+        """
+        return self._position
+
+    def positions(self, after: int) -> list[int]:
+        """
+        Where changes are kept after a position, in order.
+
+        :raises StoreUnavailable: If some of them were dropped, and it is not the beginning.
+        """
+        if 0 < after < self._dropped_up_to:
             raise StoreUnavailable("the log does not reach back so far")
-        follower = _Follower(apply, self._position)
-        # What is on its way to the others is in the log already, and is not delivered again.
-        for position, change in list(self._log.items()):
-            if position > from_position:
-                apply(position, change)
+        kept = list(self._log)
+        return kept[bisect_right(kept, after) :] if after else kept
+
+    def at(self, position: int) -> Change | None:
+        """
+        The change at a position, unless it was dropped: then what it said has been said, or undone, by a later one.
+        """
+        return self._log.get(position)
+
+    def attend(self, position: int, apply: Callable[[int, Change], None]) -> Callable[[], None]:
+        """
+        Deliver whatever comes after *position*, until the answer is called.
+
+        What is on its way to the others is in the log already, and is not delivered again.
+        """
+        follower = _Follower(apply, position)
         self._followers.append(follower)
 
         def unfollow() -> None:

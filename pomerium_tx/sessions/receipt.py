@@ -111,6 +111,10 @@ class Receipt:
     tokens_to_revoke: int = 0
     op_logout: OpLogout = OpLogout.NOT_NEEDED
     replicas: str = "1/1"
+    """
+    In how many of the processes that serve people the end is in force, and how many those are. One that died of it
+    counts: it has nothing open.
+    """
     routes: tuple[str, ...] = ()
     """
     The external origins the sessions were used on.

@@ -10,7 +10,7 @@ open exchanges, when it knows sessions to have been last used, and the queues of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -18,6 +18,7 @@ from pomerium_tx.sessions.activity import Activity
 from pomerium_tx.sessions.attachments import Attachments
 from pomerium_tx.sessions.cut_reports import CutReports
 from pomerium_tx.sessions.effects import Begun, Ended, MoreOwed, Refreshed, SignedOutAtProvider
+from pomerium_tx.sessions.elsewhere import Elsewhere, Seen, joined, nowhere, seen
 from pomerium_tx.sessions.ending import Ending, SignedOutMeanwhile, new_receipt_id
 from pomerium_tx.sessions.knowledge import Knowledge
 from pomerium_tx.sessions.ledger import Ledger
@@ -54,9 +55,13 @@ class SessionRegistry(Knowledge):
     The one thing that all rooms share.
     """
 
-    def __init__(self, store: SessionStore, clock: IReactorTime, limits: Limits | None = None) -> None:
+    def __init__(
+        self, store: SessionStore, clock: IReactorTime, limits: Limits | None = None, *, elsewhere: Elsewhere = nowhere
+    ) -> None:
         """
         Know of no session until `join`.
+
+        :param elsewhere: Asks what is open in other processes.
         """
         super().__init__(clock.seconds, CutReports(store), limits or Limits())
         self._store = store
@@ -67,6 +72,8 @@ class SessionRegistry(Knowledge):
         self._activity = Activity(clock, self._sessions, lambda name: self._timetable.report(name, Cause.IDLE), store)
         self._on_owed: Subscribers[()] = Subscribers()
         self._on_notices: Subscribers[()] = Subscribers()
+        self._elsewhere = elsewhere
+        self._on_begun: Subscribers[Session] = Subscribers()
         self._on_ended: Subscribers[Receipt, tuple[Session, ...]] = Subscribers()
         self._on_refreshed: Subscribers[Session] = Subscribers()
 
@@ -147,6 +154,12 @@ class SessionRegistry(Knowledge):
         """
         return self._attachments.of(session_id)
 
+    async def exchanges_everywhere(self, session_ids: Collection[str]) -> Seen:
+        """
+        What is open for some sessions, in every process that answers.
+        """
+        return joined([seen(session_ids, self.exchanges), await self._elsewhere(session_ids)])
+
     def last_seen(self, session_id: str) -> float:
         """
         When the session was last used, as far as it is known here; when it began, if it was not; 0 if there is none.
@@ -213,7 +226,7 @@ class SessionRegistry(Knowledge):
         It is recorded that the session was used on the route.
         """
         session = self._sessions.get(session_id)
-        if session is not None and route_id not in session.uses:
+        if session is not None and not session.has_used(route_id):
             await self._append(RouteUsed(session_id=session_id, route_id=route_id, origin=origin, at=self._seconds()))
 
     async def end(self, ending: Ending) -> Receipt:
@@ -315,6 +328,12 @@ class SessionRegistry(Knowledge):
         """
         return self._on_notices.add(callback)
 
+    def subscribe_begun(self, callback: Callable[[Session], object]) -> Callable[[], None]:
+        """
+        Have *callback* told each session that begins, in whatever process.
+        """
+        return self._on_begun.add(callback)
+
     def subscribe_ended(self, callback: Callable[[Receipt, tuple[Session, ...]], object]) -> Callable[[], None]:
         """
         Have *callback* told the sessions of each end, wherever it was asked for.
@@ -334,6 +353,7 @@ class SessionRegistry(Knowledge):
         if isinstance(effect, Begun):
             self._timetable.begun(effect.session)
             self._activity.begun(effect.session)
+            self._on_begun.tell(effect.session)
         elif isinstance(effect, Refreshed):
             self._timetable.refreshed(effect.session, effect.requested)
             self._on_refreshed.tell(effect.session)

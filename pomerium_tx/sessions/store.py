@@ -232,6 +232,11 @@ class SessionsEnded:
     """
     What they are to be told of *session_ids*, as far as whoever asked for the end knew.
     """
+    replicas: int = 1
+    """
+    In how many processes that serve people it is applied before it is acknowledged: in all there are, as the store says
+    that knows them.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

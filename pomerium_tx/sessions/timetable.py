@@ -38,11 +38,12 @@ class Timetable:
         self._clock = clock
         self._sessions = sessions
         self._due: dict[str, Cause] = {}
+        # Only of those sessions whose time is another than the rule says.
         self._refresh_at: dict[str, float] = {}
         self._refresh_due: dict[str, None] = {}
         self._absolute = Deadlines(clock, self._expires, lambda name: self.report(name, Cause.EXPIRED))
         self._tokens = Deadlines(clock, self._tokens_expire, lambda name: self.report(name, Cause.TOKENS_EXPIRED))
-        self._refreshes = Deadlines(clock, self._refresh_at.get, self._refresh_reached)
+        self._refreshes = Deadlines(clock, self._refresh_time, self._refresh_reached)
         self.on_due: Subscribers[str, Cause] = Subscribers()
         self.on_refresh_due: Subscribers[str] = Subscribers()
 
@@ -113,11 +114,12 @@ class Timetable:
     def _enter_tokens(self, session: Session, since: float) -> None:
         if session.tokens_expire < inf:
             self._tokens.add(session.tokens_expire, session.id)
-        expires = session.tokens.access_token_expires
-        if session.tokens.refresh_token and expires is not None:
-            refresh_at = max(expires - REFRESH_MARGIN, since + REFRESH_INTERVAL)
+        by_rule = _refresh_by_rule(session)
+        if by_rule is not None:
+            refresh_at = max(by_rule, since + REFRESH_INTERVAL)
             if refresh_at < session.expires:
-                self._refresh_at[session.id] = refresh_at
+                if refresh_at > by_rule:
+                    self._refresh_at[session.id] = refresh_at
                 self._refreshes.add(refresh_at, session.id)
 
     def _expires(self, session_id: str) -> float | None:
@@ -128,6 +130,17 @@ class Timetable:
         session = self._sessions.get(session_id)
         return None if session is None else session.tokens_expire
 
+    def _refresh_time(self, session_id: str) -> float | None:
+        refresh_at = self._refresh_at.get(session_id)
+        if refresh_at is None:
+            session = self._sessions.get(session_id)
+            return None if session is None else _refresh_by_rule(session)
+        return refresh_at
+
     def _refresh_reached(self, session_id: str) -> None:
         self._refresh_due[session_id] = None
         self.on_refresh_due.tell(session_id)
+
+
+def _refresh_by_rule(session: Session) -> float | None:
+    return None if session.renewable_until is None else session.renewable_until - REFRESH_MARGIN

@@ -69,7 +69,11 @@ class Tombstones:
         Whether a session must not begin.
         """
         at = session.began
-        return self.forbid_browser(session.browser, since=state_issued, at=at) or self.forbid_person(
+        if self.forbid_browser(session.browser, since=state_issued, at=at):
+            return True
+        names = _names(session.iss, session.sub, session.sids)
+        # Nearly never: and when a session signed in is packed.
+        return any(self._found(name) for name in names) and self.forbid_person(
             session.iss, session.sub, session.sids, signed_in=session.id_token_iat, since=state_issued, at=at
         )
 
@@ -82,8 +86,7 @@ class Tombstones:
         :param sids: What the OP calls its own session.
         :param signed_in: The ``iat`` of the sign-in's ID Token.
         """
-        names: list[Name] = [("sub", iss, sub)]
-        names += [("sid", iss, sid) for sid in sids] or [("sidless", iss, sub)]
+        names = _names(iss, sub, sids)
         return any(self._covers(name, signed_in=signed_in, since=since, at=at) for name in names)
 
     def forbid_browser(self, browser: str, *, since: float, at: float) -> bool:
@@ -101,16 +104,23 @@ class Tombstones:
         return self._covers(("sid", iss, sid), signed_in=signed_in, since=requested, at=requested)
 
     def _covers(self, name: Name, *, signed_in: float, since: float, at: float) -> bool:
-        keys = ((name, False), (name, True))
-        found = [tombstone for book in self._books for key in keys if (tombstone := book.get(key)) is not None]
         return any(
             tombstone.at > since and tombstone.signed_in_until >= signed_in and tombstone.expires > at
-            for tombstone in found
+            for tombstone in self._found(name)
         )
+
+    def _found(self, name: Name) -> list[Tombstone]:
+        keys = ((name, False), (name, True))
+        return [tombstone for book in self._books for key in keys if (tombstone := book.get(key)) is not None]
 
     @property
     def _books(self) -> tuple[Book[Key, Tombstone], ...]:
         return self._proven, self._from_outside
+
+
+def _names(iss: str, sub: str, sids: Sequence[str]) -> list[Name]:
+    names: list[Name] = [("sub", iss, sub)]
+    return names + ([("sid", iss, sid) for sid in sids] or [("sidless", iss, sub)])
 
 
 def is_from_outside(change: SessionsEnded) -> bool:

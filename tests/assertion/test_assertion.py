@@ -14,6 +14,7 @@ from pomerium_tx.assertion.assertion import Assertions
 from pomerium_tx.jose import jwt
 from pomerium_tx.jose.jwk_set import JWKSet
 from pomerium_tx.jose.signer import derived_signer
+from tests.doubles.peers import pairs_of
 from tests.policy.people import alice
 
 
@@ -111,14 +112,14 @@ class AssertionsTests(SynchronousTestCase):
         The assertion and every configured claim header are given, and named beforehand.
         """
         assertions = self.make(claim_headers={"x-email": "email", "x-pomerium-claim-team": "team"})
-        headers = dict(assertions.headers(self.alice, "app.test"))
+        headers = dict(pairs_of(assertions.headers(self.alice, "app.test")))
         self.assertEqual(tuple(headers), assertions.header_names)
         token = assertions.token(self.alice, "app.test").encode()
         self.assertEqual(
             headers,
             {b"X-Pomerium-Jwt-Assertion": token, b"x-email": b"alice@example.com", b"x-pomerium-claim-team": b""},
         )
-        self.assertEqual(dict(assertions.headers(None, "app.test"))[b"x-email"], b"")
+        self.assertEqual(dict(pairs_of(assertions.headers(None, "app.test")))[b"x-email"], b"")
 
     def test_configured_claims_signed(self) -> None:
         """

@@ -56,6 +56,18 @@ OURS = {
     "admin_address",
     "admin_token",
     "admin_token_file",
+    "workers",
+    "timeout_request_head",
+    "timeout_request",
+    "max_header_bytes",
+    "max_header_count",
+    "max_target_bytes",
+    "max_pipelined_requests",
+    "max_connections",
+    "max_connections_per_address",
+    "max_upstream_connections",
+    "max_upstream_queue",
+    "timeout_upstream_queue",
 }
 OURS_OF_ROUTES = {
     "allow_websocket_origins",

@@ -133,6 +133,30 @@ class ModelTests(SynchronousTestCase):
         """
         self.assertRaises(ValidationError, config, nonsense=1)
 
+    def test_safe_bounds(self) -> None:
+        """
+        Whoever writes nothing about bounds has them.
+        """
+        bare = config()
+        self.assertEqual((bare.workers, bare.upstream_bounds), (1, (1024, 1024)))
+        self.assertEqual((bare.max_header_bytes, bare.max_header_count, bare.max_target_bytes), (65_536, 200, 8192))
+        self.assertEqual(bare.timeout_request_head.total_seconds(), 30.0)
+        self.assertIsNone(bare.timeout_request)
+
+    def test_upstream_bounds(self) -> None:
+        """
+        Pomerium's name of them wins over ours, key by key.
+        """
+        ours = {"max_upstream_connections": 5, "max_upstream_queue": 6}
+        for thresholds, expected in (
+            (None, (5, 6)),
+            ({}, (5, 6)),
+            ({"max_connections": 7}, (7, 6)),
+            ({"max_pending_requests": 0}, (5, 0)),
+        ):
+            with self.subTest(str(thresholds)):
+                self.assertEqual(config(**ours, circuit_breaker_thresholds=thresholds).upstream_bounds, expected)
+
     def test_upstream_server_name(self) -> None:
         """
         Of the two keys for the name to verify, the upstream's wins.

@@ -45,6 +45,14 @@ class MergedTests(SynchronousTestCase):
             ("sign_out_redirect_allowlist", ["https://elsewhere.example.com"]),
             ("cookie_same_site", "strict"),
             ("cookie_http_only", False),
+            ("timeout_request_head", "5s"),
+            ("timeout_request", "1h"),
+            ("max_header_bytes", 1024),
+            ("max_connections", 100),
+            ("max_connections_per_address", 10),
+            ("max_pipelined_requests", 2),
+            ("max_upstream_connections", 2),
+            ("circuit_breaker_thresholds", {"max_connections": 2}),
         ):
             with self.subTest(key):
                 new = self.read(**{key: value})
@@ -57,6 +65,7 @@ class MergedTests(SynchronousTestCase):
         Sockets, secrets, and what browsers must find again in order to sign out stay, and their keys are told.
         """
         for key, before, now in (
+            ("workers", 1, 2),
             ("address", "127.0.0.1:1", "127.0.0.1:2"),
             ("authenticate_address", "127.0.0.1:1", "127.0.0.1:2"),
             ("authenticate_address", "127.0.0.1:1", None),

@@ -75,6 +75,29 @@ class RulesTests(SynchronousTestCase):
         good = {"insecure_server": False, "certificates": pairs[:1], "routes": [ROUTE]}
         self.assertEqual(len(loaded(self.mktemp(), good).config.key_pairs), 1)
 
+    def test_bounds(self) -> None:
+        """
+        A bound behind a smaller one is warned of, and one that is written twice is refused unless both say the same.
+        """
+        for values, key, words in (
+            ({"max_target_bytes": 4096, "max_header_bytes": 2048}, "max_target_bytes", "max_header_bytes is smaller"),
+            ({"max_connections_per_address": 9, "max_connections": 8}, "max_connections_per_address", "is smaller"),
+            ({"timeout_request_head": "9s", "timeout_request": "8s"}, "timeout_request_head", "is smaller"),
+            ({"timeout_read": "9s", "timeout_request": "8s"}, "timeout_read", "timeout_request is smaller"),
+        ):
+            self.warned({**values, "routes": [route()]}, key, words)
+        for values in (
+            {"max_header_bytes": 2048},
+            {"timeout_request": "8s"},
+            {"max_connections": 8},
+            {"max_connections_per_address": 8},
+            {"max_upstream_queue": 3, "circuit_breaker_thresholds": {"max_pending_requests": 3}},
+            {"max_upstream_queue": 3, "circuit_breaker_thresholds": {"max_connections": 3}},
+        ):
+            self.assertEqual(loaded(self.mktemp(), {**values, "routes": [route()]}).warnings, ())
+        both = {"max_upstream_connections": 3, "circuit_breaker_thresholds": {"max_connections": 4}}
+        self.refused(both, "max_upstream_connections", "circuit_breaker_thresholds.max_connections, which says 4")
+
     def test_http_on_this_machine_only(self) -> None:
         """
         http is for names of this machine; anywhere else cookies and codes would be readable on the way.

@@ -50,6 +50,39 @@ class SieveTests(SynchronousTestCase):
         result = loaded(self.mktemp(), {"services": "all", "autocert": False, "routes": [{**ROUTE, "policy": []}]})
         self.assertEqual(result.warnings, ())
 
+    def test_circuit_breaker_thresholds(self) -> None:
+        """
+        Outside of routes, in the environment and in a route, connections and waiting requests are bounded by them;
+        Pomerium's other keys are warned of, unknown ones refused, and what is wrong is said of the key that it is in.
+        """
+        name = "circuit_breaker_thresholds"
+        of_route = {"max_connections": 2, "max_requests": 3, "max_retries": 1}
+        values = {name: {"max_pending_requests": 0, "max_connection_pools": 1}, "routes": [{**ROUTE, name: of_route}]}
+        result = loaded(self.mktemp(), values)
+        self.assertEqual(
+            {warning.key for warning in result.warnings},
+            {f"routes[0].{name}.max_requests", f"routes[0].{name}.max_retries", f"{name}.max_connection_pools"},
+        )
+        self.assertEqual(result.config.upstream_bounds, (1024, 0))
+        section = result.config.routes[0].circuit_breaker_thresholds
+        assert section is not None
+        self.assertEqual((section.max_connections, section.max_pending_requests), (2, None))
+        environ = {name.upper(): '{"max_connections": 7, "max_requests": 1}'}
+        result = loaded(self.mktemp(), {"routes": [ROUTE]}, environ)
+        self.assertEqual(result.config.upstream_bounds, (7, 1024))
+        self.assertEqual([warning.key for warning in result.warnings], [f"{name}.max_requests"])
+        for where, at in (({name: ...}, name), ({"routes": [{**ROUTE, name: ...}]}, f"routes[0].{name}")):
+            for thresholds, key in (
+                ({"max_connections": 0}, f"{at}.max_connections"),
+                ({"max_pending_requests": -1}, f"{at}.max_pending_requests"),
+                ({"max_pending": 1}, f"{at}.max_pending"),
+                ([1], at),
+                ("{", at),
+            ):
+                with self.subTest(key):
+                    values = {**where, name: thresholds} if at == name else {"routes": [{**ROUTE, name: thresholds}]}
+                    self.assertEqual([problem.key for problem in complaints(self.mktemp(), values)], [key])
+
     def test_nothing_as_a_value(self) -> None:
         """
         A key without a value is as if it were not there, but for keys that say who may pass.

@@ -42,6 +42,27 @@ class ValuesTests(SynchronousTestCase):
             with self.subTest(repr(wrong)):
                 self.assertRaises(ValueError, values.duration, wrong)
 
+    def test_whole_numbers(self) -> None:
+        """
+        A count is a whole number within its bounds, in quotes or not; everything else is refused with the bounds.
+        """
+        read = values.whole(1, 64)
+        for written in (1, 64, "8", " 8 "):
+            with self.subTest(written):
+                self.assertEqual(read(written), int(written))
+        for wrong in (0, 65, -1, 1.0, True, None, [], "", "x", "1.5", "-1", "\u0661", "9" * 5000):
+            with self.subTest(str(wrong)[:20]):
+                self.assertEqual(str(self.assertRaises(ValueError, read, wrong)), "must be a whole number from 1 to 64")
+
+    def test_positive_durations(self) -> None:
+        """
+        What nothing else would end must end some time.
+        """
+        self.assertEqual(values.positive_duration("5s"), timedelta(seconds=5))
+        for wrong in (0, "0", "0s"):
+            with self.subTest(wrong):
+                self.assertRaises(ValueError, values.positive_duration, wrong)
+
     def test_lists(self) -> None:
         """
         A list is a list or has commas; an empty entry, which could mean everybody, is refused.

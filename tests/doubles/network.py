@@ -13,8 +13,20 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost, ConnectionRefusedError
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.error import (
+    ConnectingCancelledError,
+    ConnectionAborted,
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+)
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -41,6 +53,7 @@ class Transport:
         self.lost = False
         self.aborted = False
         self.closed_by_peer = False
+        self.read_closed = False
         self._buffer = b""
         self._arrived = b""
         self._reading = True
@@ -91,6 +104,8 @@ class Transport:
 
     def resumeProducing(self) -> None:
         self._reading = True
+        # Whoever reads after the end is told of it once more.
+        self.read_closed = False
 
     def stopProducing(self) -> None:
         self.loseConnection()
@@ -122,7 +137,7 @@ class Transport:
         if self.lost:
             return False
         room = self.window - len(self.peer._arrived)
-        if self._buffer and room > 0 and not self.aborted:
+        if self._buffer and room > 0 and not self.aborted and not self.peer.lost:
             self.peer._arrived += self._buffer[:room]
             self._buffer = self._buffer[room:]
             moved = True
@@ -133,6 +148,9 @@ class Transport:
             arrived, self._arrived = self._arrived, b""
             self.protocol.dataReceived(arrived)
             return True
+        if self._buffer and self.peer.lost and not self.aborted:
+            # Whoever has closed both directions answers with a reset; what had arrived before is read.
+            self._lose(ConnectionLost())
         if self.lost:
             return True
         ended = self._write_closed or self._closing is not None
@@ -146,8 +164,12 @@ class Transport:
         ):
             self._closing()
             return True
-        if self.closed_by_peer and not self._arrived and self._reading and not self.lost:
-            self._lose(ConnectionDone())
+        if self.closed_by_peer and not self._arrived and self._reading and not self.lost and not self.read_closed:
+            self.read_closed = True
+            if IHalfCloseableProtocol.providedBy(self.protocol):
+                self.protocol.readConnectionLost()
+            else:
+                self._lose(ConnectionDone())
             return True
         return moved
 
@@ -201,6 +223,7 @@ class Network:
         self.transports: list[Transport] = []
         self.connections = 0
         self.held: list[Callable[[], None]] = []
+        self._waiting: list[Deferred[Any]] = []
         self._listening: dict[tuple[str, int], Any] = {}
         self._held_addresses: set[tuple[str, int]] = set()
         self._soon: list[Callable[[], None]] = []
@@ -230,8 +253,20 @@ class Network:
         """
         self._held_addresses.clear()
         held, self.held = self.held, []
+        self._waiting.clear()
         for establish in held:
             establish()
+
+    def refuse(self) -> None:
+        """
+        Refuse the connections that were held.
+        """
+        self._held_addresses.clear()
+        self.held.clear()
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if not each.called:
+                each.errback(Failure(ConnectionRefusedError()))
 
     def endpoint(self, host: str, port: int) -> Endpoint:
         """
@@ -249,13 +284,17 @@ class Network:
             failed.errback(Failure(ConnectionRefusedError()))
             return failed
         if address in self._held_addresses:
-            waiting: Deferred[Any] = Deferred(lambda cancelled: None)
+            # As Twisted's endpoints do it: not with CancelledError.
+            waiting: Deferred[Any] = Deferred(
+                lambda cancelled: cancelled.errback(ConnectingCancelledError(IPv4Address("TCP", *address)))
+            )
 
             def establish() -> None:
                 if not waiting.called:
                     waiting.callback(self._establish(address, factory, peer))
 
             self.held.append(establish)
+            self._waiting.append(waiting)
             return waiting
         return succeed(self._establish(address, factory, peer))
 
@@ -299,8 +338,13 @@ class Network:
         client, server = Transport(self, here, there), Transport(self, there, here)
         client.peer, server.peer = server, client
         client.protocol = factory.buildProtocol(there)
-        server.protocol = self._listening[address].buildProtocol(here)
+        accepted = self._listening[address].buildProtocol(here)
+        server.protocol = Protocol() if accepted is None else accepted
         self.transports += [client, server]
         server.protocol.makeConnection(server)
+        if accepted is None:
+            # As Twisted's ports do it.
+            server.pauseProducing()
+            server.loseConnection()
         client.protocol.makeConnection(client)
         return client.protocol

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
+from pomerium_tx.http11.writer import FieldLines
 from tests.doubles.network import Network, Transport
 
 
@@ -43,6 +46,26 @@ class Peer(Protocol):
         return received
 
 
+@implementer(IHalfCloseableProtocol)
+class PatientPeer(Peer):
+    """
+    Goes on when the other side has closed its direction.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard_out = False
+        """
+        Whether the other side sends nothing more.
+        """
+
+    def readConnectionLost(self) -> None:
+        self.heard_out = True
+
+    def writeConnectionLost(self) -> None:
+        pass
+
+
 class PeerFactory(Factory):
     """
     Keeps every peer it makes.
@@ -50,11 +73,12 @@ class PeerFactory(Factory):
 
     noisy = False
 
-    def __init__(self) -> None:
+    def __init__(self, protocol: type[Peer] = Peer) -> None:
+        self._protocol = protocol
         self.peers: list[Peer] = []
 
     def buildProtocol(self, addr: object) -> Peer:
-        peer = Peer()
+        peer = self._protocol()
         self.peers.append(peer)
         return peer
 
@@ -106,6 +130,12 @@ class UserAgent(Peer):
         return self.take()
 
 
+class PatientAgent(UserAgent, PatientPeer):
+    """
+    A user agent that goes on when the proxy has closed its direction.
+    """
+
+
 def request(
     method: str = "GET",
     target: str = "/",
@@ -120,3 +150,10 @@ def request(
     if content:
         lines.append(f"Content-Length: {len(content)}")
     return "\r\n".join((*lines, "", "")).encode("latin-1") + content
+
+
+def pairs_of(lines: FieldLines) -> list[tuple[bytes, bytes]]:
+    """
+    The names and values of field lines.
+    """
+    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines.octets.split(b"\r\n")[:-1])]

@@ -11,7 +11,14 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.config.loader import load
-from pomerium_tx.config.model import CertificateSection, Config, RouteSection, RuntimeFlags, Section
+from pomerium_tx.config.model import (
+    CertificateSection,
+    CircuitBreakerThresholds,
+    Config,
+    RouteSection,
+    RuntimeFlags,
+    Section,
+)
 from pomerium_tx.config.problems import InvalidConfig
 from tests.config.material import key_pair, written
 
@@ -105,6 +112,8 @@ class ConfigYamlTests(SynchronousTestCase):
         self.assertEqual(set(values["routes"][0]), names(RouteSection))
         self.assertEqual(set(values["certificates"][0]), names(CertificateSection))
         self.assertEqual(set(values["runtime_flags"]), names(RuntimeFlags))
+        for thresholds in (values, values["routes"][0]):
+            self.assertEqual(set(thresholds["circuit_breaker_thresholds"]), names(CircuitBreakerThresholds))
 
     def test_everything_loads(self) -> None:
         """
@@ -132,8 +141,20 @@ class ConfigYamlTests(SynchronousTestCase):
         for name in (
             "address",
             "insecure_server",
+            "timeout_request_head",
             "timeout_read",
+            "timeout_request",
             "timeout_idle",
+            "max_header_bytes",
+            "max_header_count",
+            "max_target_bytes",
+            "max_pipelined_requests",
+            "max_connections",
+            "max_connections_per_address",
+            "max_upstream_connections",
+            "max_upstream_queue",
+            "timeout_upstream_queue",
+            "workers",
             "idp_scopes",
             "cookie_name",
             "cookie_expire",

@@ -64,7 +64,7 @@ class ChunkedContentTests(SynchronousTestCase):
             (b"5\r\nhello\r\n0\r\n\r\n", b"hello"),
             (b"00a\r\n0123456789\r\n1\r\n\n\r\n0\r\n\r\n", b"0123456789\n"),
             (b'A;x;y=z;q="a;\\"\r b"\r\n0123456789\r\n0;last\r\n\r\n'.replace(b"\r b", b"\t b"), b"0123456789"),
-            (b"1\r\na\r\n0\r\nX: y\r\nHost: evil\r\n\r\n", b"a"),
+            (b"1\r\na\r\n0\r\nX: y\r\nETag: evil\r\n\r\n", b"a"),
         ]:
             with self.subTest(wire=wire):
                 self.assertEqual(decoded(wire), (expected, len(wire)))
@@ -115,6 +115,18 @@ class ChunkedContentTests(SynchronousTestCase):
         ):
             with self.subTest(tail=tail):
                 self.assertRaises(MalformedContent, decoded, tail)
+
+    def test_forbidden_trailers(self) -> None:
+        """
+        A request with a trailer that could change how it is read, routed or believed is refused (RFC 9110 section
+        6.5.1); what an upstream says there is dropped with the rest.
+        """
+        for name in (b"Content-Length", b"TRANSFER-ENCODING", b"Host", b"Authorization", b"cookie", b"Content-Type"):
+            for trailer in (name, b"X-Forwarded-For", b"x-pomerium-claim-email"):
+                with self.subTest(trailer=trailer):
+                    wire = b"1\r\na\r\n0\r\nX: y\r\n" + trailer + b": 1\r\n\r\n"
+                    self.assertRaises(MalformedContent, decoded, wire)
+                    self.assertEqual(decoded(wire, request=False)[0], b"a")
 
     def test_responses_may_have_underscores(self) -> None:
         """

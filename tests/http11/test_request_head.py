@@ -143,13 +143,18 @@ class RequestHeadTests(SynchronousTestCase):
             self.refused(400, host=host, line=b"GET http://a/ HTTP/1.1")
             self.refused(400, host=host, line=b"GET / HTTP/1.0")
 
-    def test_absolute_form_wins(self) -> None:
+    def test_absolute_form(self) -> None:
         """
-        The authority of the target is the request's, and Host is not looked at but must be valid.
+        The authority of the target is the request's, and one that Host contradicts is refused: whoever reads Host only
+        would see another request.
         """
         for target, host in [(b"http://b/", b"b"), (b"HTTPS://B:1?q", b"B:1"), (b"http://[::1]/a", b"[::1]")]:
             with self.subTest(target=target):
-                self.assertEqual(head(line=b"GET " + target + b" HTTP/1.1").host, host)
+                line = b"GET " + target + b" HTTP/1.1"
+                self.assertEqual(head(line=line, host=host.lower()).host, host)
+                self.refused(400, line=line)
+        self.assertEqual(head(line=b"GET http://b/ HTTP/1.1", host=b"b:80").host, b"b")
+        self.refused(400, host=b"b:443", line=b"GET http://b/ HTTP/1.1")
         self.refused(400, host=None, line=b"GET http://b/ HTTP/1.1")
 
     def test_http_1_0(self) -> None:
@@ -181,11 +186,32 @@ class RequestHeadTests(SynchronousTestCase):
         """
         There is one length, and it is a number.
         """
-        self.assertEqual(head(b"Content-Length: 3 ").content_length, 3)
-        self.assertEqual(head(b"content-length:\t0").content_length, 0)
+        self.assertEqual(head(b"Content-Length: 3").content_length, 3)
+        self.assertEqual(head(b"content-length:0").content_length, 0)
+        for line in (b"Content-Length: 3 ", b"Content-Length:\t3", b"Content-Length:  3", b"Content-Length: 3\t"):
+            self.refused(400, line)
         for value in (b"", b"+3", b"-3", b"3,3", b"0x3", b"03", b"3 3", b"1_0", b"9" * 20, b"18446744073709551617"):
             self.refused(400, b"Content-Length: " + value)
         self.refused(400, b"Content-Length: 1", b"Content-Length: 1")
+
+    def test_content_type(self) -> None:
+        """
+        There is one, since readers disagree on which of two counts.
+        """
+        self.assertTrue(head(b"Content-Type: text/plain").keep_alive)
+        self.refused(400, b"Content-Type: text/plain", b"content-type: text/plain")
+
+    def test_content_of_head(self) -> None:
+        """
+        HEAD has no content, and its refusal has none either.
+        """
+        line = b"HEAD / HTTP/1.1"
+        self.assertFalse(head(b"Content-Length: 0", line=line).has_content)
+        for framing in (b"Content-Length: 1", b"Transfer-Encoding: chunked"):
+            with self.subTest(framing=framing):
+                problem = self.assertRaises(BadRequest, head, framing, line=line)
+                self.assertEqual((problem.status, problem.is_of_head), (400, True))
+        self.assertFalse(self.assertRaises(BadRequest, head, b"Content-Length: x").is_of_head)
 
     def test_transfer_encoding(self) -> None:
         """
@@ -354,4 +380,96 @@ class LlhttpJudgementTests(SynchronousTestCase):
         Both judges have to accept a head.
         """
         self.patch(request_head_module, "llhttp_accepts", lambda *_: False)
+        request_head_module._remembered.cache_clear()
         self.assertRaises(BadRequest, head)
+
+
+class RememberedTests(SynchronousTestCase):
+    """
+    Fields that have been read before are not read again, which changes nothing.
+    """
+
+    def test_same_as_before(self) -> None:
+        """
+        A head means the same however often its fields came before, with whatever target, method and version.
+        """
+        blocks = [
+            b"Host: a\r\n\r\n",
+            b"Host: a\r\nContent-Length: 3\r\n\r\n",
+            b"Host: a\r\nConnection: close, X\r\nX: 1\r\n\r\n",
+            b"Host: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"Host: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+            b"Host: a\r\nHost: b\r\n\r\n",
+            b"Host: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
+            b"X: 1\r\n\r\n",
+            b"\r\n",
+        ]
+        lines = [
+            b"%b %b HTTP/1.%d\r\n" % (method, target, minor)
+            for method in (b"GET", b"POST", b"OPTIONS")
+            for target in (b"/", b"/a?b", b"*", b"http://other/x", b"https://b")
+            for minor in (0, 1)
+        ]
+        limits = HeadLimits()
+
+        def told(raw: bytes) -> object:
+            try:
+                return request_head_module.request_head(raw, limits)
+            except BadRequest as problem:
+                return str(problem)
+
+        for block in blocks:
+            for line in lines:
+                with self.subTest(line=line, block=block):
+                    request_head_module._remembered.cache_clear()
+                    fresh = told(line + block)
+                    for other in lines:
+                        told(other + block)
+                    self.assertEqual(told(line + block), fresh)
+
+    def test_shared(self) -> None:
+        """
+        What is worked out from the fields is had in common by heads that differ in their target, and by no others.
+        """
+        block = b"Host: shared\r\n\r\n"
+        limits = HeadLimits()
+        first, second, post, other = (
+            request_head_module.request_head(raw, limits)
+            for raw in (
+                b"GET /a HTTP/1.1\r\n" + block,
+                b"GET /b HTTP/1.1\r\n" + block,
+                b"POST /b HTTP/1.1\r\n" + block,
+                b"GET /b HTTP/1.1\r\nX: 1\r\n" + block,
+            )
+        )
+        self.assertIs(first.derived, second.derived)
+        self.assertIsNot(first.derived, post.derived)
+        self.assertIsNot(first.derived, other.derived)
+        absolute = request_head_module.request_head(b"GET http://shared/ HTTP/1.1\r\n" + block, limits)
+        self.assertIsNot(first.derived, absolute.derived)
+
+    def test_limits_of_the_day(self) -> None:
+        """
+        Fields that were accepted under other limits are refused under these.
+        """
+        raw = b"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nY: 2\r\n\r\n"
+        request_head_module.request_head(raw, HeadLimits())
+        refused = self.assertRaises(BadRequest, request_head_module.request_head, raw, HeadLimits(fields=2))
+        self.assertEqual(refused.status, 431)
+
+    def test_bounded(self) -> None:
+        """
+        What is remembered is bounded in number and in size, and nothing that was refused is.
+        """
+        remembered = request_head_module._remembered
+        remembered.cache_clear()
+        limits = HeadLimits()
+        for number in range(3_000):
+            request_head_module.request_head(b"GET / HTTP/1.1\r\nHost: a\r\nX: %d\r\n\r\n" % number, limits)
+        self.assertEqual(remembered.cache_info().currsize, 2_048)
+        remembered.cache_clear()
+        long = b"GET / HTTP/1.1\r\nHost: a\r\nX: %b\r\n\r\n" % (b"x" * 5_000)
+        request_head_module.request_head(long, limits)
+        for bad in (b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"):
+            self.assertRaises(BadRequest, request_head_module.request_head, bad, limits)
+        self.assertEqual(remembered.cache_info().currsize, 0)

@@ -213,4 +213,45 @@ class LlhttpJudgementTests(SynchronousTestCase):
         Both judges have to accept a head.
         """
         self.patch(response_head_module, "llhttp_accepts", lambda *_: False)
+        response_head_module._remembered.cache_clear()
         self.assertRaises(BadResponse, head)
+
+
+class RememberedTests(SynchronousTestCase):
+    """
+    A head that has been read before is not read again, which changes nothing.
+    """
+
+    def test_by_method(self) -> None:
+        """
+        The same bytes mean something else as the answer to another method.
+        """
+        raw = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+        limits = HeadLimits()
+        for _ in range(2):
+            contents = [
+                response_head_module.response_head(raw, method, limits).has_content for method in (b"GET", b"HEAD")
+            ]
+            self.assertEqual(contents, [True, False])
+
+    def test_limits_of_the_day(self) -> None:
+        """
+        A head that was accepted under other limits is refused under these.
+        """
+        raw = b"HTTP/1.1 200 OK\r\nX: 1\r\nContent-Length: 5\r\n\r\n"
+        response_head_module.response_head(raw, b"GET", HeadLimits())
+        self.assertRaises(BadResponse, response_head_module.response_head, raw, b"GET", HeadLimits(fields=1))
+
+    def test_bounded(self) -> None:
+        """
+        What is remembered is bounded in number and in size.
+        """
+        remembered = response_head_module._remembered
+        remembered.cache_clear()
+        limits = HeadLimits()
+        for number in range(1_500):
+            response_head_module.response_head(b"HTTP/1.1 200 OK\r\nX: %d\r\n\r\n" % number, b"GET", limits)
+        self.assertEqual(remembered.cache_info().currsize, 1_024)
+        remembered.cache_clear()
+        response_head_module.response_head(b"HTTP/1.1 200 OK\r\nX: %b\r\n\r\n" % (b"x" * 3_000), b"GET", limits)
+        self.assertEqual(remembered.cache_info().currsize, 0)

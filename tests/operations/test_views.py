@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.operations.views import notice_view, reference, revocation_view, session_view, time_text
+from pomerium_tx.sessions.elsewhere import seen
 from pomerium_tx.sessions.memory import MemoryStore
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import new_session_id
@@ -48,7 +49,9 @@ class ViewTests(SynchronousTestCase):
         self.addCleanup(registry.leave)
         session = records.session()
         self.successResultOf(registry.begin(session, state_issued=records.NOW))
-        view = session_view(session, registry, route_names={})
+        view = session_view(
+            session, registry, exchanges=seen([session.id], registry.exchanges)[session.id], route_names={}
+        )
         self.assertEqual((view["last_seen"], view["last_address"]), (view["began"], "192.0.2.1"))
         self.assertEqual((view["exchanges"], view["routes"]), ([], []))
 

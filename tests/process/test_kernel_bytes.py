@@ -16,7 +16,6 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 
@@ -27,6 +26,7 @@ from pomerium_tx.sessions.memory import MemoryStore
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause
 from pomerium_tx.tls.downstream import DownstreamContexts
+from pomerium_tx.tls.transport import EncryptedFactory
 from tests.doubles.sessions import a_session
 from tests.scenarios.world import CONFIG
 from tests.tls.authorities import Authority
@@ -78,7 +78,7 @@ class KernelBytesTests(TestCase):
         )
         self.addCleanup(self.house.stop)
         pair = Authority("CA").issue("app.example.com")
-        tls = TLSMemoryBIOFactory(DownstreamContexts([pair]), False, self.house.factory)
+        tls = EncryptedFactory(DownstreamContexts([pair]), self.house.factory, self.reactor)
         self.ports = {}
         for secure, factory in ((False, self.house.factory), (True, tls)):
             port = self.reactor.listenTCP(0, factory, interface="127.0.0.1")

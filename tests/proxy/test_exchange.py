@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 
-from pomerium_tx.proxy import downstream, exchange, unsent
+from pomerium_tx.proxy import downstream, exchange, lingering, unsent
 from pomerium_tx.proxy.downstream import TURN
 from tests.doubles.peers import request
 from tests.proxy.harness import UPSTREAM, ProxyTestCase, a_route
@@ -275,7 +275,7 @@ class UnreadAnswersTests(ProxyTestCase):
         self.agent.transport.resumeProducing()
         self.network.hold(*UPSTREAM)
         self.agent.ask(request("GET", "/", "app.example.com", ALICE))
-        self.factory._open.copy().pop().pauseProducing()
+        self.factory._admission.open[0].pauseProducing()
         self.network.accept()
         self.upstreams.last.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000_000)
         self.settle()
@@ -713,7 +713,7 @@ class LimitTests(ProxyTestCase):
         The last answer of a connection, which its reader has not taken, can be cut for as long as it is on its way.
         """
         owed = True
-        for module in (unsent, exchange, downstream):
+        for module in (unsent, exchange, downstream, lingering):
             self.patch(module, "owes_bytes", lambda transport: owed)
         self.agent.ask(request("GET", "/", "app.example.com", ALICE, "Connection: close"))
         self.agent.transport.pauseProducing()
@@ -731,7 +731,7 @@ class LimitTests(ProxyTestCase):
         It is closed in order as soon as nothing of it is on its way, and is not waited for without end.
         """
         owed = True
-        for module in (unsent, exchange, downstream):
+        for module in (unsent, exchange, downstream, lingering):
             self.patch(module, "owes_bytes", lambda transport: owed)
         for seconds, others in ((5.0, 1), (0.0, 0)):
             with self.subTest(sent_after=seconds):
@@ -755,7 +755,7 @@ class LimitTests(ProxyTestCase):
         """
         Over TLS, which is closed by both or not at all, a user agent that never does its part is not waited for.
         """
-        self.patch(downstream, "can_half_close", lambda transport: False)
+        self.patch(lingering, "can_half_close", lambda transport: False)
         self.agent.transport.peer.loseConnection = lambda: None  # type: ignore[method-assign] # TLS that waits
         answer = self.agent.ask(request("POST", "/", content=b"x"))
         self.assertTrue(answer.startswith(b"HTTP/1.1 302 "), answer)

@@ -9,11 +9,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead, ResponseHead
 from pomerium_tx.http11.reader import RequestReader, ResponseReader
+from pomerium_tx.http11.writer import NO_LINES, FieldLines
 from pomerium_tx.proxy.forwarding import ForwardedRequest, Forwarding
 from pomerium_tx.routing.route import Route, Upstream
 from tests.proxy.harness import a_route
 
-FACTS = ForwardedRequest(peer=b"192.0.2.7", scheme=b"https", request_id=b"request-1", identity=())
+FACTS = ForwardedRequest(peer=b"192.0.2.7", scheme=b"https", request_id=b"request-1", identity=NO_LINES)
 
 
 def read(*fields: str, target: str = "/") -> tuple[RequestHead, Canonical]:
@@ -84,7 +85,7 @@ class ForwardingTestCase(SynchronousTestCase):
         The lines that the user agent sees of *head*.
         """
         written = self.forwarding(route or a_route(), **changes).response_head(
-            head, [(b"Content-Length", b"3")], b"request-1"
+            head, FieldLines.of([(b"Content-Length", b"3")]), b"request-1"
         )
         return written.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
 
@@ -121,7 +122,10 @@ class RequestTests(ForwardingTestCase):
         The assertion is written after all that came from outside, and `Connection` cannot name it away.
         """
         facts = ForwardedRequest(
-            peer=b"192.0.2.7", scheme=b"https", request_id=b"r", identity=((b"X-Pomerium-Jwt-Assertion", b"jwt"),)
+            peer=b"192.0.2.7",
+            scheme=b"https",
+            request_id=b"r",
+            identity=FieldLines.of([(b"X-Pomerium-Jwt-Assertion", b"jwt")]),
         )
         seen = self.request_fields("Connection: X-Pomerium-Jwt-Assertion, X-Forwarded-For", "X-Other: 1", facts=facts)
         self.assertEqual(seen["x-pomerium-jwt-assertion"], ["jwt"])
@@ -353,7 +357,12 @@ class ResponseTests(ForwardingTestCase):
         """
         lines = self.response_fields(
             read_response(
-                "Connection: X-Hop", "X-Hop: 1", "Keep-Alive: timeout=5", "Content-Length: 3", "X-Request-Id: theirs"
+                "Connection: X-Hop",
+                "X-Hop: 1",
+                "Keep-Alive: timeout=5",
+                "Content-Length: 3",
+                "X-Request-Id: theirs",
+                "Date: today",
             )
         )
-        self.assertEqual(lines, ["HTTP/1.1 200 OK", "X-Request-Id: request-1", "Content-Length: 3"])
+        self.assertEqual(lines, ["HTTP/1.1 200 OK", "Date: today", "X-Request-Id: request-1", "Content-Length: 3"])

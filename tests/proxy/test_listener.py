@@ -5,6 +5,7 @@ Tests of `pomerium_tx.proxy.listener`: with real sockets, which nobody connects 
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from dataclasses import dataclass
 from typing import Any
@@ -116,6 +117,20 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual([each.socket.getsockname() for each in reactor.ports], [("127.0.0.1", port)])
         self.assertEqual(reactor.families, [socket.AF_INET])
         self.assertEqual(listener.port, port)
+
+    def test_inherit(self) -> None:
+        """
+        Two that have the same sockets accept at the same address, whoever has bound it.
+        """
+        listener, reactor = self.bound(), Reactor(self)
+        port = listener.port
+        heir = self.listener(Where("nowhere.invalid"))
+        heir.inherit(os.dup(descriptor) for descriptor in listener.descriptors)
+        heir.accept(reactor, ServerFactory())  # type: ignore[arg-type] # what is used of one
+        self.assertEqual([each.socket.getsockname() for each in reactor.ports], [("127.0.0.1", port)])
+        self.assertEqual((heir.port, len(listener.descriptors), heir.descriptors), (port, 1, []))
+        listener.close()
+        self.assertEqual(listener.descriptors, [])
 
     def test_stop(self) -> None:
         """

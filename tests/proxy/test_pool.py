@@ -4,6 +4,7 @@ Tests of `pomerium_tx.proxy.pool`.
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -21,6 +22,7 @@ from zope.interface import implementer
 
 from pomerium_tx.http11.heads import HeadLimits, ResponseHead
 from pomerium_tx.proxy.deadlines import Deadlines
+from pomerium_tx.proxy.places import Descriptors, PlaceLimits, Places
 from pomerium_tx.proxy.pool import HANDSHAKE_SECONDS, IDLE_SECONDS, MOST_IDLE, Pool
 from pomerium_tx.proxy.upstream import UpstreamConnection
 from pomerium_tx.tls.downstream import DownstreamContexts
@@ -42,6 +44,7 @@ class Exchange:
         self.connection: UpstreamConnection | None = None
         self.unreachable: str | None = None
         self.failed: str | None = None
+        self.busy: str | None = None
         self.ended = False
         self.waiting = pool.acquire(self, b"GET", fresh=fresh)
 
@@ -53,10 +56,16 @@ class Exchange:
     def upstream_unreachable(self, reason: str) -> None:
         self.unreachable = reason
 
+    def upstream_busy(self, reason: str) -> None:
+        self.busy = reason
+
     def response_began(self, head: ResponseHead) -> None:
         pass
 
     def response_content(self, content: bytes) -> None:
+        pass
+
+    def response_read(self) -> None:
         pass
 
     def response_ended(self) -> None:
@@ -122,11 +131,11 @@ class PoolTestCase(SynchronousTestCase):
         self.network.listen(*UPSTREAM, self.upstreams)
         self.pool = self.make(self.network.endpoint(*UPSTREAM))
 
-    def make(self, endpoint: Any) -> Pool:
+    def make(self, endpoint: Any, places: Places | None = None) -> Pool:
         """
         A pool for *endpoint*.
         """
-        return Pool(endpoint, limits=HeadLimits(), deadlines=self.deadlines)
+        return Pool(endpoint, limits=HeadLimits(), deadlines=self.deadlines, places=places)
 
     def answer(self, index: int = -1, response: bytes = OK) -> None:
         """
@@ -257,6 +266,198 @@ class ReuseTests(PoolTestCase):
         self.network.advance(2)
         self.assertEqual(self.open, 0)
         self.assertEqual((idle.failed, used.failed), (None, None))
+
+
+class PlacesTests(PoolTestCase):
+    """
+    As many connections as there may be, and those who wait for one.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.places = Places(
+            "http://upstream.test",
+            PlaceLimits(connections=2, waiting=3, patience=10.0),
+            self.deadlines,
+            Descriptors(100),
+        )
+        self.pool = self.make(self.network.endpoint(*UPSTREAM), self.places)
+
+    def full(self) -> list[Exchange]:
+        """
+        Exchanges with every connection there may be.
+        """
+        exchanges = [Exchange(self.pool), Exchange(self.pool)]
+        self.network.settle()
+        return exchanges
+
+    def test_released_in_order(self) -> None:
+        """
+        A connection that comes back is given to whoever has waited for longest, and the upstream sees no new one.
+        """
+        first, second = self.full()
+        third, fourth = Exchange(self.pool), Exchange(self.pool)
+        self.assertEqual((third.connection, fourth.connection, self.network.connections), (None, None, 2))
+        self.answer(1)
+        self.assertIs(third.connection, second.connection)
+        self.assertIsNone(fourth.connection)
+        self.answer(0)
+        self.assertIs(fourth.connection, first.connection)
+        for index in (0, 1):
+            self.answer(index)
+        self.assertTrue(all(each.ended for each in (first, second, third, fourth)))
+        self.assertEqual((repr(self.pool), self.network.connections), ("<Pool idle=2 in_use=0>", 2))
+
+    def test_lost_in_order(self) -> None:
+        """
+        A connection that is lost, or not kept, makes room for a new one.
+        """
+        self.full()
+        waiting = [Exchange(self.pool) for _ in range(2)]
+        self.upstreams.peers[0].transport.abortConnection()
+        self.network.settle()
+        self.assertIsNotNone(waiting[0].connection)
+        self.answer(1, OK.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n"))
+        self.assertIsNotNone(waiting[1].connection)
+        self.assertEqual((self.open, self.places.taken, self.network.connections), (2, 2, 4))
+
+    def test_too_many_wait(self) -> None:
+        """
+        One more than may wait is told so at once.
+        """
+        self.full()
+        waiting = [Exchange(self.pool) for _ in range(4)]
+        self.assertEqual([each.busy is None for each in waiting], [True, True, True, False])
+        self.assertIsNone(waiting[3].waiting)
+
+    def test_waited_for_too_long(self) -> None:
+        """
+        Who waits in vain is told so, and a connection that comes back later is not given to it.
+        """
+        self.full()
+        waiting = Exchange(self.pool)
+        self.network.advance(12)
+        self.assertIsNotNone(waiting.busy)
+        self.answer(0)
+        self.assertEqual((waiting.connection, repr(self.pool)), (None, "<Pool idle=1 in_use=1>"))
+
+    def test_given_up(self) -> None:
+        """
+        Who waits no more, in line or for the connection that is being made in its place, takes nothing from the others.
+        """
+        self.full()
+        gone, served, late = (Exchange(self.pool) for _ in range(3))
+        assert gone.waiting is not None and late.waiting is not None
+        gone.waiting.cancel()
+        self.answer(0)
+        self.assertIsNotNone(served.connection)
+        self.network.hold(*UPSTREAM)
+        self.upstreams.peers[1].transport.abortConnection()
+        self.network.settle()
+        late.waiting.cancel()
+        self.network.accept()
+        self.network.settle()
+        self.assertEqual((gone.connection, late.connection, self.places.taken, self.open), (None, None, 1, 1))
+        self.assertEqual((gone.busy, late.unreachable), (None, None))
+
+    def test_unreachable(self) -> None:
+        """
+        Where connecting fails, whoever waits for a place tries in turn: nobody is left behind.
+        """
+        exchanges = self.full()
+        waiting = [Exchange(self.pool) for _ in range(3)]
+        self.network.close(*UPSTREAM)
+        self.upstreams.peers[0].transport.abortConnection()
+        self.network.settle()
+        self.assertEqual([each.unreachable for each in waiting], ["refused the connection"] * 3)
+        self.assertEqual((self.places.taken, exchanges[1].failed), (1, None))
+
+    def test_no_handshake(self) -> None:
+        """
+        An upstream that cannot be connected to leaves all its places free.
+        """
+        for problem in (ConnectionRefusedError(), TimeoutError(), ConnectError(errno.EMFILE, "Too many open files")):
+            with self.subTest(repr(problem)):
+                pool = self.make(Failing(problem), self.places)
+                for _ in range(5):
+                    self.assertIsNotNone(Exchange(pool).unreachable)
+                self.assertEqual(self.places.taken, 0)
+
+    def test_no_descriptors(self) -> None:
+        """
+        A process that has no descriptor left for a connection gives up one that is idle.
+        """
+        Exchange(self.pool)
+        self.answer()
+        Exchange(self.make(Failing(ConnectError(errno.EMFILE, "")), self.places))
+        self.network.settle()
+        self.assertEqual((self.open, self.places.taken), (0, 0))
+
+    def test_two_pools(self) -> None:
+        """
+        What is idle in one pool makes room for the other, and so does what comes back to it.
+        """
+        other = self.make(self.network.endpoint(*UPSTREAM), self.places)
+        self.full()
+        self.answer(0)
+        waiting = [Exchange(other) for _ in range(2)]
+        self.network.settle()
+        self.assertEqual([each.connection is None for each in waiting], [False, True])
+        self.answer(1)
+        self.assertIsNotNone(waiting[1].connection)
+        self.assertEqual(
+            (self.open, repr(self.pool), repr(other)), (2, "<Pool idle=0 in_use=0>", "<Pool idle=0 in_use=2>")
+        )
+
+    def test_again_on_a_new_one(self) -> None:
+        """
+        Where every connection is in use, a request that is sent once more gets a new one before anybody else is served.
+        """
+        self.full()
+        waiting = Exchange(self.pool)
+        again = Exchange(self.pool, fresh=True)
+        self.answer(0)
+        self.assertEqual(self.network.connections, 3)
+        self.assertIsNotNone(again.connection)
+        self.assertIsNone(waiting.connection)
+        self.answer(2)
+        self.assertIs(waiting.connection, again.connection)
+
+    def test_again_while_others_are_idle(self) -> None:
+        """
+        A request that is sent once more does not wait for ever beside connections that are idle.
+        """
+        self.full()
+        self.answer(0)
+        self.answer(1)
+        again = Exchange(self.pool, fresh=True)
+        self.network.settle()
+        self.assertIsNotNone(again.connection)
+        self.assertEqual((self.open, self.places.taken), (2, 2))
+
+    def test_retired(self) -> None:
+        """
+        Who waits for a connection of a pool that has had its day gets one.
+        """
+        self.full()
+        waiting = Exchange(self.pool)
+        self.pool.retire()
+        self.answer(0)
+        self.assertIsNotNone(waiting.connection)
+        self.answer(0)
+        self.answer(1)
+        self.network.advance(3)
+        self.assertEqual((self.open, self.places.taken), (0, 0))
+
+    def test_close(self) -> None:
+        """
+        A pool that is closed leaves its places, whatever became of its connections.
+        """
+        self.full()
+        self.answer(0)
+        self.pool.close()
+        self.network.settle()
+        self.assertEqual(self.places.taken, 0)
 
 
 class UnreachableTests(PoolTestCase):

@@ -5,8 +5,10 @@ Tests of `pomerium_tx.proxy.transports`: they pin what it knows of Twisted beyon
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
@@ -15,10 +17,13 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.test.iosim import FakeTransport, connect
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.eager import write_now
 from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes, is_encrypted, owes_bytes
 from pomerium_tx.tls.downstream import DownstreamContexts
+from tests.doubles.sockets import ByHand, tcp_pair
 from tests.tls.authorities import Authority
 from tests.tls.handshakes import AnyClient
+from tests.tls.peers import Ends
 
 MUCH = 8 << 20
 """
@@ -235,6 +240,56 @@ class TlsTests(SynchronousTestCase):
         """
         self.assertFalse(can_half_close(self.server))
         self.assertTrue(is_encrypted(self.server))
+
+
+class TlsOnTheSocketTests(SynchronousTestCase):
+    """
+    Our own TLS, on a real socket.
+    """
+
+    def setUp(self) -> None:
+        sockets = tcp_pair()
+        for end in sockets:
+            self.addCleanup(end.close)
+        contexts = DownstreamContexts([Authority("A test authority").issue("app.example.com")])
+        self.ends = Ends(contexts, Protocol(), SSL.Context(SSL.TLS_METHOD), sockets, ByHand())
+        self.server = self.ends.transport
+
+    def test_before_the_handshake(self) -> None:
+        """
+        What is written before the handshake is over is held until it is.
+        """
+        for write in (self.server.write, partial(write_now, self.server)):
+            self.assertIs(holds_unsent_bytes(self.server), write != self.server.write)
+            write(b"early")
+            self.assertTrue(holds_unsent_bytes(self.server))
+        self.ends.shake_hands()
+        self.assertEqual(self.ends.take(10), b"earlyearly")
+        self.assertFalse(holds_unsent_bytes(self.server))
+        self.assertFalse(owes_bytes(self.server))
+
+    def test_kernel_is_full(self) -> None:
+        """
+        What the kernel does not take is held to the last byte.
+        """
+        self.ends.shake_hands()
+        write_now(self.server, b"at once")
+        self.assertFalse(holds_unsent_bytes(self.server))
+        write_now(self.server, b"x" * MUCH)
+        self.assertTrue(holds_unsent_bytes(self.server))
+        came = 0
+        while holds_unsent_bytes(self.server):
+            self.assertTrue(owes_bytes(self.server))
+            came += len(self.ends.take(1))
+        self.assertEqual(came + len(self.ends.take(MUCH + 7 - came)), MUCH + 7)
+        self.assertFalse(owes_bytes(self.server))
+
+    def test_half_close(self) -> None:
+        """
+        It can be half-closed, and nobody need wait for its handshake to use it.
+        """
+        self.assertTrue(can_half_close(self.server))
+        self.assertFalse(is_encrypted(self.server))
 
 
 class OtherTransportTests(SynchronousTestCase):

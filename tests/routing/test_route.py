@@ -57,11 +57,25 @@ class BuildTests(SynchronousTestCase):
             (route.from_scheme, route.from_host, route.from_port, route.prefix, route.path),
             ("https", "app.example.com", None, b"/", None),
         )
+        self.assertEqual((route.max_connections, route.max_pending_requests), (None, None))
         self.assertEqual(route.upstreams, (Upstream(scheme="http", host="127.0.0.1", port=3000),))
         self.assertEqual((route.timeout, route.idle_timeout), (30.0, 300.0))
         self.assertFalse(route.policy(alice()).admits)
         self.assertFalse(route.allow_websockets or route.pass_identity_headers or route.tls.skip_verify)
         self.assertEqual(route.jwt_issuer_format, "hostOnly")
+
+    def test_circuit_breaker_thresholds(self) -> None:
+        """
+        A route may bound its connections to the application by itself, each bound or both.
+        """
+        for written, expected in (
+            ({"max_connections": 3}, (3, None)),
+            ({"max_pending_requests": 0}, (None, 0)),
+            ({"max_connections": 3, "max_pending_requests": 4}, (3, 4)),
+        ):
+            with self.subTest(str(written)):
+                route = built(circuit_breaker_thresholds=written)
+                self.assertEqual((route.max_connections, route.max_pending_requests), expected)
 
     def test_id(self) -> None:
         """

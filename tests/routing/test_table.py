@@ -4,6 +4,8 @@ Which route a request finds.
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.http11.canonical import Canonical
@@ -93,6 +95,16 @@ class FindTests(SynchronousTestCase):
                 (asked("a.test", b"*"), None),
             ],
         )
+
+    @given(st.lists(st.text("ab/", max_size=5).map("/".__add__), min_size=1), st.text("ab/", max_size=8))
+    def test_any_prefixes(self, prefixes: list[str], path: str) -> None:
+        """
+        However many prefixes a host has, and whichever of them begin with one another, the first that matches is taken.
+        """
+        routes = [a_route("https://a.test", prefix=prefix) for prefix in prefixes]
+        matching = [route for route in routes if f"/{path}".encode().startswith(route.prefix or b"")]
+        found = RouteTable(routes).find(asked("a.test", f"/{path}".encode()))
+        self.assertIs(found, matching[0] if matching else None)
 
     def test_path(self) -> None:
         """

@@ -96,6 +96,7 @@ class EveryKindTests(TrafficTestCase):
         upstream.transport.resumeProducing()
         self.settle()
         self.assertLessEqual(len(upstream.received) - heard, upstream.transport.window)
+        self.advance(4)
         self.assertTrue(agent.transport.peer.lost)
 
     def test_chunked_upload(self) -> None:

@@ -5,6 +5,7 @@ Tests for `pomerium_tx.sessions.memory`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -163,3 +164,43 @@ class MemoryStoreTests(session_store.SessionStoreContract, SynchronousTestCase):
         self.done(self.one.end(ending("alice-1")))
         self.refused(self.store.follow(first, lambda position, change: None), StoreUnavailable)
         self.done(self.store.follow(0, lambda position, change: None))
+
+
+class PiecesTests(session_store.SessionStoreContract, SynchronousTestCase):
+    """
+    A log that is read a piece at a time, while it is written.
+    """
+
+    def make_store(self) -> MemoryStore:
+        """
+        A store in memory.
+        """
+        return MemoryStore()
+
+    def test_positions(self) -> None:
+        """
+        What is kept after a position is found by its own positions, in order; what is dropped is not there.
+        """
+        changes = [UsedOnce(key=key, at=NOW, expires=NOW + 9) for key in "abcd"]
+        positions = [self.done(self.store.append(change)) for change in changes]
+        store = cast(MemoryStore, self.store)
+        self.assertEqual(store.positions(positions[1]), positions[2:])
+        self.done(self.store.append(changes[0]))
+        self.assertEqual(store.position, positions[-1] + 1)
+        self.assertEqual(store.positions(0), positions)
+        self.assertEqual([store.at(position) for position in positions], changes)
+        self.assertIsNone(store.at(store.position))
+
+    def test_attend(self) -> None:
+        """
+        Who attends is told what comes, and nothing that was there.
+        """
+        store = cast(MemoryStore, self.store)
+        self.done(store.append(UsedOnce(key="a", at=NOW, expires=NOW + 9)))
+        seen: list[Change] = []
+        unfollow = store.attend(store.position, lambda position, change: seen.append(change))
+        new = UsedOnce(key="b", at=NOW, expires=NOW + 9)
+        self.done(store.append(new))
+        unfollow()
+        self.done(store.append(UsedOnce(key="c", at=NOW, expires=NOW + 9)))
+        self.assertEqual(seen, [new])

@@ -379,3 +379,21 @@ class SecrecyTests(registries.RegistryTestCase):
         printed = " ".join(repr(thing) for thing in [begun, begun.tokens, owed(), departure, *self.store.appended])
         for secret in ("refresh-alice-1", "access-alice-1", "idtoken-alice-1", "secret-"):
             self.assertNotIn(secret, printed)
+
+
+class BegunTests(registries.RegistryTestCase):
+    """
+    Who wants to know of sessions that begin.
+    """
+
+    def test_wherever(self) -> None:
+        """
+        Each session that begins is told once, in whatever process it began, until that is not wanted any more.
+        """
+        told: list[str] = []
+        stop = self.other.subscribe_begun(lambda session: told.append(session.id))
+        self.begin("alice-1")
+        self.done(self.other.begin(session("bob-1"), state_issued=NOW))
+        stop()
+        self.begin("alice-2")
+        self.assertEqual(told, ["alice-1", "bob-1"])

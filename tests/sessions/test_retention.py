@@ -28,6 +28,7 @@ from pomerium_tx.sessions.store import (
     RouteUsed,
     SessionBegun,
     SessionRefreshed,
+    SessionsEnded,
     SessionsSeen,
     UsedOnce,
     time_of,
@@ -188,7 +189,9 @@ class RetentionTests(SynchronousTestCase):
         retention = Retention(limits or Limits(), left)
         for position, change in enumerate(log, 1):
             left[position] = change
-            for dropped in retention.add(position, change):
+            dropped_now = retention.add(position, change)
+            left.update(retention.folded)
+            for dropped in dropped_now:
                 del left[dropped]
         return list(left.items())
 
@@ -212,10 +215,50 @@ class RetentionTests(SynchronousTestCase):
         fields: dict[str, Any] = {"session_id": "alice-1", "tokens": tokens(), "claims": {}, "email": "", "name": ""}
         sids = (None, None, "a", "a", "b")
         log += [SessionRefreshed(sid=sid, requested=NOW, **fields) for sid in sids]
-        self.assertEqual([position for position, _ in self.kept(log)], [1, 3, 5, 6])
+        self.assertEqual([position for position, _ in self.kept(log)], [1, 5, 6])
         log.append(ending("alice-1").change([session("alice-1")], 6))
         log.append(SessionRefreshed(sid="late", requested=NOW, **fields))
         self.assertEqual([position for position, _ in self.kept(log)], [7])
+
+    def test_what_is_said_of_a_session_that_lives(self) -> None:
+        """
+        A first use and a refresh take no room of their own: how the session began says them too.
+        """
+        fields: dict[str, Any] = {"session_id": "alice-1", "claims": {}, "email": "new@example.com", "name": ""}
+        log: list[Change] = [SessionBegun(session=session("alice-1"), state_issued=NOW)]
+        log += [RouteUsed(session_id="alice-1", route_id=name, origin="o", at=NOW) for name in ("r", "q")]
+        log.append(SessionRefreshed(tokens=tokens("new"), sid=None, requested=NOW, **fields))
+        [(position, begun)] = self.kept(log)
+        assert isinstance(begun, SessionBegun)
+        kept = begun.session
+        self.assertEqual((position, kept.tokens, kept.email), (1, tokens("new"), "new@example.com"))
+        self.assertEqual(set(kept.uses), {"r", "q"})
+
+    def test_secrets_of_an_end(self) -> None:
+        """
+        An end is remembered for a day; the ID Token only while the person can be led to the OP, and a token only until
+        it is revoked.
+        """
+        one = session("alice-1", tokens=tokens("secret"))
+        end = ending(
+            "alice-1",
+            receipt_id="r",
+            departure=departure(id_token="a-secret"),
+            owed=(owed("a", tokens=one.tokens.revocable()), owed("b", tokens=(("access_token", "other"),))),
+        ).change([one], 1)
+        log: list[Change] = [SessionBegun(session=one, state_issued=NOW), end]
+        self.assertEqual(dict(self.kept(log))[2], end)
+        log.append(RevocationDone(id="a", receipt_id="r", attempts=1))
+        log.append(UsedOnce(key="later", at=NOW + 800, expires=NOW + 900))
+        kept = dict(self.kept(log))[2]
+        assert isinstance(kept, SessionsEnded) and kept.departure is not None
+        self.assertIsNone(kept.departure.id_token)
+        tokens_of = {each.id: each.tokens for each in kept.owed}
+        self.assertEqual(
+            tokens_of, {"a": (("refresh_token", ""), ("access_token", "")), "b": (("access_token", "other"),)}
+        )
+        receipts = [read(of).receipt("r") for of in (list(enumerate(log, 1)), self.kept(log))]
+        self.assertEqual([receipt.tokens_to_revoke for receipt in receipts if receipt is not None], [3, 3])
 
     def test_uses(self) -> None:
         """
@@ -290,7 +333,7 @@ class RetentionTests(SynchronousTestCase):
                 last = UsedOnce(key="a", at=NOW + hours * HOUR, expires=NOW + 99 * HOUR)
                 self.assertEqual([position for position, _ in self.kept([*log, last])], expected)
         unknown = ending(confirms=("unknown",), cause=Cause.BACK_CHANNEL).change([], 0)
-        later = UsedOnce(key="a", at=NOW + 61, expires=NOW + HOUR)
+        later = UsedOnce(key="a", at=NOW + 75, expires=NOW + HOUR)
         self.assertEqual([position for position, _ in self.kept([unknown, later])], [2])
 
     def test_a_flood_of_confirmations(self) -> None:
@@ -381,7 +424,7 @@ class RetentionTests(SynchronousTestCase):
         retention.add(1, ending("alice-1", receipt_id="r").change([session()], 0))
         self.assertEqual(list(retention._receipts_until), ["r"])
         retention.add(2, UsedOnce(key="a", at=NOW + 25 * HOUR, expires=NOW + 26 * HOUR))
-        self.assertEqual((retention._receipts_until, retention._groups), ({}, {}))
+        self.assertEqual((retention._receipts_until, len(retention._groups)), ({}, 0))
 
     def test_revocations(self) -> None:
         """

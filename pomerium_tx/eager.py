@@ -1,0 +1,60 @@
+"""
+Writing without waiting for the reactor.
+
+Twisted's TCP transport keeps what is written until the poller says that the socket is writable, which costs two changes
+of the poller's set and one event for each answer. Nearly always the kernel takes it at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.internet.tcp import Connection
+
+
+def write_now(transport: Any, data: bytes) -> None:
+    """
+    What ``transport.write`` does; but where nothing waits before *data*, the kernel is offered it at once.
+
+    What the kernel does not take, and what becomes of a broken connection, is left to the reactor, as always.
+    """
+    # The private names are those of a transport that waits for, or refuses, what is written; a test pins them. After
+    # abortConnection() nothing may leave, although the transport is still connected until the next turn.
+    if (
+        isinstance(transport, Connection)
+        and transport.connected
+        and not transport.dataBuffer
+        and not transport._tempDataLen
+        and not transport._aborting
+        and not transport._writeDisconnected
+        and not transport.TLS
+        # A pull producer is asked for more only by the reactor.
+        and (transport.producer is None or transport.streamingProducer)
+    ):
+        # A transport that encrypts does it there.
+        sent = transport.writeSomeData(data)
+        if sent == len(data):
+            return
+        if not isinstance(sent, int):
+            _remember_loss(transport)
+            sent = 0
+        data = data[sent:]
+    transport.write(data)
+
+
+def _remember_loss(transport: Connection) -> None:
+    """
+    Let *transport* be lost uncleanly once what had arrived is read.
+
+    The kernel tells an error once, and it was us whom it told: whoever reads now would see an orderly end.
+    """
+    read = transport.doRead
+
+    def read_the_rest() -> ConnectionLost | ConnectionDone | None:
+        why = read()
+        return CONNECTION_LOST if why is CONNECTION_DONE else why
+
+    # As Twisted's own abortConnection does.
+    transport.doRead = read_the_rest  # type: ignore[method-assign]

@@ -1,0 +1,228 @@
+"""
+TLS on the socket itself.
+
+Twisted's TLS is a protocol between TCP and the application: bytes pass two buffers of OpenSSL's and that of the
+transport, each read ends with an exception that says that there is no more, and the buffers stay as large as they once
+were. Here OpenSSL reads and writes the socket of an accepted connection. It reads one record at a time and keeps
+nothing, so what nobody has asked for waits in the kernel; what is to be encrypted waits in the buffers of
+`twisted.internet.abstract.FileDescriptor`, so what that promises of flow, order and closing holds here too.
+
+RFC 8446 section 6.1: each direction is closed by its own close_notify. So a connection can be half-closed, and one that
+is aborted says none: its peer knows that the end is not the end.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, ISSLTransport, ITransport
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.internet.tcp import Server
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pomerium_tx.tls.downstream import DownstreamContexts
+
+RECORD = 16_384
+"""
+Bytes that a record has at most (RFC 8446 section 5.1): who asks for as many leaves nothing of it behind.
+"""
+READ = 65_536
+"""
+Bytes that are read in one turn of the reactor where they come in long records.
+"""
+LONG = 4096
+"""
+Bytes of a record behind which the next one may have come already: most heads are shorter, most content is not, and to
+look in vain costs as much as a short record.
+"""
+
+
+@implementer(ISSLTransport)
+class EncryptedServer(Server):
+    """
+    An accepted connection that speaks TLS.
+
+    :param accepted: The connection as it was accepted; this one takes its place.
+    :param protocol: What speaks inside TLS.
+    """
+
+    reactor: Any
+    _tls: SSL.Connection
+
+    def __init__(self, accepted: Server, protocol: IProtocol, contexts: DownstreamContexts) -> None:
+        accepted.stopReading()  # type: ignore[no-untyped-call] # Twisted's own
+        self._contexts = contexts
+        self._is_established = False
+        super().__init__(
+            accepted.socket, protocol, accepted.client, accepted.server, accepted.sessionno, accepted.reactor
+        )
+
+    def getPeerCertificate(self) -> Any:
+        """
+        What the peer has shown.
+        """
+        return self._tls.get_peer_certificate() if self._is_established else None
+
+    # The reactor calls.
+
+    def doRead(self) -> BaseException | None:  # type: ignore[override] # OpenSSL's errors, too
+        if not self._is_established:
+            why = self._shake_hands()
+            if not self._is_established:
+                return why
+        ended: BaseException | None = None
+        pieces = []
+        size = 0
+        try:
+            while size < READ:
+                piece = self._tls.recv(RECORD)
+                pieces.append(piece)
+                size += len(piece)
+                if len(piece) < LONG:
+                    break
+        except SSL.WantReadError:
+            pass
+        except SSL.ZeroReturnError:
+            ended = CONNECTION_DONE
+        except SSL.Error as problem:
+            ended = _loss(problem)
+        if pieces:
+            self.protocol.dataReceived(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        # Whoever aborted just now must not be seen to end in order.
+        return None if self._aborting else ended
+
+    def doWrite(self) -> BaseException | None:  # type: ignore[override] # as in FileDescriptor
+        if not self._is_established:
+            why = self._shake_hands()
+            if not self._is_established:
+                return why
+        result: BaseException | None = super().doWrite()  # type: ignore[no-untyped-call] # Twisted's own
+        return result
+
+    def writeSomeData(self, data: bytes) -> int | BaseException:  # type: ignore[override] # as in FileDescriptor
+        if not self._is_established:
+            return 0
+        sent = 0
+        try:
+            while sent < len(data):
+                # A record at a time. What could not be sent must be given again, and at least as much: it is, because
+                # it stays first in the buffer.
+                sent += self._tls.send(memoryview(data)[sent:])
+        except SSL.WantWriteError:
+            pass
+        except SSL.Error:
+            return CONNECTION_LOST
+        return sent
+
+    def connectionLost(self, reason: Failure) -> None:
+        # The kernel gives the number of a closed socket to the next one, which is not OpenSSL's to write to.
+        self.__dict__.pop("_tls", None)
+        self._is_established = False
+        super().connectionLost(reason)
+
+    # Whoever speaks calls.
+
+    def startWriting(self) -> None:
+        # Before the handshake is over, the reactor would say over and over that the socket is writable.
+        if self._is_established:
+            super().startWriting()  # type: ignore[no-untyped-call] # Twisted's own
+
+    def loseConnection(self) -> None:
+        if self._can_say_goodbye():
+            super().loseConnection()  # type: ignore[no-untyped-call] # Twisted's own
+
+    def loseWriteConnection(self) -> None:
+        if self._can_say_goodbye():
+            super().loseWriteConnection()  # type: ignore[no-untyped-call] # Twisted's own
+
+    # Inside.
+
+    def _can_say_goodbye(self) -> bool:
+        """
+        Whether there is a peer to part from in order; one that has not shaken hands is left at once.
+        """
+        if self.connected and not self._is_established:
+            self.abortConnection()  # type: ignore[no-untyped-call] # Twisted's own
+        return bool(self.connected) and self._is_established
+
+    def _shake_hands(self) -> BaseException | None:
+        if "_tls" not in self.__dict__:
+            # OpenSSL takes 16 KiB for a connection: not for one that only waits.
+            self._tls = self._contexts.connection(self.socket, self.reactor.seconds())
+        try:
+            self._tls.do_handshake()
+        except SSL.WantReadError:
+            self.stopWriting()  # type: ignore[no-untyped-call] # Twisted's own
+        except SSL.WantWriteError:
+            super().startWriting()  # type: ignore[no-untyped-call] # Twisted's own
+        except SSL.Error as problem:
+            return _loss(problem)
+        else:
+            self._is_established = True
+            if self._tempDataLen:
+                self.startWriting()
+        return None
+
+    def _postLoseConnection(self) -> BaseException | None:
+        return CONNECTION_DONE if self._has_said_goodbye() else None
+
+    def _closeWriteConnection(self) -> None:
+        if self._has_said_goodbye():
+            super()._closeWriteConnection()
+        else:
+            self._writeDisconnected = False
+
+    def _has_said_goodbye(self) -> bool:
+        try:
+            self._tls.shutdown()
+        except SSL.WantWriteError:
+            self.startWriting()
+            return False
+        except SSL.Error:
+            # Nobody is there to hear it.
+            pass
+        return True
+
+
+class EncryptedFactory(TLSMemoryBIOFactory):
+    """
+    What *factory* makes, inside TLS.
+    """
+
+    def __init__(self, contexts: DownstreamContexts, factory: IProtocolFactory, clock: Any) -> None:
+        super().__init__(contexts, False, factory, clock)
+        self.contexts = contexts
+        self.protocol = _OnTheSocket
+
+    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override] # see below
+        """
+        None where *factory* makes nothing of a connection, which Twisted's own does not foresee: it is closed unread.
+        """
+        inside = self.wrappedFactory.buildProtocol(addr)
+        return None if inside is None else self.protocol(self, inside)
+
+
+class _OnTheSocket(TLSMemoryBIOProtocol):
+    """
+    Leaves a connection of TCP to `EncryptedServer`; over any other transport it does Twisted's TLS.
+    """
+
+    factory: EncryptedFactory
+
+    def makeConnection(self, transport: ITransport) -> None:
+        if isinstance(transport, Server):
+            inside = self.wrappedProtocol
+            inside.makeConnection(EncryptedServer(transport, inside, self.factory.contexts))
+        else:
+            super().makeConnection(transport)  # type: ignore[no-untyped-call] # Twisted's own
+
+
+def _loss(problem: SSL.Error) -> BaseException:
+    """
+    Why a connection is lost: what OpenSSL found wrong, or that TCP ended before TLS did.
+    """
+    is_end_of_tcp = isinstance(problem, SSL.SysCallError) or not problem.args or not problem.args[0]
+    return CONNECTION_LOST if is_end_of_tcp else problem

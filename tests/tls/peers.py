@@ -1,0 +1,111 @@
+"""
+TLS over the loopback: our transport on one end, OpenSSL as the test drives it on the other.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.tcp import Server
+
+from pomerium_tx.tls.downstream import DownstreamContexts
+from pomerium_tx.tls.transport import EncryptedFactory
+from tests.doubles.sockets import ByHand
+
+
+class UserAgent:
+    """
+    The other end of a connection, which reads and writes when it is told to.
+    """
+
+    def __init__(self, context: SSL.Context, end: socket.socket, name: bytes = b"app.example.com") -> None:
+        self.socket = end
+        self.tls = SSL.Connection(context, end)
+        self.tls.set_tlsext_host_name(name)
+        self.tls.set_connect_state()
+        self.has_ended = False
+        """
+        Whether it was told that no more will come.
+        """
+
+    def read(self) -> bytes:
+        """
+        All that has come.
+        """
+        came = b""
+        try:
+            while True:
+                came += self.tls.recv(1 << 20)
+        except SSL.WantReadError:
+            pass
+        except SSL.ZeroReturnError:
+            self.has_ended = True
+        return came
+
+
+class Ends:
+    """
+    Both ends of one connection.
+
+    :param protocol: What speaks on our end.
+    """
+
+    def __init__(
+        self, contexts: DownstreamContexts, protocol: Protocol, context: SSL.Context, sockets: Any, reactor: ByHand
+    ) -> None:
+        ours, theirs = sockets
+        self.reactor = reactor
+        self.user_agent = UserAgent(context, theirs)
+        factory = EncryptedFactory(contexts, Factory.forProtocol(lambda: protocol), reactor)
+        built: Any = factory.buildProtocol(None)  # type: ignore[arg-type]
+        listening: Any = SimpleNamespace(_realPortNumber=443)
+        accepted: Any = Server(ours, built, theirs.getsockname(), listening, 1, reactor)
+        built.makeConnection(accepted)
+        self.transport: Any = protocol.transport
+
+    def shake_hands(self) -> None:
+        """
+        Until both ends are through.
+        """
+
+        def is_through() -> bool:
+            try:
+                self.user_agent.tls.do_handshake()
+            except SSL.WantReadError:
+                return False
+            return bool(self.transport._is_established)
+
+        self.reactor.until(is_through)
+
+    def take(self, size: int) -> bytes:
+        """
+        What the user agent reads, until it has *size* bytes or is told that there will be no more.
+        """
+        came = bytearray()
+
+        def is_there() -> bool:
+            came.extend(self.user_agent.read())
+            return len(came) >= size or self.user_agent.has_ended
+
+        self.reactor.until(is_there)
+        return bytes(came)
+
+    def send(self, content: bytes) -> None:
+        """
+        Have the user agent say *content*, while ours listens.
+        """
+        unsaid = memoryview(content)
+
+        def is_said() -> bool:
+            nonlocal unsaid
+            with suppress(SSL.WantWriteError):
+                while unsaid:
+                    unsaid = unsaid[self.user_agent.tls.send(unsaid) :]
+            return not unsaid
+
+        self.reactor.until(is_said)
