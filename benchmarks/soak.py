@@ -34,7 +34,7 @@ ROUND_SECONDS = 10
 CONNECTIONS = 32
 WARM_UP = 0.25
 MIB = 1024.0
-STRANGERS = 250
+STRANGERS = 300
 """
 Who come and go before the first round: the caches of heads are full after them.
 """

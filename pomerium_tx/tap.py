@@ -79,6 +79,7 @@ class Options(usage.Options):
             sys.stdout.write(f"{path} is valid: {count} route{'s' * (count != 1)}.\n")
             raise SystemExit(0)
         self._choose_logger()
+        _choose_reactor()
 
     def _choose_logger(self) -> None:
         twistd = self.parent
@@ -86,6 +87,20 @@ class Options(usage.Options):
             return
         # By name: twistd imports it after us. A daemon has no standard output.
         twistd["logger"] = "pomerium_tx.logs." + ("json_lines" if twistd["nodaemon"] else "json_lines_in_twistd_log")
+
+
+def _choose_reactor() -> None:
+    """
+    Take the leaner one where twistd would take its epoll reactor: unless it was told of one, there is none yet.
+    """
+    if "twisted.internet.reactor" in sys.modules:
+        return
+    try:
+        from pomerium_tx import lean_reactor
+    except ImportError:
+        # Not on Linux.
+        return
+    lean_reactor.install()
 
 
 def makeService(options: Options) -> IService:

@@ -23,7 +23,7 @@ import os
 import socket
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO, cast
 
 from twisted.logger import globalLogBeginner
 
@@ -50,6 +50,7 @@ def main(arguments: list[str]) -> int:
 
     reactor: Any = installed
     _make_room(sys.stdout.fileno())
+    sys.stdout = cast(TextIO, ParentsLog(sys.stdout))  # all of a file that is used
     globalLogBeginner.beginLoggingTo([logs.json_lines()], redirectStandardIO=False)
     statuses: list[int] = []
 
@@ -64,6 +65,33 @@ def main(arguments: list[str]) -> int:
     collector.start()
     reactor.run(installSignalHandlers=False)
     return statuses[0] if statuses else 1
+
+
+class ParentsLog:
+    """
+    A file that is read by the parent: when it is gone nobody is, and no line is worth a fault.
+    """
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+
+    def write(self, text: str) -> None:
+        """
+        Write, if anybody reads.
+        """
+        try:
+            self._output.write(text)
+        except OSError:
+            pass
+
+    def flush(self) -> None:
+        """
+        What was written has gone out, if anybody reads.
+        """
+        try:
+            self._output.flush()
+        except OSError:
+            pass
 
 
 def _make_room(descriptor: int) -> None:

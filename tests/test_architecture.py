@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "pomerium_tx"
 
 LEVELS = (
-    ("config", "metrics", "logs", "paths", "resolver", "eager", "collector"),
-    ("http11", "jose", "tls", "web"),
+    ("config", "metrics", "logs", "paths", "resolver", "eager", "collector", "lean_reactor"),
+    ("http11", "jose", "tls", "web", "request_lines"),
     ("sessions", "oidc"),
     ("policy",),
     ("routing", "assertion"),

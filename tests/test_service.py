@@ -15,7 +15,6 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.protocols.tls import TLSMemoryBIOFactory
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -31,7 +30,6 @@ from pomerium_tx.resolver import LocalhostResolver
 from pomerium_tx.service import PomeriumService, build_service
 from pomerium_tx.sessions.store import StoreUnavailable
 from pomerium_tx.tls.certificates import UnusableCertificate
-from pomerium_tx.workers.supervisor import Supervisor, WorkersCannotServe
 from tests.config.material import ROUTE, SMALLEST, key_pair
 
 
@@ -78,34 +76,6 @@ class RecordedListener:
 
     def close(self) -> None:
         self._done.append(f"close {self._name}")
-
-
-class RecordedWorkers:
-    """
-    Workers that say what is done to them.
-    """
-
-    def __init__(self, done: list[str]) -> None:
-        self._done = done
-        self.starting: Deferred[None] = Deferred()
-        self.stopping: Deferred[None] = Deferred()
-        self.configuring: Deferred[None] = Deferred()
-        self.failed: Any = None
-        self.is_hurried: Any = None
-
-    async def start(self, config: object, *, ended: object, failed: object) -> None:
-        self._done.append("start workers")
-        self.failed = failed
-        await self.starting
-
-    async def configure(self, config: Any) -> None:
-        self._done.append(f"configure workers {config.log_level}")
-        await self.configuring
-
-    async def stop(self, seconds: float, is_hurried: object) -> None:
-        self._done.append(f"stop workers in {seconds}")
-        self.is_hurried = is_hurried
-        await self.stopping
 
 
 class RecordedHouse:
@@ -332,89 +302,7 @@ class PomeriumServiceTests(SynchronousTestCase):
         self.assertFalse(service.has_failed)
 
 
-class WorkersTests(SynchronousTestCase):
-    """
-    A service whose workers accept.
-    """
-
-    def setUp(self) -> None:
-        self.reactor = Reactor()
-        self.done: list[str] = []
-        self.house = RecordedHouse(self.done, lambda: succeed(None))
-        self.workers = RecordedWorkers(self.done)
-        self.service = PomeriumService(
-            self.reactor,
-            cast(House, self.house),
-            cast(Outside, RecordedOutside(self.done)),
-            listeners=[cast(Listener, RecordedListener("one", self.done))],
-            admin=cast(Listener, RecordedListener("admin", self.done)),
-            workers=cast(Supervisor, self.workers),
-            drain_seconds=10.0,
-        )
-        self.house.admin_factory = None
-        self.service.startService()
-        self.reactor.advance(0)
-
-    def take(self) -> list[str]:
-        """
-        What was done since the last time.
-        """
-        done, self.done[:] = list(self.done), []
-        return done
-
-    def test_start(self) -> None:
-        """
-        The addresses are bound and the log is there before a worker is started; only the administrator's listener is
-        accepted on here, once all workers serve.
-        """
-        self.assertEqual(self.take(), ["bind one", "bind admin", "join", "start workers"])
-        self.workers.starting.callback(None)
-        self.assertEqual(self.take(), ["accept admin"])
-
-    def test_cannot_start(self) -> None:
-        """
-        If no worker can be started, that is told as gravely as possible, and the process ends, knowing that it has
-        failed.
-        """
-        with capturedLogs() as events:
-            self.workers.starting.errback(WorkersCannotServe())
-        self.assertEqual([event["log_format"] for event in events], ["The service cannot start"])
-        self.reactor.advance(0)
-        self.assertEqual((self.service.has_failed, self.reactor.stopped), (True, 1))
-        self.flushLoggedErrors(WorkersCannotServe)
-
-    def test_cannot_go_on(self) -> None:
-        """
-        So it is if none can be started any more.
-        """
-        self.workers.starting.callback(None)
-        with capturedLogs() as events:
-            self.workers.failed(Failure(WorkersCannotServe()))
-        self.assertEqual([event["log_format"] for event in events], ["The service cannot go on"])
-        self.reactor.advance(0)
-        self.assertEqual((self.service.has_failed, self.reactor.stopped), (True, 1))
-        self.flushLoggedErrors(WorkersCannotServe)
-
-    def test_stop(self) -> None:
-        """
-        Nothing is accepted any more, then the workers leave, and only then is what they need taken away.
-        """
-        self.workers.starting.callback(None)
-        self.take()
-        stopping = self.service.stopService()
-        self.assertEqual(
-            self.take(), ["stop one", "close one", "stop admin", "close admin", "drain", "stop workers in 10.0"]
-        )
-        self.assertFalse(self.workers.is_hurried())
-        self.service.hurry()
-        self.assertTrue(self.workers.is_hurried())
-        self.assertNoResult(stopping)
-        self.workers.stopping.callback(None)
-        self.successResultOf(stopping)
-        self.assertEqual(self.take(), ["leave", "close"])
-
-
-class ReloadTests(SynchronousTestCase):
+class ReloadCase(SynchronousTestCase):
     """
     Reading the configuration again.
     """
@@ -444,6 +332,12 @@ class ReloadTests(SynchronousTestCase):
             is_done = self.service.reload(read)
         return is_done, [(event["log_level"], formatEvent(event)) for event in events]
 
+
+class ReloadTests(ReloadCase):
+    """
+    Reading the configuration again.
+    """
+
     def test_in_force(self) -> None:
         """
         A good file is put in force, outside and in, and that is told.
@@ -453,28 +347,6 @@ class ReloadTests(SynchronousTestCase):
         self.assertTrue(is_done)
         self.assertEqual(self.done, ["configure warn", "reload warn"])
         self.assertEqual(told[-1], (LogLevel.info, "The configuration was read again: 1 routes"))
-
-    def test_workers(self) -> None:
-        """
-        It is in force here before the workers are told; that it is in force is told when it is at all of them.
-        """
-        workers = RecordedWorkers(self.done)
-        self.service = PomeriumService(
-            Reactor(),
-            cast(House, self.house),
-            cast(Outside, self.outside),
-            listeners=[],
-            workers=cast(Supervisor, workers),
-            drain_seconds=1.0,
-        )
-        new = self.loaded(log_level="warn")
-        is_done, told = self.reload(lambda: new)
-        self.assertTrue(is_done)
-        self.assertEqual(self.done, ["configure warn", "reload warn", "configure workers warn"])
-        self.assertNotIn((LogLevel.info, "The configuration was read again: 1 routes"), told)
-        with capturedLogs() as events:
-            workers.configuring.callback(None)
-        self.assertEqual([formatEvent(event) for event in events], ["The configuration was read again: 1 routes"])
 
     def test_bad_file(self) -> None:
         """
@@ -524,7 +396,7 @@ class ReloadTests(SynchronousTestCase):
         self.assertEqual(self.house.config.address, before)
 
 
-class BuildServiceTests(SynchronousTestCase):
+class BuildCase(SynchronousTestCase):
     """
     From a configuration to a service.
     """
@@ -556,6 +428,12 @@ class BuildServiceTests(SynchronousTestCase):
         self.addCleanup(logs.threshold.set, "info")
         self.reactor = Reactor()
         return build_service(self.load(**changes), self.reactor)
+
+
+class BuildServiceTests(BuildCase):
+    """
+    From a configuration to a service.
+    """
 
     def bound(self, service: PomeriumService) -> list[int]:
         """

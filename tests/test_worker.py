@@ -9,15 +9,53 @@ import signal
 import socket
 import subprocess
 import sys
+from io import StringIO
 from typing import Any
 
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.worker import ParentsLog
 from pomerium_tx.workers.child import LINK
 from pomerium_tx.workers.link import Link
 from pomerium_tx.workers.messages import Open, WhatIsOpen
 from tests.process.daemon import PATIENCE, ROOT
+
+
+class ParentsLogTests(SynchronousTestCase):
+    """
+    Where the lines of a worker go.
+    """
+
+    def test_written(self) -> None:
+        """
+        They go to the parent.
+        """
+        output = StringIO()
+        log = ParentsLog(output)
+        log.write("a line\n")
+        log.flush()
+        self.assertEqual(output.getvalue(), "a line\n")
+
+    def test_nobody_reads(self) -> None:
+        """
+        Without one they go nowhere, and that is no fault.
+        """
+
+        class Broken(StringIO):
+            """
+            A pipe that nobody reads.
+            """
+
+            def write(self, text: str) -> int:
+                raise BrokenPipeError
+
+            def flush(self) -> None:
+                raise BrokenPipeError
+
+        log = ParentsLog(Broken())
+        log.write("a line\n")
+        log.flush()
 
 
 class WorkerProcessTests(SynchronousTestCase):
@@ -76,6 +114,16 @@ class WorkerProcessTests(SynchronousTestCase):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             self.process.send_signal(number)
         self.ask(2)
+
+    def test_nobody_reads(self) -> None:
+        """
+        That nobody reads its log any more keeps it from nothing.
+        """
+        self.ask(1)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.ours.close()
+        self.assertEqual(self.process.wait(PATIENCE), 1)
 
     def test_without_a_parent(self) -> None:
         """

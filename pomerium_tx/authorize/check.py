@@ -246,9 +246,7 @@ class Authorizer:
         origins: list[bytes] = []
         authorization: list[bytes] = []
         x_pomerium_authorization: list[bytes] = []
-        for name, _, value in head.fields:
-            if name not in _READ:
-                continue
+        for name, _, value in [field for field in head.fields if field[0] in _READ]:
             if name == b"cookie":
                 cookies.append(value)
             elif name == b"origin":

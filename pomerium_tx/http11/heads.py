@@ -7,12 +7,16 @@ RFC 9110 section 6; RFC 9112 sections 2 to 6.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 Field = tuple[bytes, bytes, bytes]
 """
 A field line: its name in lower case, its name as received, its value without the whitespace around it.
 """
+
+
+_NAME_AND_VALUE = itemgetter(0, 2)
 
 
 class BadRequest(Exception):
@@ -95,10 +99,10 @@ class RequestHead:
         """
         The first value of a lower-case *name*.
         """
-        for line in self.fields:
-            if line[0] == name:
-                return line[2]
-        return None
+        values: dict[bytes, bytes] | None = self.derived.get(RequestHead)
+        if values is None:
+            values = self.derived[RequestHead] = dict(map(_NAME_AND_VALUE, reversed(self.fields)))
+        return values.get(name)
 
     def get_all(self, name: bytes) -> list[bytes]:
         """

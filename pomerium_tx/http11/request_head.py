@@ -163,14 +163,8 @@ def _head(method: bytes, target: bytes, minor: bytes, block: bytes, most: int) -
         raise BadRequest(400, _NO_UNDERSCORE if underscored else MALFORMED_HEAD)
     if len(pairs) > most:
         raise BadRequest(431, TOO_LARGE)
-    fields: list[Field] = []
-    special: list[Field] = []
-    for name, value in pairs:
-        lower = name.lower()
-        field = (lower, name, value.rstrip(b" \t"))
-        fields.append(field)
-        if lower in _FRAMING:
-            special.append(field)
+    fields = list(map(_remembered_field if len(block) <= _MOST_REMEMBERED else _field, pairs))
+    special = [field for field in fields if field[0] in _FRAMING]
     head = RequestHead(method, target, minor[0] - 0x30, fields, b"", None, False, False, None, False, NO_OPTIONS)
     _interpret(head, special)
     if head.content_length is not None and _PLAIN_LENGTH.search(block) is None:
@@ -178,6 +172,15 @@ def _head(method: bytes, target: bytes, minor: bytes, block: bytes, most: int) -
     if not llhttp_accepts(HttpRequestParser, b"%b %b HTTP/1.%b\r\n%b" % (method, target, minor, block)):
         raise BadRequest(400, MALFORMED_HEAD)
     return head
+
+
+def _field(pair: tuple[bytes, bytes]) -> Field:
+    name, value = pair
+    return name.lower(), name, value.rstrip(b" \t")
+
+
+# Where one field has changed, the others are as they were.
+_remembered_field = lru_cache(maxsize=_REMEMBERED)(_field)
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -242,6 +242,11 @@ class Connection(Protocol):
         Send bytes of the current answer.
         """
 
+    def write_after_cuts(self, answer: bytes) -> None:
+        """
+        The same, once what was cut in this turn is closed: whoever reads of a sign-out may count on it.
+        """
+
     def pause(self, why: int) -> None:
         """
         Read nothing from the user agent until `resume` with the same *why*.

@@ -85,6 +85,11 @@ class Downstream(TwistedProtocol):
     def write(self, answer: bytes) -> None:
         write_now(self._transport, answer)
 
+    def write_after_cuts(self, answer: bytes) -> None:
+        # Twisted closes what was aborted at the beginning of the reactor's next turn, and only then looks who can take
+        # more.
+        self._transport.write(answer)
+
     def exchange_ended(self, *, reusable: bool) -> None:
         self._exchange = None
         if self._paused_for:

@@ -36,7 +36,8 @@ _LOOP = "This request goes round in circles."
 
 _REMEMBERED = 512
 
-_SET_ELSEWHERE = frozenset(
+_COPIED_WITHOUT_HANDLE = frozenset((b"authorization", b"referer"))
+_SET_ELSEWHERE = _COPIED_WITHOUT_HANDLE | frozenset(
     (
         b"host",
         b"cookie",
@@ -49,7 +50,6 @@ _SET_ELSEWHERE = frozenset(
         b"via",
     )
 )
-_COPIED_WITHOUT_HANDLE = frozenset((b"authorization", b"referer"))
 _RESPONSE_SET_ELSEWHERE = frozenset((b"content-length", b"set-cookie", b"via"))
 _FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id")
 
@@ -225,14 +225,13 @@ class Forwarding:
         """
         connection = head.connection
         fields = [(b"Host", self._host(canonical, upstream))]
+        is_copied = self._is_copied
+        fields += [(name, value) for lower, name, value in head.fields if is_copied(lower) and lower not in connection]
         cookies: list[bytes] = []
         forwarded_for: list[bytes] = []
         via: list[bytes] = []
-        for lower, name, value in head.fields:
-            if self._is_copied(lower):
-                if lower not in connection:
-                    fields.append((name, value))
-            elif lower == b"cookie":
+        for lower, name, value in [field for field in head.fields if field[0] in _SET_ELSEWHERE]:
+            if lower == b"cookie":
                 kept = self._without_ours(value)
                 if kept:
                     cookies.append(kept)
@@ -296,7 +295,7 @@ class Forwarding:
         return _PreparedResponse(writer.FieldLines.of(fields), tuple(dropped), is_dated)
 
     def _copied(self, lower: bytes) -> bool:
-        return not (lower in _SET_ELSEWHERE or lower in _COPIED_WITHOUT_HANDLE or self._is_dropped(lower))
+        return not (lower in _SET_ELSEWHERE or self._is_dropped(lower))
 
     def _is_dropped(self, lower: bytes) -> bool:
         return lower in HOP_BY_HOP or lower in self._reserved

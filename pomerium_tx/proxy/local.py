@@ -182,11 +182,11 @@ class LocalExchange:
         elif self._asked.head.minor == 0:
             pairs.append((b"Connection", b"keep-alive"))
         self._status = int(code)
-        connection.write(writer.response_head(self._status, reason, pairs))
+        connection.write_after_cuts(writer.response_head(self._status, reason, pairs))
 
     def write(self, content: bytes) -> None:
         self._written += len(content)
-        self._connection.write(content)
+        self._connection.write_after_cuts(content)
 
     def writeSequence(self, contents: Sequence[bytes]) -> None:
         self.write(b"".join(contents))

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from pomerium_tx.jose.jwt import compact_hs256, open_hs256
@@ -25,6 +26,7 @@ QUERY_PARAMETER = b"pomerium_session"
 
 _SCHEMES = ((b"pomerium", b""), (b"bearer", b"pomerium-"))
 _CACHED = 20_000
+_REMEMBERED = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,9 @@ class Handles:
         Use *key* for the signatures, and look for cookies called *cookie_name*.
         """
         self._key = key
-        self._cookie_name = cookie_name.encode("ascii")
+        name = cookie_name.encode("ascii")
+        # A browser sends the same field until a cookie changes.
+        self._values_of = lru_cache(maxsize=_REMEMBERED)(lambda cookie: cookie_values([cookie], name))
         # Two generations: a full cache is dropped by halves, without keeping count of use.
         self._recent: dict[bytes, Handle] = {}
         self._earlier: dict[bytes, Handle] = {}
@@ -179,7 +183,7 @@ class Handles:
         """
         found: list[tuple[Carrier, list[bytes]]] = []
         if cookies:
-            values = [value for value in cookie_values(cookies, self._cookie_name) if value]
+            values = [value for cookie in cookies for value in self._values_of(cookie) if value]
             if values:
                 found.append((Carrier.COOKIE, values))
         if x_pomerium_authorization:

@@ -2,8 +2,7 @@
 What a session keeps and is seldom asked for, in as few bytes as may be.
 
 Most of a session in memory is its tokens and claims, and most sessions are asleep. They are kept as one compressed
-line of JSON each; what it takes to read them again is a dozen microseconds, and the claims of those that are in use
-are kept as they are.
+line of JSON each; what it takes to read them again is a dozen microseconds, once a minute for those that are in use.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-_AWAKE: Final = 4_096
+_AWAKE: Final = 256
 """
-Of so many sessions, those that were asked lately, the claims are at hand.
+Of so many sessions what was asked last is at hand: who asks for one thing asks for the next.
 """
 # What claims and tokens have in common: a text that the compressor knows beforehand, its most frequent end last.
 _KNOWN: Final = (

@@ -16,6 +16,9 @@ from __future__ import annotations
 from typing import Any
 
 from OpenSSL import SSL
+
+# pyOpenSSL has no name of its own for it.
+from OpenSSL._util import lib
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, ISSLTransport, ITransport
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Server
@@ -113,7 +116,8 @@ class EncryptedServer(Server):
                 sent += self._tls.send(memoryview(data)[sent:])
         except SSL.WantWriteError:
             pass
-        except SSL.Error:
+        except SSL.Error as problem:
+            _loss(problem)
             return CONNECTION_LOST
         return sent
 
@@ -181,9 +185,9 @@ class EncryptedServer(Server):
         except SSL.WantWriteError:
             self.startWriting()
             return False
-        except SSL.Error:
+        except SSL.Error as problem:
             # Nobody is there to hear it.
-            pass
+            _loss(problem)
         return True
 
 
@@ -195,14 +199,13 @@ class EncryptedFactory(TLSMemoryBIOFactory):
     def __init__(self, contexts: DownstreamContexts, factory: IProtocolFactory, clock: Any) -> None:
         super().__init__(contexts, False, factory, clock)
         self.contexts = contexts
-        self.protocol = _OnTheSocket
 
-    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override] # see below
+    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override] # or None
         """
         None where *factory* makes nothing of a connection, which Twisted's own does not foresee: it is closed unread.
         """
         inside = self.wrappedFactory.buildProtocol(addr)
-        return None if inside is None else self.protocol(self, inside)
+        return None if inside is None else _OnTheSocket(self, inside)  # type: ignore[no-untyped-call] # Twisted's own
 
 
 class _OnTheSocket(TLSMemoryBIOProtocol):
@@ -224,5 +227,8 @@ def _loss(problem: SSL.Error) -> BaseException:
     """
     Why a connection is lost: what OpenSSL found wrong, or that TCP ended before TLS did.
     """
+    # OpenSSL keeps one queue of errors for all connections, in which pyOpenSSL leaves those of TCP; before version 4
+    # the next connection that has nothing to read would seem broken.
+    lib.ERR_clear_error()
     is_end_of_tcp = isinstance(problem, SSL.SysCallError) or not problem.args or not problem.args[0]
     return CONNECTION_LOST if is_end_of_tcp else problem

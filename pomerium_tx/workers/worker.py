@@ -173,14 +173,17 @@ class Worker:
         if self._is_leaving:
             return
         self._is_leaving = True
+        self._reactor.callLater(RESET_SECONDS, self._leave, 1)
         # First of all: the parent must wait for the end of this process, and not only hear that it follows no longer.
         self._store.lost()
-        for asked in self._asked.values():
-            asked.callback({})
-        self._asked.clear()
+        asked, self._asked = list(self._asked.values()), {}
+        for one in asked:
+            one.callback({})
         if self._listener is not None:
             Deferred.fromCoroutine(self._listener.stop()).addErrback(lambda reason: None)
-        if self._house is not None:
-            self._house.stop()
-        lines.stop()
-        self._reactor.callLater(RESET_SECONDS, self._leave, 1)
+        # Where the parent is gone the log is out of reach as well: that may not keep anything open.
+        with log.failuresHandled("What a worker had open could not be closed in order"):
+            if self._house is not None:
+                self._house.stop()
+        with log.failuresHandled("The last lines of a worker could not be written"):
+            lines.stop()

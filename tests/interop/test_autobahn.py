@@ -43,32 +43,41 @@ class AutobahnTests(DaemonTestCase):
         route = self.route(f"http://127.0.0.1:{echo}", allow_websockets=True)
         # Python 2.7 knows no other name of this machine.
         self.start(routes=[route | {"from": f"http://localhost:{self.port}"}])
-        servers = [
-            {"agent": "direct", "url": f"ws://127.0.0.1:{echo}"},
-            {"agent": "proxied", "url": f"ws://localhost:{self.port}"},
-        ]
+        urls = {"direct": f"ws://127.0.0.1:{echo}", "proxied": f"ws://localhost:{self.port}"}
+        compared, different = self.compare(urls, CASES)
+        if different:
+            # Some depend on how long things take, also without the proxy.
+            _, different = self.compare(urls, sorted(different))
+        print(f"\nAutobahn: {compared} cases, {len(different)} differ")
+        self.assertTrue(compared)
+        self.assertEqual(different, {})
+
+    def compare(self, urls: dict[str, str], cases: list[str]) -> tuple[int, dict[str, object]]:
+        """
+        How many cases were run, and the results of those that differ.
+        """
+        assert WSTEST is not None
+        reports = self.folder / f"reports-{len(cases)}"
         specification: dict[str, Any] = {
             "options": {"failByDrop": False},
-            "outdir": str(self.folder / "reports"),
-            "servers": servers,
-            "cases": CASES,
+            "outdir": str(reports),
+            "servers": [{"agent": agent, "url": url} for agent, url in urls.items()],
+            "cases": cases,
             "exclude-cases": [],
             "exclude-agent-cases": {},
         }
         path = self.folder / "fuzzingclient.json"
         path.write_text(json.dumps(specification))
         client = self.run_command(WSTEST, "-m", "fuzzingclient", "-s", str(path))
-        client.process.wait(float(os.environ.get("WSTEST_SECONDS", "600")))
-        found = json.loads((self.folder / "reports" / "index.json").read_text())
-        direct, proxied = (
-            {
-                case: tuple(PASSED.get(result.get(key), result.get(key)) for key in COMPARED)
-                for case, result in of.items()
-            }
-            for of in (found[server["agent"]] for server in servers)
-        )
-        different = {case: (direct[case], proxied.get(case)) for case in direct if proxied.get(case) != direct[case]}
-        print(f"\nAutobahn: {len(direct)} cases, {len(different)} differ")
-        self.assertTrue(direct)
+        client.process.wait(float(os.environ.get("WSTEST_SECONDS", "900")))
+        found = json.loads((reports / "index.json").read_text())
+        direct, proxied = ({case: _result(of) for case, of in found[agent].items()} for agent in urls)
         self.assertEqual(direct.keys(), proxied.keys())
-        self.assertEqual(different, {})
+        return len(direct), {case: (direct[case], proxied[case]) for case in direct if direct[case] != proxied[case]}
+
+
+def _result(found: dict[str, Any]) -> tuple[object, ...]:
+    if found["behavior"] == "INFORMATIONAL":
+        # There is no right or wrong, and the close code is that of whoever is faster.
+        return ("INFORMATIONAL",)
+    return tuple(PASSED.get(found[key], found[key]) for key in COMPARED)

@@ -117,7 +117,11 @@ class LostWorkerTests(WorkersCase):
         """
         running = self.begin()
         pids = set(self.serving(running).values())
-        streams = self.streams(self.sign_in(), pids)
+        cookie = self.sign_in()
+        streams = self.streams(cookie, pids)
+        for pid in pids:
+            # There are lines of the log that wait to be written.
+            self.ask_of(pid, cookie)
         running.kill()
         eventually("no worker is left", lambda: not any(map(is_running, pids)))
         for each in streams.values():

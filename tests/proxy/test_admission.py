@@ -21,7 +21,6 @@ class Connection:
     def __init__(self, peer: str = "192.0.2.1", idle_since: float | None = None, *, is_owed: bool = False) -> None:
         self.peer = peer
         self.idle_since = idle_since
-        self.looked_at = 0
         self.gave_way = False
         self._is_owed = is_owed
 

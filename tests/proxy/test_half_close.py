@@ -327,7 +327,7 @@ class TunnelTests(HalfCloseTestCase):
         self.settle()
         self.ask_and_close()
         self.assert_ended()
-        self.network.advance(2 * DRAIN_SECONDS)
+        self.assertEqual(len(self.network.clock.getDelayedCalls()), 1, self.network.clock.getDelayedCalls())
 
     def test_closed_before_the_grant(self) -> None:
         """

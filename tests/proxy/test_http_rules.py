@@ -231,6 +231,16 @@ class AnswerTests(RulesTestCase):
                 self.settle()
                 self.assertTrue(self.agent.take().endswith(b"ok"))
 
+    def test_refused_head(self) -> None:
+        """
+        Nor has the refusal of a HEAD that is malformed.
+        """
+        answer = self.agent.ask(request("HEAD", "/", HOST, ALICE, "Content-Length: 5") + b"hello")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
+        self.assertTrue(answer.endswith(b"\r\n\r\n"), answer)
+        answer = self.connect().ask(request("GET", "/", HOST, ALICE, "Content-Length: x"))
+        self.assertTrue(answer.endswith(b"</html>\n"), answer)
+
     def test_http_1_0(self) -> None:
         """
         A client of HTTP/1.0 gets no chunks, and the end of the connection where nothing else shows the end.

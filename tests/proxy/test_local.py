@@ -8,9 +8,10 @@ from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from pomerium_tx.web.resource import Answer, Page, PageRequest, text_answer
-from tests.doubles.peers import request
-from tests.proxy.harness import ORIGIN, ProxyTestCase
+from pomerium_tx.web.event_stream import EventStream
+from pomerium_tx.web.resource import Answer, Page, PageRequest, event_stream_answer, text_answer
+from tests.doubles.peers import PatientAgent, request
+from tests.proxy.harness import ORIGIN, PROXY, ProxyTestCase
 
 
 class Echo(Page):
@@ -45,6 +46,22 @@ class Slow(Page):
         return text_answer("at last")
 
 
+class Events(Page):
+    """
+    Says nothing for as long as anybody listens.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over: list[EventStream] = []
+
+    async def answer(self, request: PageRequest) -> Answer:
+        """
+        A stream.
+        """
+        return event_stream_answer(EventStream(self.over.append))
+
+
 class LocalTests(ProxyTestCase):
     """
     A page of the tree, asked through the proxy.
@@ -55,6 +72,8 @@ class LocalTests(ProxyTestCase):
         root.putChild(b".pomerium", ours)
         ours.putChild(b"echo", Echo())
         ours.putChild(b"slow", self.slow)
+        self.events = Events()
+        ours.putChild(b"events", self.events)
         self.site = Site(root)
         super().setUp()
 
@@ -67,6 +86,34 @@ class LocalTests(ProxyTestCase):
         self.assertIn(f"GET {ORIGIN}/.pomerium/echo?a=1".encode(), answer)
         self.assertIsNone(self.agent.lost)
         self.assertEqual([record.status for record in self.access], [200])
+
+    def test_closed_direction(self) -> None:
+        """
+        Who closes its direction after asking gets the page; who does so too early is told, and a stream ends.
+        """
+        agents = []
+        for asked in (
+            request("GET", "/.pomerium/slow"),
+            request("POST", "/.pomerium/echo", "app.example.com", "Content-Length: 9") + b"a=1",
+            request("GET", "/.pomerium/events"),
+        ):
+            agent = PatientAgent.connect(self.network, *PROXY)
+            assert isinstance(agent, PatientAgent)
+            agent.say(asked)
+            self.settle()
+            agent.transport.loseWriteConnection()
+            self.settle()
+            agents.append(agent)
+        self.slow.told.callback(None)
+        self.settle()
+        waited, incomplete, stream = agents
+        self.assertTrue(waited.take().endswith(b"at last"))
+        self.assertTrue(waited.heard_out)
+        self.assertTrue(incomplete.take().startswith(b"HTTP/1.1 400 "))
+        self.assertTrue(incomplete.heard_out)
+        self.assertTrue(stream.take().startswith(b"HTTP/1.1 200 "))
+        self.assertIsNotNone(stream.lost)
+        self.assertEqual(len(self.events.over), 1)
 
     def test_form(self) -> None:
         """

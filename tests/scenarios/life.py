@@ -117,7 +117,7 @@ class LifeTestCase(TrafficTestCase):
             *house.registry.owed(),
             *(house.registry.exchanges(session.id) for session in sessions),
             *(resource.pool for resource in house.layout.resources.values()),
-            *house.factory._open,
+            *house.factory._admission.open,
         ]
         for each in objects:
             self.sinks.add(Sink.REPR, repr(each))

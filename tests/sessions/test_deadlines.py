@@ -55,6 +55,34 @@ class DeadlinesTests(SynchronousTestCase):
         self.clock.pump([10, 10, 10])
         self.assertEqual(self.reached, [("moved", 30)])
 
+    def test_far_away(self) -> None:
+        """
+        However far away a deadline was when it was set, its key is told at that moment, soonest first, and once.
+        """
+        moments = {f"key-{number}": 50_000 + number * 0.37 for number in range(100)}
+        for key, deadline in reversed(moments.items()):
+            self.add(key, deadline)
+            self.deadlines.add(deadline, key)
+            self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.assertEqual(len(self.deadlines), 200)
+        while self.clock.getDelayedCalls():
+            self.clock.advance(self.clock.getDelayedCalls()[0].getTime() - self.clock.seconds())
+        self.assertEqual([key for key, _ in self.reached], list(moments))
+        for key, at in self.reached:
+            self.assertAlmostEqual(at, moments[key], places=6)
+        self.assertEqual(len(self.deadlines), 0)
+
+    def test_moved_while_far_away(self) -> None:
+        """
+        A key that moves is told at its new time only, whether that is earlier or later, also within the same seconds.
+        """
+        for key, moved in (("later", 9_000.0), ("earlier", 1_000.0), ("a little", 5_000.5)):
+            self.add(key, 5_000.0)
+            self.add(key, moved)
+        for moment in (1_000, 5_000, 5_000.5, 9_000):
+            self.clock.advance(moment - self.clock.seconds())
+        self.assertEqual(self.reached, [("earlier", 1_000), ("a little", 5_000.5), ("later", 9_000)])
+
     def test_memory_is_bounded(self) -> None:
         """
         Keys that go before their time do not pile up.

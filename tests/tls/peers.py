@@ -4,18 +4,25 @@ TLS over the loopback: our transport on one end, OpenSSL as the test drives it o
 
 from __future__ import annotations
 
+import errno
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
 from OpenSSL import SSL
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.tcp import Server
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from pomerium_tx.tls.downstream import DownstreamContexts
 from pomerium_tx.tls.transport import EncryptedFactory
-from tests.doubles.sockets import ByHand
+from tests.doubles.sockets import ByHand, tcp_pair
+from tests.tls.authorities import Authority
 
 
 class UserAgent:
@@ -109,3 +116,100 @@ class Ends:
             return not unsaid
 
         self.reactor.until(is_said)
+
+
+CONTEXTS = DownstreamContexts([Authority("A test authority").issue("app.example.com")])
+
+
+class Speaker(Protocol):
+    """
+    Remembers what it was told; a producer, too.
+    """
+
+    def __init__(self) -> None:
+        self.came: list[bytes] = []
+        self.ended: BaseException | None = None
+        self.told: list[str] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        self.came.append(data)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        assert reason is not None and self.ended is None
+        self.ended = reason.value
+
+    def pauseProducing(self) -> None:
+        self.told.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.told.append("resume")
+
+    def stopProducing(self) -> None:
+        self.told.append("stop")
+
+
+@implementer(IHalfCloseableProtocol)
+class PatientSpeaker(Speaker):
+    """
+    One that goes on when the other end has nothing more to say.
+    """
+
+    def readConnectionLost(self) -> None:
+        self.told.append("no more to read")
+
+    def writeConnectionLost(self) -> None:
+        self.told.append("no more to write")
+
+
+class TransportCase(SynchronousTestCase):
+    """
+    A connection over the loopback.
+    """
+
+    newest = SSL.TLS1_3_VERSION
+
+    def connect(self, speaker: Speaker | None = None) -> None:
+        """
+        A connection, before its handshake.
+        """
+        ours, theirs = tcp_pair()
+        self.addCleanup(ours.close)
+        self.addCleanup(theirs.close)
+        self.reactor = ByHand()
+        self.speaker = speaker or Speaker()
+        context = SSL.Context(SSL.TLS_METHOD)
+        context.set_max_proto_version(self.newest)
+        self.ends = Ends(CONTEXTS, self.speaker, context, (ours, theirs), self.reactor)
+        self.transport = self.ends.transport
+        self.user_agent = self.ends.user_agent
+
+    def setUp(self) -> None:
+        self.connect()
+        self.ends.shake_hands()
+
+    def until(self, is_done: Callable[[], object]) -> None:
+        """
+        Turn until *is_done*.
+        """
+        self.reactor.until(is_done)
+
+    def until_ended(self) -> None:
+        """
+        Turn until our speaker was told of the end.
+        """
+        self.reactor.until(lambda: self.speaker.ended)
+
+    def assert_reset(self) -> None:
+        """
+        The user agent hears nothing, neither a word nor an end.
+        """
+        problem = self.assertRaises(SSL.SysCallError, self.ends.take, 1)
+        self.assertEqual(problem.args[0], errno.ECONNRESET)
+        self.assertFalse(self.user_agent.has_ended)
+
+    def turns(self, count: int = 5) -> None:
+        """
+        Some turns of the reactor.
+        """
+        for _ in range(count):
+            self.reactor.turn()

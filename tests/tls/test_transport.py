@@ -1,131 +1,29 @@
 """
-Tests of `pomerium_tx.tls.transport`.
+Tests of `pomerium_tx.tls.transport`: what is said. How it ends is in `test_transport_ends`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import socket
-from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
 from OpenSSL import SSL
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.error import ConnectionAborted, ConnectionLost
+from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOProtocol
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from pomerium_tx.eager import write_now
-from pomerium_tx.tls.downstream import DownstreamContexts
 from pomerium_tx.tls.transport import READ, RECORD, EncryptedFactory
-from tests.doubles.sockets import MUCH, ByHand, hear, read_all, reset, tcp_pair
-from tests.tls.authorities import Authority
-from tests.tls.peers import Ends
-
-CONTEXTS = DownstreamContexts([Authority("A test authority").issue("app.example.com")])
-
-
-class Speaker(Protocol):
-    """
-    Remembers what it was told; a producer, too.
-    """
-
-    def __init__(self) -> None:
-        self.came: list[bytes] = []
-        self.ended: BaseException | None = None
-        self.told: list[str] = []
-
-    def dataReceived(self, data: bytes) -> None:
-        self.came.append(data)
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        assert reason is not None and self.ended is None
-        self.ended = reason.value
-
-    def pauseProducing(self) -> None:
-        self.told.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.told.append("resume")
-
-    def stopProducing(self) -> None:
-        self.told.append("stop")
-
-
-@implementer(IHalfCloseableProtocol)
-class PatientSpeaker(Speaker):
-    """
-    One that goes on when the other end has nothing more to say.
-    """
-
-    def readConnectionLost(self) -> None:
-        self.told.append("no more to read")
-
-    def writeConnectionLost(self) -> None:
-        self.told.append("no more to write")
-
-
-class TransportCase(SynchronousTestCase):
-    """
-    A connection over the loopback.
-    """
-
-    newest = SSL.TLS1_3_VERSION
-
-    def connect(self, speaker: Speaker | None = None) -> None:
-        """
-        A connection, before its handshake.
-        """
-        ours, theirs = tcp_pair()
-        self.addCleanup(ours.close)
-        self.addCleanup(theirs.close)
-        self.reactor = ByHand()
-        self.speaker = speaker or Speaker()
-        context = SSL.Context(SSL.TLS_METHOD)
-        context.set_max_proto_version(self.newest)
-        self.ends = Ends(CONTEXTS, self.speaker, context, (ours, theirs), self.reactor)
-        self.transport = self.ends.transport
-        self.user_agent = self.ends.user_agent
-
-    def setUp(self) -> None:
-        self.connect()
-        self.ends.shake_hands()
-
-    def until(self, is_done: Callable[[], object]) -> None:
-        """
-        Turn until *is_done*.
-        """
-        self.reactor.until(is_done)
-
-    def until_ended(self) -> None:
-        """
-        Turn until our speaker was told of the end.
-        """
-        self.reactor.until(lambda: self.speaker.ended)
-
-    def assert_reset(self) -> None:
-        """
-        The user agent hears nothing, neither a word nor an end.
-        """
-        problem = self.assertRaises(SSL.SysCallError, self.ends.take, 1)
-        self.assertEqual(problem.args[0], errno.ECONNRESET)
-        self.assertFalse(self.user_agent.has_ended)
-
-    def turns(self, count: int = 5) -> None:
-        """
-        Some turns of the reactor.
-        """
-        for _ in range(count):
-            self.reactor.turn()
+from tests.doubles.sockets import MUCH, hear, read_all
+from tests.tls.peers import CONTEXTS, Speaker, TransportCase
 
 
 class SpeakingTests(TransportCase):
@@ -347,151 +245,6 @@ class HandshakeTests(TransportCase):
         self.ends.shake_hands()
 
 
-class ClosingTests(TransportCase):
-    """
-    The end of a connection is told from its being cut off.
-    """
-
-    def test_close(self) -> None:
-        """
-        After the last byte the peer is told that it was the last.
-        """
-        content = os.urandom(MUCH)
-        write_now(self.transport, content)
-        self.transport.loseConnection()
-        self.assertTrue(self.ends.take(MUCH + 1) == content)
-        self.assertTrue(self.user_agent.has_ended)
-        self.until_ended()
-        self.assertIsInstance(self.speaker.ended, ConnectionDone)
-
-    def test_half_close(self) -> None:
-        """
-        When our direction is closed the peer is told, by TLS and by TCP, and can still speak.
-        """
-        self.connect(PatientSpeaker())
-        self.ends.shake_hands()
-        write_now(self.transport, b"all")
-        self.transport.loseWriteConnection()
-        self.assertEqual(self.ends.take(100), b"all")
-        self.assertEqual(hear(self.user_agent.socket), b"")
-        self.ends.send(b"and you")
-        self.until(lambda: self.speaker.came)
-        self.assertEqual((self.speaker.came, self.speaker.told), ([b"and you"], ["no more to write"]))
-        write_now(self.transport, b"too late")
-        self.transport.loseConnection()
-        self.assertIsInstance(self.speaker.ended, ConnectionDone)
-
-    def test_goodbye_waits_for_room(self) -> None:
-        """
-        Where the kernel has no room for it, the end is told once there is some.
-        """
-        for methods in (["loseConnection"], ["loseWriteConnection"], ["loseWriteConnection", "loseConnection"]):
-            with self.subTest(methods):
-                self.connect()
-                self.ends.shake_hands()
-                with patch.object(self.transport._tls, "shutdown", side_effect=SSL.WantWriteError):
-                    for method in methods:
-                        getattr(self.transport, method)()
-                        self.turns(3)
-                self.assertIsNone(self.speaker.ended)
-                self.ends.take(1)
-                self.assertTrue(self.user_agent.has_ended)
-
-    def test_peer_closes(self) -> None:
-        """
-        A peer that says that it has ended has; one that is patient is told so and can still be spoken to.
-        """
-        for speaker, told in ((Speaker(), []), (PatientSpeaker(), ["no more to read"])):
-            with self.subTest(type(speaker).__name__):
-                self.connect(speaker)
-                self.ends.shake_hands()
-                self.user_agent.tls.send(b"last words")
-                self.user_agent.tls.shutdown()
-                self.until(lambda speaker=speaker: speaker.told or speaker.ended)
-                self.assertEqual((speaker.came, speaker.told), ([b"last words"], told))
-                self.assertEqual(isinstance(speaker.ended, ConnectionDone), not told)
-                if told:
-                    write_now(self.transport, b"answer")
-                    self.transport.loseConnection()
-                    self.until_ended()
-                    self.assertEqual(self.user_agent.read(), b"answer")
-                    self.assertIsInstance(speaker.ended, ConnectionDone)
-
-    def test_cut_off(self) -> None:
-        """
-        The end of TCP alone is no end in order: somebody may have made it.
-        """
-        for end in (lambda: self.user_agent.socket.shutdown(socket.SHUT_WR), lambda: reset(self.user_agent.socket)):
-            self.connect(PatientSpeaker())
-            self.ends.shake_hands()
-            end()
-            self.until_ended()
-            self.assertIsInstance(self.speaker.ended, ConnectionLost)
-            self.assertEqual(self.speaker.told, [])
-
-    def test_cut_off_while_writing(self) -> None:
-        """
-        A peer that is gone shows in ``connectionLost``, never in an exception where something is written.
-        """
-        for write in (write_now, lambda transport, data: transport.write(data)):
-            self.connect()
-            self.ends.shake_hands()
-            self.transport.pauseProducing()
-            reset(self.user_agent.socket)
-            write(self.transport, b"hello")
-            self.assertIsNone(self.speaker.ended)
-            self.until_ended()
-            self.assertIsInstance(self.speaker.ended, ConnectionLost)
-
-    def test_abort(self) -> None:
-        """
-        Whoever is cut off is never told an end: nothing more leaves, and the connection is reset.
-        """
-        self.transport.write(b"not yet sent")
-        self.transport.abortConnection()
-        write_now(self.transport, b"secret")
-        self.until_ended()
-        self.assertIsInstance(self.speaker.ended, ConnectionAborted)
-        self.assert_reset()
-
-    def test_abort_at_the_last_words(self) -> None:
-        """
-        That holds, too, where the peer's own end has just been read.
-        """
-        self.patch(self.speaker, "dataReceived", lambda data: self.transport.abortConnection())
-        self.user_agent.tls.send(b"last words" * 500)
-        self.user_agent.tls.shutdown()
-        self.until_ended()
-        self.assertIsInstance(self.speaker.ended, ConnectionAborted)
-        self.assert_reset()
-
-    def test_forged(self) -> None:
-        """
-        A record that was changed on the way ends the connection, and nothing of it is heard.
-        """
-        memory = bytearray(b"\x17\x03\x03\x00\x20" + os.urandom(32))
-        self.user_agent.socket.send(memory)
-        self.until_ended()
-        self.assertIsInstance(self.speaker.ended, SSL.Error)
-        self.assertEqual(self.speaker.came, [])
-
-    def test_lost(self) -> None:
-        """
-        After the end OpenSSL has no hold of the socket, whose number may be another's by then, and nothing breaks.
-        """
-        connection = self.transport._tls
-        theirs = self.user_agent.socket
-        theirs.shutdown(socket.SHUT_RDWR)
-        self.until_ended()
-        self.assertNotIn("_tls", vars(self.transport))
-        with patch.object(connection, "send") as send:
-            for method in ("write", "loseConnection", "loseWriteConnection", "abortConnection"):
-                getattr(self.transport, method)(*([b"late"] if method == "write" else []))
-            write_now(self.transport, b"late")
-            self.turns()
-            send.assert_not_called()
-
-
 class OtherTransportTests(SynchronousTestCase):
     """
     What is no socket.
@@ -506,3 +259,14 @@ class OtherTransportTests(SynchronousTestCase):
         protocol.makeConnection(StringTransport())
         self.assertIsInstance(protocol, TLSMemoryBIOProtocol)
         self.assertIs(protocol.wrappedProtocol.transport, protocol)
+
+    def test_too_many(self) -> None:
+        """
+        A connection that there is to be nobody for is nobody's: whoever accepted it closes it.
+        """
+
+        class Full(Factory):
+            def buildProtocol(self, addr: object) -> None:
+                pass
+
+        self.assertIsNone(EncryptedFactory(CONTEXTS, Full(), Clock()).buildProtocol(None))

@@ -18,6 +18,8 @@ from zope.interface import implementer
 
 from pomerium_tx import logs
 from pomerium_tx.house import House
+from pomerium_tx.proxy.access_lines import AccessLines
+from pomerium_tx.request_lines import RequestLines
 from pomerium_tx.sessions.memory import MemoryStore
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.store import StoreUnavailable, UsedOnce
@@ -218,6 +220,24 @@ class WorkerTests(WorldTestCase):
         self.assertEqual(self.statuses, [])
         self.reactor.advance(RESET_SECONDS)
         self.assertEqual(self.statuses, [1])
+
+    def test_log_lost_too(self) -> None:
+        """
+        That it cannot write what it still had to say keeps it from nothing.
+        """
+        house = self.begin()
+        self.successResultOf(Deferred.fromCoroutine(house.registry.begin(session(), state_issued=NOW)))
+
+        def stop(*about: object) -> None:
+            raise BrokenPipeError
+
+        self.patch(RequestLines, "stop", stop)
+        self.patch(AccessLines, "stop", stop)
+        self.break_link()
+        self.assertEqual([port.is_listening for port in self.reactor.ports], [False])
+        self.reactor.advance(RESET_SECONDS)
+        self.assertEqual(self.statuses, [1])
+        self.flushLoggedErrors(BrokenPipeError)
 
     def test_link_lost_before_it_serves(self) -> None:
         """
