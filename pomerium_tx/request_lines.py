@@ -126,7 +126,10 @@ class LineForm:
             self._log.emit(level, self._message, **self._constant, **fields)
         elif output.admits(level):
             when = _timestamp(int(time.time() * 1000))
-            lines.add(self._template % (level.name, when, self._usual(usual), *map(logs.as_json, texts), *others))
+            lines.add(self._template % (level.name, when, self._usual(usual), *map(_text, texts), *others))
+
+
+_text: Callable[[str], str] = lru_cache(maxsize=_REMEMBERED)(logs.as_json)
 
 
 def _named(name: str, value: str) -> str:

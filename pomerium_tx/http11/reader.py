@@ -307,23 +307,8 @@ class ResponseReader:
             self._check_buffer()
             return len(octets)
         head = responses.response_head(octets[start:end], method, limits)
-        if head.status < 200 and head.upgrade is None:
-            self._interim += 1
-            if self._interim > _INTERIM_RESPONSES:
-                raise BadResponse("too many interim responses")
-            events.append(head)
-            return end
         events.append(head)
-        if head.upgrade is not None or (method == b"CONNECT" and head.status < 300):
-            self._tunnel = True
-        elif head.close_delimited:
-            self._content = ContentUntilClose()
-        elif not head.has_content:
-            self._method = None
-            events.append(EndOfMessage.END)
-        elif head.chunked:
-            self._content = ChunkedContent(limits, request=False)
-        else:
+        if head.has_content and not head.chunked and not head.close_delimited:
             length = head.content_length
             assert length is not None, "content has one of three framings"
             if end + length > len(octets):
@@ -333,6 +318,20 @@ class ResponseReader:
             self._method = None
             events += (octets[end : end + length], EndOfMessage.END)
             return end + length
+        if head.status < 200 and head.upgrade is None:
+            self._interim += 1
+            if self._interim > _INTERIM_RESPONSES:
+                del events[-1]
+                raise BadResponse("too many interim responses")
+        elif head.upgrade is not None or (method == b"CONNECT" and head.status < 300):
+            self._tunnel = True
+        elif head.close_delimited:
+            self._content = ContentUntilClose()
+        elif head.chunked and head.has_content:
+            self._content = ChunkedContent(limits, request=False)
+        else:
+            self._method = None
+            events.append(EndOfMessage.END)
         return end
 
     def _buffer_has_head(self) -> bool:

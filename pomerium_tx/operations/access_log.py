@@ -19,8 +19,11 @@ _PROBES: Final = frozenset((paths.PING, paths.HEALTHZ))
 _LINE: Final = LineForm(
     log,
     ACCESS,
-    usual=("service", "upstream_cluster", "method", "authority", "user_agent", "forwarded_for", "ip"),
-    texts=("path", "referer", "response_code_details"),
+    usual=(
+        *("service", "upstream_cluster", "method", "authority", "user_agent", "forwarded_for", "ip"),
+        "response_code_details",
+    ),
+    texts=("path", "referer"),
     ids=("request_id",),
     numbers=("duration", "size", "response_code"),
 )
@@ -48,7 +51,7 @@ def log_request(
     :param size: Bytes of content that were sent.
     :param service: Whose listener was asked.
     """
-    key = (log_request, service, upstream, peer)
+    key = (log_request, service, upstream, peer, details)
     said = None if head is None else head.derived.get(key)
     if said is None:
         usual = (
@@ -59,6 +62,7 @@ def log_request(
             _field(head, b"user-agent"),
             _field(head, b"x-forwarded-for"),
             peer,
+            details,
         )
         said = usual, _field(head, b"referer").partition("?")[0]
         if head is not None:
@@ -67,7 +71,7 @@ def log_request(
     _LINE.write(
         LogLevel.debug if path in _PROBES else LogLevel.info,
         usual,
-        (path, referer, details),
+        (path, referer),
         (request_id, round(seconds * 1000, 3), size, status),
     )
 

@@ -149,8 +149,9 @@ class ProxiedExchange:
         """
         proxy, asked, resource = self._proxy, self._asked, self._resource
         # The decision found them in this very turn.
-        attached = [proxy.registry.attach(session_id, self) for session_id in self._session_ids]
-        assert all(attached)
+        for session_id in self._session_ids:
+            was_attached = proxy.registry.attach(session_id, self)
+            assert was_attached
         verdict, origin = asked.verdict, asked.verdict.origin or ""
         if verdict.session is not None:
             proxy.used(verdict.session, resource.route, origin, asked.peer)

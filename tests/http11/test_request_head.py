@@ -4,7 +4,7 @@ Tests for `pomerium_tx.http11.request_head`.
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import thread_time
 
 from httptools import HttpRequestParser
 from twisted.trial.unittest import SynchronousTestCase
@@ -303,7 +303,7 @@ class RequestHeadTests(SynchronousTestCase):
                 b"Upgrade: ",
             ):
                 with self.subTest(filling=filling, name=name):
-                    begun = perf_counter()
+                    begun = thread_time()
                     try:
                         head(name + filling * (65_000 // len(filling)) + b"\0", host=None)
                     except BadRequest:
@@ -312,7 +312,7 @@ class RequestHeadTests(SynchronousTestCase):
                         head(name + filling * (65_000 // len(filling)) + b"!")
                     except BadRequest:
                         pass
-                    self.assertLess(perf_counter() - begun, 1)
+                    self.assertLess(thread_time() - begun, 1)
 
     def test_number_of_fields(self) -> None:
         """
