@@ -53,6 +53,7 @@ class Deadlines:
         self._spans: list[int] = []
         self._count = 0
         self._call: IDelayedCall | None = None
+        self._to_sweep: list[int] = []
         self._sound = 0
 
     def __len__(self) -> int:
@@ -62,8 +63,10 @@ class Deadlines:
         """
         Have *key* told when *deadline* comes.
         """
-        if self._count > 2 * self._sound + _SPARE:
+        if self._to_sweep:
             self._sweep()
+        elif self._count > 2 * self._sound + _SPARE:
+            self._to_sweep = list(self._far)
         self._put(deadline, key)
         self._arm()
 
@@ -101,6 +104,7 @@ class Deadlines:
         self._near.clear()
         self._far.clear()
         self._spans.clear()
+        self._to_sweep.clear()
         self._count = 0
         if self._call is not None:
             self._call.cancel()
@@ -142,13 +146,22 @@ class Deadlines:
                 yield deadline, key
 
     def _sweep(self) -> None:
-        kept = [(deadline, key) for deadline, key in self._near if self._counts(deadline, key)]
-        for span, keys in self._far.items():
-            kept += self._that_count(span, keys)
-        self._near, self._far, self._spans, self._count = [], {}, [], 0
-        for deadline, key in kept:
-            self._put(deadline, key)
-        self._sound = self._count
+        """
+        Look at one span for what is void; a million would be a pause.
+        """
+        span = self._to_sweep.pop()
+        keys = self._far.get(span)
+        if keys is not None:
+            self._count -= len(keys)
+            self._far[span] = []
+            for deadline, key in self._that_count(span, keys):
+                if _span(deadline) == span:
+                    self._far[span].append(key)
+                    self._count += 1
+                else:
+                    self._put(deadline, key)
+        if not self._to_sweep:
+            self._sound = self._count
 
     def _arm(self) -> None:
         soonest = self._near[0][0] if self._near else inf
@@ -165,10 +178,6 @@ class Deadlines:
     def _come(self) -> None:
         self._call = None
         self.catch_up()
-
-    def _counts(self, deadline: float, key: str) -> bool:
-        current = self._deadline_of(key)
-        return current == deadline or (self._is_lazy and current is not None)
 
 
 def _span(deadline: float) -> int:

@@ -5,7 +5,7 @@ When things that are remembered for hours can be forgotten, in little memory.
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from math import inf
 
 _SPARE = 1024
@@ -33,6 +33,7 @@ class Ends:
         self._names: dict[int, list[str]] = {}
         self._spans: list[int] = []
         self._count = 0
+        self._to_sweep: list[int] = []
         self._sound = 0
 
     def __len__(self) -> int:
@@ -44,8 +45,10 @@ class Ends:
         """
         if expires == inf:
             return
-        if self._count > 2 * self._sound + _SPARE:
+        if self._to_sweep:
             self._sweep()
+        elif self._count > 2 * self._sound + _SPARE:
+            self._to_sweep = list(self._names)
         span = int(min(expires, _FARTHEST) // _WIDTH)
         names = self._names.get(span)
         if names is None:
@@ -67,8 +70,13 @@ class Ends:
                     self._ended(name)
 
     def _sweep(self) -> None:
-        kept = {span: [name for name in names if self._is_there(name)] for span, names in self._names.items()}
-        self._names = {span: names for span, names in kept.items() if names}
-        self._spans = list(self._names)
-        heapify(self._spans)
-        self._count = self._sound = sum(map(len, self._names.values()))
+        """
+        Look at one span for what is void; a million would be a pause.
+        """
+        span = self._to_sweep.pop()
+        names = self._names.get(span)
+        if names is not None:
+            kept = self._names[span] = [name for name in names if self._is_there(name)]
+            self._count += len(kept) - len(names)
+        if not self._to_sweep:
+            self._sound = self._count

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
-from pomerium_tx.proxy import exchange, unsent
+from pomerium_tx.proxy import attached, unsent
 from pomerium_tx.proxy.unsent import MOST, UnsentAnswers
 from tests.doubles.peers import Peer, request
 from tests.doubles.sessions import a_session
@@ -259,7 +259,7 @@ class ManyAnswersTests(ProxyTestCase):
         It is the same if they wait where only the kernel has them, which does not say when they are sent.
         """
         owed = True
-        for module in (unsent, exchange):
+        for module in (unsent, attached):
             self.patch(module, "owes_bytes", lambda transport: owed)
         self.agent.transport.peer.window = 1 << 20
         self.ask(MOST + 50)
