@@ -24,7 +24,7 @@ LONG = 0.002
 """
 Seconds. A walk that takes longer would soon be one that is noticed.
 """
-SOON = 3
+SOON = 2
 """
 Of so many walks through what is new, the next is one through what is old too: by then it is not much. Python's own
 number is 10.

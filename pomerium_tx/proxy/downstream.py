@@ -40,6 +40,7 @@ from pomerium_tx.proxy.exchange import ProxiedExchange
 from pomerium_tx.proxy.incoming import Incoming
 from pomerium_tx.proxy.lingering import QUIET_SECONDS, Lingering
 from pomerium_tx.proxy.local import LocalExchange
+from pomerium_tx.proxy.patience import Patience
 from pomerium_tx.proxy.refusals import content_size, is_last_recipient
 from pomerium_tx.proxy.request_ids import new_request_id
 from pomerium_tx.proxy.transports import owes_bytes, send_at_once
@@ -74,10 +75,7 @@ class Downstream(TwistedProtocol):
         self._lost = False
         self._unsent = UnsentAnswers()
         self._paused_for = 0
-        self._deadline = self._request_until = NEVER
-        # When the head began that is not complete yet, and when the last answer ended.
-        self._head_since: float | None = None
-        self._idle_since: float | None = None
+        self._patience = Patience(proxy)
         self._transport: Any = None
 
     # Exchanges call: see `Connection`.
@@ -98,8 +96,7 @@ class Downstream(TwistedProtocol):
         if not self._request_done:
             self._request_done = self._incoming.take_end()
         if reusable and self._request_done and self.keep_alive and not self.proxy.draining:
-            self._idle_since = self.proxy.deadlines.now()
-            self._deadline = self._idle_since + self.proxy.times.idle
+            self._patience.answered()
             if not self._incoming.is_empty or self._paused_for or self._heard_out:
                 self._pump()
         else:
@@ -123,14 +120,14 @@ class Downstream(TwistedProtocol):
         was, self._paused_for = self._paused_for, self._paused_for & ~why
         if was & (UPSTREAM_FULL | UPSTREAM_AWAITED) & why and not self._request_done and self._exchange is not None:
             # While the application was waited for, the user agent could not go on.
-            self._await_content()
+            self._patience.content_awaited()
         if was and not self._paused_for and not self._lost and not self._heard_out:
             self._transport.resumeProducing()
 
     def become_tunnel(self, tunnel: RawExchange) -> bytes:
         self._tunnel = tunnel
         early = self._incoming.take_raw()
-        self._deadline = NEVER
+        self._patience.request_came()
         self.resume(HELD | UPSTREAM_AWAITED)
         return early
 
@@ -146,7 +143,7 @@ class Downstream(TwistedProtocol):
         self._transport.unregisterProducer()
         now = self.proxy.deadlines.now()
         self._lingering = Lingering(self._transport, now, heard_out=self._heard_out)
-        self._deadline = now + QUIET_SECONDS
+        self._patience.until = now + QUIET_SECONDS
         self.resume(~0)
 
     def abort(self) -> None:
@@ -165,7 +162,7 @@ class Downstream(TwistedProtocol):
         self._transport = self.transport
         send_at_once(self._transport)
         self._transport.registerProducer(self, True)
-        self._deadline = self.proxy.deadlines.now() + self.proxy.times.head
+        self._patience.connected()
         self.proxy.deadlines.watch(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -247,22 +244,22 @@ class Downstream(TwistedProtocol):
         End what takes too long.
         """
         self._unsent.let_go_of_sent(self._transport)
-        exchange = self._exchange
+        exchange, patience = self._exchange, self._patience
         if exchange is not None and exchange.deadline < now:
             exchange.deadline = NEVER
             exchange.deadline_passed()
-        elif self._deadline < now and (
-            not self._paused_for & (UPSTREAM_FULL | UPSTREAM_AWAITED) or self._request_until < now
+        elif patience.until < now and (
+            not self._paused_for & (UPSTREAM_FULL | UPSTREAM_AWAITED) or patience.request_until < now
         ):
-            self._deadline = NEVER
+            patience.until = NEVER
             if self._lingering is not None:
-                self._deadline = self._lingering.check(now, self.proxy.times.idle)
+                patience.until = self._lingering.check(now, self.proxy.times.idle)
             elif exchange is not None:
                 problem = BadRequest(408, "The request was not sent in time.")
-                if self._request_until < now:
+                if patience.request_until < now:
                     exchange.request_failed(problem)
                 else:
-                    self._deadline = self._request_until
+                    patience.until = patience.request_until
                     exchange.request_stalled(problem)
             elif self._incoming.mid_head:
                 self._refuse(BadRequest(408, "The head of the request was not sent in time."))
@@ -285,12 +282,6 @@ class Downstream(TwistedProtocol):
             exchange.cut(None)
 
     # Inside.
-
-    def _await_content(self) -> None:
-        """
-        More of the request's content must come in time, and all of it.
-        """
-        self._deadline = min(self.proxy.deadlines.now() + self.proxy.times.body, self._request_until)
 
     def _pump(self) -> None:
         if self._pumping or self._next_turn is not None:
@@ -340,11 +331,8 @@ class Downstream(TwistedProtocol):
         """
         if self._paused_for & HELD:
             self.resume(HELD)
-        if self._exchange is None and self._head_since is None and self._incoming.mid_head:
-            # The head's time runs from its first byte, or from the connection; no later byte prolongs it.
-            self._head_since = self.proxy.deadlines.now()
-            if self._idle_since is not None:
-                self._deadline = self._head_since + self.proxy.times.head
+        if self._exchange is None and self._incoming.mid_head:
+            self._patience.head_began()
 
     def _end_of_requests(self) -> None:
         """
@@ -379,12 +367,12 @@ class Downstream(TwistedProtocol):
             self._request_ended(exchange)
         else:
             assert isinstance(event, bytes), event
-            self._await_content()
+            self._patience.content_awaited()
             exchange.request_content(event)
 
     def _request_ended(self, exchange: Exchange) -> None:
         self._request_done = True
-        self._deadline = NEVER
+        self._patience.request_came()
         exchange.request_ended()
 
     def _begin(self, head: RequestHead) -> None:
@@ -393,13 +381,7 @@ class Downstream(TwistedProtocol):
         # What follows a handshake that is not granted was never meant to be read as HTTP.
         self.keep_alive = head.keep_alive and head.upgrade is None
         self._request_done = False
-        if head.has_content:
-            since = proxy.deadlines.now() if self._head_since is None else self._head_since
-            self._request_until = since + proxy.times.request
-            self._await_content()
-        else:
-            self._deadline = NEVER
-        self._head_since = None
+        self._patience.head_came(head)
         try:
             canonical = canonicalise(head, normalize_path=proxy.normalize_path, merge_slashes=proxy.merge_slashes)
         except BadRequest as problem:
@@ -429,8 +411,7 @@ class Downstream(TwistedProtocol):
         self.write(refusal)
         proxy.log_answer(asked, status=status, size=content_size(refusal), details=asked.verdict.reason)
         if self.keep_alive:
-            self._idle_since = proxy.deadlines.now()
-            self._deadline = self._idle_since + proxy.times.idle
+            self._patience.answered()
         else:
             self.close()
 

@@ -47,7 +47,8 @@ class AdmittedDownstream(Downstream):
             return None
         if not self._incoming.is_empty or self._incoming.mid_head:
             return None
-        return self._connected_at if self._idle_since is None else self._idle_since
+        idle_since = self._patience.idle_since
+        return self._connected_at if idle_since is None else idle_since
 
     def give_way(self) -> bool:
         """
