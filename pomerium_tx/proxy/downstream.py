@@ -71,22 +71,22 @@ class Downstream(TwistedProtocol):
         self._next_turn: IDelayedCall | None = None
         self._closing = False
         self._lingering: Lingering | None = None
-        self._heard_out = False
+        self.is_heard_out = False
         self._lost = False
         self._unsent = UnsentAnswers()
         self._paused_for = 0
         self._patience = Patience(proxy)
-        self._transport: Any = None
+        self.transport_in_use: Any = None
 
     # Exchanges call: see `Connection`.
 
     def write(self, answer: bytes) -> None:
-        write_now(self._transport, answer)
+        write_now(self.transport_in_use, answer)
 
     def write_after_cuts(self, answer: bytes) -> None:
         # Twisted closes what was aborted at the beginning of the reactor's next turn, and only then looks who can take
         # more.
-        self._transport.write(answer)
+        self.transport_in_use.write(answer)
 
     def exchange_ended(self, *, reusable: bool) -> None:
         self._exchange = None
@@ -97,7 +97,7 @@ class Downstream(TwistedProtocol):
             self._request_done = self._incoming.take_end()
         if reusable and self._request_done and self.keep_alive and not self.proxy.draining:
             self._patience.answered()
-            if not self._incoming.is_empty or self._paused_for or self._heard_out:
+            if not self._incoming.is_empty or self._paused_for or self.is_heard_out:
                 self._pump()
         else:
             self.close()
@@ -106,14 +106,14 @@ class Downstream(TwistedProtocol):
         self._unsent.keep(exchange)
 
     def when_sent(self, then: Callable[[], None]) -> None:
-        self._unsent.when_sent(self._transport, self.proxy.clock, then)
+        self._unsent.when_sent(self.transport_in_use, self.proxy.clock, then)
 
     def holds_answer(self) -> bool:
-        return not self._lost and owes_bytes(self._transport)
+        return not self._lost and owes_bytes(self.transport_in_use)
 
     def pause(self, why: int) -> None:
         if not self._paused_for and not self._lost:
-            self._transport.pauseProducing()
+            self.transport_in_use.pauseProducing()
         self._paused_for |= why
 
     def resume(self, why: int) -> None:
@@ -121,8 +121,8 @@ class Downstream(TwistedProtocol):
         if was & (UPSTREAM_FULL | UPSTREAM_AWAITED) & why and not self._request_done and self._exchange is not None:
             # While the application was waited for, the user agent could not go on.
             self._patience.content_awaited()
-        if was and not self._paused_for and not self._lost and not self._heard_out:
-            self._transport.resumeProducing()
+        if was and not self._paused_for and not self._lost and not self.is_heard_out:
+            self.transport_in_use.resumeProducing()
 
     def become_tunnel(self, tunnel: RawExchange) -> bytes:
         self._tunnel = tunnel
@@ -131,18 +131,14 @@ class Downstream(TwistedProtocol):
         self.resume(HELD | UPSTREAM_AWAITED)
         return early
 
-    @property
-    def is_heard_out(self) -> bool:
-        return self._heard_out
-
     def close(self) -> None:
         if self._closing or self._lost:
             return
         self._closing = True
         self._incoming.clear()
-        self._transport.unregisterProducer()
+        self.transport_in_use.unregisterProducer()
         now = self.proxy.deadlines.now()
-        self._lingering = Lingering(self._transport, now, heard_out=self._heard_out)
+        self._lingering = Lingering(self.transport_in_use, now, heard_out=self.is_heard_out)
         self._patience.until = now + QUIET_SECONDS
         self.resume(~0)
 
@@ -150,18 +146,14 @@ class Downstream(TwistedProtocol):
         self._closing = True
         self._incoming.clear()
         if not self._lost:
-            self._transport.abortConnection()
-
-    @property
-    def transport_in_use(self) -> Any:
-        return self._transport
+            self.transport_in_use.abortConnection()
 
     # The transport calls.
 
     def connectionMade(self) -> None:
-        self._transport = self.transport
-        send_at_once(self._transport)
-        self._transport.registerProducer(self, True)
+        self.transport_in_use = self.transport
+        send_at_once(self.transport_in_use)
+        self.transport_in_use.registerProducer(self, True)
         self._patience.connected()
         self.proxy.deadlines.watch(self)
 
@@ -182,9 +174,9 @@ class Downstream(TwistedProtocol):
         """
         The user agent sends nothing more; it may still read.
         """
-        self._heard_out = True
+        self.is_heard_out = True
         if self._closing:
-            self._transport.loseConnection()
+            self.transport_in_use.loseConnection()
         elif self._tunnel is not None:
             self._tunnel.downstream_done()
         else:
@@ -243,7 +235,7 @@ class Downstream(TwistedProtocol):
         """
         End what takes too long.
         """
-        self._unsent.let_go_of_sent(self._transport)
+        self._unsent.let_go_of_sent(self.transport_in_use)
         exchange, patience = self._exchange, self._patience
         if exchange is not None and exchange.deadline < now:
             exchange.deadline = NEVER
@@ -265,21 +257,6 @@ class Downstream(TwistedProtocol):
                 self._refuse(BadRequest(408, "The head of the request was not sent in time."))
             else:
                 self.close()
-
-    def close_if_idle(self) -> None:
-        """
-        Close unless an answer is under way.
-        """
-        if self._exchange is None:
-            self.close()
-
-    def recheck(self) -> None:
-        """
-        Cut what is being answered to nobody, if its request would not be let through any more.
-        """
-        exchange = self._exchange
-        if isinstance(exchange, ProxiedExchange) and exchange.is_nobodys and not exchange.is_admitted():
-            exchange.cut(None)
 
     # Inside.
 
@@ -313,7 +290,7 @@ class Downstream(TwistedProtocol):
                     self._go_on(event, exchange)
         finally:
             self._pumping = False
-        if self._heard_out and self._incoming.is_empty:
+        if self.is_heard_out and self._incoming.is_empty:
             self._end_of_requests()
 
     def _has_to_wait(self) -> bool:
@@ -377,7 +354,7 @@ class Downstream(TwistedProtocol):
 
     def _begin(self, head: RequestHead) -> None:
         proxy = self.proxy
-        self._unsent.let_go_of_sent(self._transport)
+        self._unsent.let_go_of_sent(self.transport_in_use)
         # What follows a handshake that is not granted was never meant to be read as HTTP.
         self.keep_alive = head.keep_alive and head.upgrade is None
         self._request_done = False

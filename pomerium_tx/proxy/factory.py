@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from pomerium_tx.proxy.admission import Admission
 from pomerium_tx.proxy.connection import Proxy
 from pomerium_tx.proxy.downstream import Downstream
+from pomerium_tx.proxy.exchange import ProxiedExchange
 from pomerium_tx.proxy.transports import close_at_once, owes_bytes
 
 _MAPPED = "::ffff:"
@@ -50,14 +51,29 @@ class AdmittedDownstream(Downstream):
         idle_since = self._patience.idle_since
         return self._connected_at if idle_since is None else idle_since
 
+    def close_if_idle(self) -> None:
+        """
+        Close unless an answer is under way.
+        """
+        if self._exchange is None:
+            self.close()
+
+    def recheck(self) -> None:
+        """
+        Cut what is being answered to nobody, if its request would not be let through any more.
+        """
+        exchange = self._exchange
+        if isinstance(exchange, ProxiedExchange) and exchange.is_nobodys and not exchange.is_admitted():
+            exchange.cut(None)
+
     def give_way(self) -> bool:
         """
         Close at once, unless something was written that the peer has not taken; whether it closes.
         """
-        if owes_bytes(self._transport):
+        if owes_bytes(self.transport_in_use):
             return False
         self._closing = True
-        close_at_once(self._transport)
+        close_at_once(self.transport_in_use)
         return True
 
 

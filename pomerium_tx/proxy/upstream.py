@@ -127,7 +127,7 @@ class UpstreamConnection(TwistedProtocol):
     def __init__(self, owner: Owner, limits: HeadLimits) -> None:
         self._owner = owner
         self._reader = ResponseReader(limits)
-        self._transport: Any = None
+        self.transport_in_use: Any = None
         self.requester: Requester | None = None
         self.tunnel: Tunnel | None = None
         self._request_sent = False
@@ -153,7 +153,7 @@ class UpstreamConnection(TwistedProtocol):
         It fails when the connection is lost before; to cancel it is to abort the connection.
         """
         handshake: Deferred[UpstreamConnection] = Deferred(self._unwanted)
-        if is_encrypted(self._transport):
+        if is_encrypted(self.transport_in_use):
             self._handshake = handshake
         else:
             handshake.callback(self)
@@ -181,7 +181,7 @@ class UpstreamConnection(TwistedProtocol):
         """
         Send the next bytes of the request.
         """
-        write_now(self._transport, request)
+        write_now(self.transport_in_use, request)
 
     def request_sent(self) -> None:
         """
@@ -195,7 +195,7 @@ class UpstreamConnection(TwistedProtocol):
         """
         if not self._paused and not self._lost:
             self._paused = True
-            self._transport.pauseProducing()
+            self.transport_in_use.pauseProducing()
 
     def resume(self) -> None:
         """
@@ -205,7 +205,7 @@ class UpstreamConnection(TwistedProtocol):
             self._paused = False
             # Whoever reads after the end is told of it once more.
             if not self._heard_out:
-                self._transport.resumeProducing()
+                self.transport_in_use.resumeProducing()
 
     def become_tunnel(self, tunnel: Tunnel) -> None:
         """
@@ -219,7 +219,7 @@ class UpstreamConnection(TwistedProtocol):
         Drop everything now, in both directions; the exchange hears nothing more.
         """
         self.requester = self.tunnel = None
-        self._transport.abortConnection()
+        self.transport_in_use.abortConnection()
 
     def close(self) -> None:
         """
@@ -228,29 +228,22 @@ class UpstreamConnection(TwistedProtocol):
         self.requester = self.tunnel = None
         self._closing = True
         self._owner.closing(self)
-        self._transport.unregisterProducer()
-        self._transport.loseConnection()
+        self.transport_in_use.unregisterProducer()
+        self.transport_in_use.loseConnection()
 
     def close_direction(self) -> None:
         """
         Send nothing more once what was written has been sent, and read on; no more than that over TLS.
         """
-        if can_half_close(self._transport):
-            self._transport.loseWriteConnection()
-
-    @property
-    def transport_in_use(self) -> Any:
-        """
-        The transport, for the tunnel, which must know whether bytes are unsent.
-        """
-        return self._transport
+        if can_half_close(self.transport_in_use):
+            self.transport_in_use.loseWriteConnection()
 
     # The transport calls.
 
     def connectionMade(self) -> None:
-        self._transport = self.transport
-        send_at_once(self._transport)
-        self._transport.registerProducer(_Flow(self), True)
+        self.transport_in_use = self.transport
+        send_at_once(self.transport_in_use)
+        self.transport_in_use.registerProducer(_Flow(self), True)
 
     def handshakeCompleted(self) -> None:
         handshake, self._handshake = self._handshake, None
@@ -266,7 +259,7 @@ class UpstreamConnection(TwistedProtocol):
         elif not self._closing:
             # An idle upstream has nothing to say: what it says would answer the next request.
             self._owner.lost(self)
-            self._transport.abortConnection()
+            self.transport_in_use.abortConnection()
 
     def readConnectionLost(self) -> None:
         """
@@ -277,10 +270,10 @@ class UpstreamConnection(TwistedProtocol):
             self.tunnel.upstream_done()
             return
         self._ended(connectionDone)
-        if holds_unsent_bytes(self._transport):
-            self._transport.abortConnection()
+        if holds_unsent_bytes(self.transport_in_use):
+            self.transport_in_use.abortConnection()
         else:
-            self._transport.loseConnection()
+            self.transport_in_use.loseConnection()
 
     def writeConnectionLost(self) -> None:
         """
@@ -347,7 +340,7 @@ class UpstreamConnection(TwistedProtocol):
                 self.resume()
                 self._owner.release(self)
             else:
-                self._transport.abortConnection()
+                self.transport_in_use.abortConnection()
         requester.response_ended()
 
     def _is_clean(self) -> bool:
@@ -355,13 +348,13 @@ class UpstreamConnection(TwistedProtocol):
             self._keep_alive
             and self._request_sent
             and not self._reader.surplus
-            and not holds_unsent_bytes(self._transport)
+            and not holds_unsent_bytes(self.transport_in_use)
         )
 
     def _fail(self, requester: Requester, reason: str) -> None:
         self.requester = None
         if not self._lost:
-            self._transport.abortConnection()
+            self.transport_in_use.abortConnection()
         requester.response_failed(reason, untouched=False)
 
 
