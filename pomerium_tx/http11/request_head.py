@@ -8,7 +8,10 @@ the whole head, so that it cannot depend on how the bytes were cut on their way.
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from functools import lru_cache
+from operator import attrgetter
+from typing import Any
 
 from httptools import HttpRequestParser
 
@@ -128,26 +131,11 @@ def request_head(raw: bytes, limits: HeadLimits) -> RequestHead:
     block = raw[line.end() :]
     try:
         if target[0] == 0x2F and len(block) <= _MOST_REMEMBERED:
-            known = _remembered(method, minor, block, limits.fields)
-        else:
-            known = _head(method, target, minor, block, limits.fields)
+            return RequestHead(method, target, *_remembered(method, minor, block, limits.fields))
+        return _head(method, target, minor, block, limits.fields)
     except BadRequest as problem:
         problem.is_of_head = method == b"HEAD"
         raise
-    return RequestHead(
-        method,
-        target,
-        known.minor,
-        known.fields,
-        known.host,
-        known.content_length,
-        known.chunked,
-        known.keep_alive,
-        known.upgrade,
-        known.expect_continue,
-        known.connection,
-        known.derived,
-    )
 
 
 def _head(method: bytes, target: bytes, minor: bytes, block: bytes, most: int) -> RequestHead:
@@ -163,9 +151,9 @@ def _head(method: bytes, target: bytes, minor: bytes, block: bytes, most: int) -
         raise BadRequest(400, _NO_UNDERSCORE if underscored else MALFORMED_HEAD)
     if len(pairs) > most:
         raise BadRequest(431, TOO_LARGE)
-    fields = list(map(_remembered_field if len(block) <= _MOST_REMEMBERED else _field, pairs))
-    special = [field for field in fields if field[0] in _FRAMING]
-    head = RequestHead(method, target, minor[0] - 0x30, fields, b"", None, False, False, None, False, NO_OPTIONS)
+    found = list(map(_remembered_field if len(block) <= _MOST_REMEMBERED else _field, pairs))
+    special = [field for field in found if field[0] in _FRAMING]
+    head = RequestHead(method, target, minor[0] - 0x30, found, b"", None, False, False, None, False, NO_OPTIONS)
     _interpret(head, special)
     if head.content_length is not None and _PLAIN_LENGTH.search(block) is None:
         raise BadRequest(400, "invalid Content-Length")
@@ -183,15 +171,19 @@ def _field(pair: tuple[bytes, bytes]) -> Field:
 _remembered_field = lru_cache(maxsize=_REMEMBERED)(_field)
 
 
+_AFTER_TARGET = attrgetter(*(each.name for each in fields(RequestHead)[2:]))
+
+
 @lru_cache(maxsize=_REMEMBERED)
-def _remembered(method: bytes, minor: bytes, block: bytes, most: int) -> RequestHead:
+def _remembered(method: bytes, minor: bytes, block: bytes, most: int) -> tuple[Any, ...]:
     """
-    The same of any target in origin-form, which changes nothing in what the rest means.
+    What follows the target in every `RequestHead` with that method and *block*, whose target is in origin-form.
 
     A user agent sends the same fields again and again: reading them is half of what a small request costs [measured].
     What is refused is not remembered.
     """
-    return _head(method, b"/", minor, block, most)
+    rest: tuple[Any, ...] = _AFTER_TARGET(_head(method, b"/", minor, block, most))
+    return rest
 
 
 def _interpret(head: RequestHead, special: list[Field]) -> None:
