@@ -163,7 +163,7 @@ def pauses(sessions: int, is_tuned: bool) -> dict[str, Any]:
     world, people = InMemory(routes_on_hosts(50)), People(600)
     registry, clock = world.house.registry, world.clock
     downstream, _ = world.connect()
-    request = browser_request(world.cookie)
+    request, first = browser_request(world.cookie), clock.seconds() - DAY
     walks: list[float] = []
     began = 0.0
 
@@ -179,8 +179,10 @@ def pauses(sessions: int, is_tuned: bool) -> dict[str, Any]:
     gc.callbacks.append(walk)
     for number in range(sessions + sessions // 10):
         if number < sessions:
-            session = people.another(clock.seconds())
-            done(registry.begin(session, state_issued=clock.seconds() - 5.0))
+            # As if they had come all day long.
+            moment = first + number * DAY / sessions
+            session = people.another(moment)
+            done(registry.begin(session, state_issued=moment - 5.0))
             done(registry.use_route(session.id, "the-id-of-a-route", f"https://app.example.com:{8443}"))
             registry.touch(session.id, session.address)
         if number % 10 == 0 or number >= sessions:

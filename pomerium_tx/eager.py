@@ -9,9 +9,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Connection
+
+from pomerium_tx.lean_reactor import LeanEPollReactor, remember_loss
+
+BULK = 16_384
+"""
+Bytes that are sent at once, since a transport that holds much more has its producer paused.
+"""
+
+
+def write_soon(transport: Any, data: bytes) -> None:
+    """
+    What ``transport.write`` does, but before the reactor waits for anything.
+    """
+    reactor = getattr(transport, "reactor", None)
+    if isinstance(reactor, LeanEPollReactor) and len(data) < BULK:
+        reactor.write(transport, data)
+    else:
+        write_now(transport, data)
 
 
 def write_now(transport: Any, data: bytes) -> None:
@@ -38,23 +54,7 @@ def write_now(transport: Any, data: bytes) -> None:
         if sent == len(data):
             return
         if not isinstance(sent, int):
-            _remember_loss(transport)
+            remember_loss(transport)
             sent = 0
         data = data[sent:]
     transport.write(data)
-
-
-def _remember_loss(transport: Connection) -> None:
-    """
-    Let *transport* be lost uncleanly once what had arrived is read.
-
-    The kernel tells an error once, and it was us whom it told: whoever reads now would see an orderly end.
-    """
-    read = transport.doRead
-
-    def read_the_rest() -> ConnectionLost | ConnectionDone | None:
-        why = read()
-        return CONNECTION_LOST if why is CONNECTION_DONE else why
-
-    # As Twisted's own abortConnection does.
-    transport.doRead = read_the_rest  # type: ignore[method-assign]

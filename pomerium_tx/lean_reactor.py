@@ -1,8 +1,17 @@
 """
-Twisted's epoll reactor without the context that it gives the log for every event.
+Twisted's epoll reactor with two things less for every small message.
 
-That context is the prefix of lines in the format of `twisted.python.log`, which nobody writes here; giving it takes as
-long as it takes to read a small request [measured: 1.6 us of each event's 5]. Everything else is Twisted's.
+*No log context.* Twisted gives every event the prefix of lines in the format of `twisted.python.log`, which nobody
+writes here; that takes as long as it takes to read a small request [measured: 1.6 us of each event's 5].
+
+*No poll before a write.* Twisted has the poller say that a socket is writable before it writes to it, which costs two
+changes of the poller's set and an event. Here what was written in one turn is sent, all of it together, at the
+beginning of the next one; only what the kernel does not take waits for the poller. Sent together, messages also wake
+those who wait for them less often: a system call that wakes somebody costs twice as much [measured: 28 us of system
+time for a request before, 17 us after]. Delayed calls come first, so that what was aborted is closed before anybody
+reads of it.
+
+The private names are those of `twisted.internet.abstract.FileDescriptor`; a test pins them.
 """
 
 from __future__ import annotations
@@ -11,18 +20,81 @@ import errno
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
-from twisted.internet.main import installReactor
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST, installReactor
+from twisted.internet.tcp import Connection
+from twisted.logger import Logger
+
+log = Logger()
 
 
 class LeanEPollReactor(EPollReactor):
     """
-    An epoll reactor that calls what is ready, and nothing else.
+    An epoll reactor that calls what is ready, and sends what was written.
     """
+
+    def __init__(self) -> None:
+        self._unsent: dict[Connection, None] = {}
+        super().__init__()  # type: ignore[no-untyped-call] # Twisted's own
+
+    def addWriter(self, writer: Any) -> None:
+        """
+        Have *writer* write: when it is polled, or in the next turn if it has something to write.
+        """
+        if not isinstance(writer, Connection) or not writer._tempDataLen or not writer.connected:
+            # One that is being connected, or closed, waits for the poller.
+            super().addWriter(writer)  # type: ignore[no-untyped-call] # Twisted's own
+        elif writer.fileno() not in self._writes:
+            self._unsent[writer] = None
+
+    def write(self, transport: Connection, data: bytes) -> None:
+        """
+        What ``transport.write(data)`` does, in fewer steps where there is nothing to it.
+        """
+        unsent = transport._tempDataLen + len(data)
+        if (
+            transport.connected
+            and not transport._writeDisconnected
+            and not transport.dataBuffer
+            and unsent <= transport.bufferSize
+            and not transport.TLS
+        ):
+            transport._tempDataBuffer.append(data)
+            transport._tempDataLen = unsent
+            self._unsent[transport] = None
+        else:
+            transport.write(data)  # type: ignore[no-untyped-call] # Twisted's own
+
+    def removeWriter(self, writer: Any) -> None:
+        """
+        Have *writer* write no more.
+        """
+        self._unsent.pop(writer, None)
+        super().removeWriter(writer)  # type: ignore[no-untyped-call] # Twisted's own
+
+    def removeAll(self) -> list[Any]:
+        """
+        Forget everybody; those who were known.
+        """
+        unsent, self._unsent = self._unsent, {}
+        known: list[Any] = super().removeAll()  # type: ignore[no-untyped-call] # Twisted's own
+        return [*known, *(writer for writer in unsent if writer not in known)]
+
+    def getWriters(self) -> list[Any]:
+        """
+        Those who have something to write.
+        """
+        writers: list[Any] = super().getWriters()  # type: ignore[no-untyped-call] # Twisted's own
+        return [*writers, *self._unsent]
 
     def doPoll(self, timeout: float | None) -> None:
         """
-        Wait for events for at most *timeout* seconds, and have them handled.
+        Send what was written, wait for events for at most *timeout* seconds, and have them handled.
         """
+        if self._unsent:
+            self._send()
+            if self._unsent:
+                timeout = 0
         poller: Any = self._poller
         selectables: dict[int, Any] = self._selectables
         try:
@@ -31,14 +103,75 @@ class LeanEPollReactor(EPollReactor):
             if problem.errno == errno.EINTR:
                 return
             raise
-        # It lets nothing out that a selectable raises.
         handle: Any = self._doReadOrWrite
         for descriptor, event in ready:
             selectable = selectables.get(descriptor)
             if selectable is not None:
+                # It lets nothing out that a selectable raises.
                 handle(selectable, descriptor, event)
 
     doIteration = doPoll
+
+    def _send(self) -> None:
+        # Whoever writes while these are sent is sent in the next turn: nobody can keep the others waiting.
+        unsent, self._unsent = self._unsent, {}
+        for writer in unsent:
+            if not writer.connected:
+                continue
+            why: BaseException | int | None
+            try:
+                why = self._written(writer)
+            except BaseException as problem:  # noqa: BLE001 - as Twisted has it: whoever raises is closed, nobody else
+                log.failure("A connection could not be written to")
+                why = problem
+            if why:
+                self._disconnectSelectable(writer, why, False)  # type: ignore[no-untyped-call] # Twisted's own
+            elif writer not in self._unsent and writer.connected and (writer._tempDataLen or writer.dataBuffer):
+                super().addWriter(writer)  # type: ignore[no-untyped-call] # Twisted's own
+
+    def _written(self, writer: Connection) -> BaseException | int | None:
+        """
+        What ``writer.doWrite()`` does, in fewer steps where nothing is to follow; why the connection is lost, if it is.
+        """
+        if (
+            writer.dataBuffer
+            or writer.disconnecting
+            or writer._writeDisconnecting
+            or (writer.producer is not None and (writer.producerPaused or not writer.streamingProducer))
+        ):
+            lost: BaseException | int | None = writer.doWrite()  # type: ignore[no-untyped-call] # Twisted's own
+            return lost
+        parts = writer._tempDataBuffer
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        sent = writer.writeSomeData(data)
+        if not isinstance(sent, int):
+            remember_loss(writer)
+            return None
+        if not sent:
+            # The kernel is full, or TLS has not begun: the poller will say.
+            return None
+        writer._tempDataBuffer = []
+        writer._tempDataLen = 0
+        if sent < len(data):
+            writer.dataBuffer = data
+            writer.offset = sent
+        return None
+
+
+def remember_loss(transport: Connection) -> None:
+    """
+    Let *transport* be lost uncleanly once what had arrived is read.
+
+    The kernel tells an error once, and it was us whom it told: whoever reads now would see an orderly end.
+    """
+    read = transport.doRead
+
+    def read_the_rest() -> ConnectionLost | ConnectionDone | None:
+        why = read()
+        return CONNECTION_LOST if why is CONNECTION_DONE else why
+
+    # As Twisted's own abortConnection does.
+    transport.doRead = read_the_rest  # type: ignore[method-assign]
 
 
 def install() -> None:

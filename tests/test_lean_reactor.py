@@ -6,13 +6,20 @@ from __future__ import annotations
 
 import errno
 import select
+import socket
+from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.error import ConnectionLost
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from pomerium_tx.lean_reactor import LeanEPollReactor
+from pomerium_tx.proxy.transports import holds_unsent_bytes
 
 
 class Poller:
@@ -80,6 +87,57 @@ class Selectable:
     connectionLost = readConnectionLost
 
 
+class Heard(Protocol):
+    """
+    Hears how a connection ends.
+    """
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self.lost: list[type[BaseException]] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Note it.
+        """
+        self.heard += data
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Note why.
+        """
+        self.lost.append(type(reason.value))
+
+
+@implementer(IPushProducer)
+class Producer:
+    """
+    Notes what it is told, and does something when it is asked for more.
+    """
+
+    def __init__(self, more: Callable[[], object] = lambda: None) -> None:
+        self.calls: list[str] = []
+        self.more = more
+
+    def pauseProducing(self) -> None:
+        """
+        No more for now.
+        """
+        self.calls.append("pause")
+
+    def resumeProducing(self) -> None:
+        """
+        More.
+        """
+        self.calls.append("resume")
+        self.more()
+
+    def stopProducing(self) -> None:
+        """
+        Never again.
+        """
+
+
 class LeanReactorTests(SynchronousTestCase):
     """
     Events reach whom they are for, and nothing that goes wrong reaches anybody else.
@@ -144,3 +202,178 @@ class LeanReactorTests(SynchronousTestCase):
         reactor._selectables[1] = gone
         reactor.doPoll(None)
         self.assertEqual((gone.calls, [type(reason) for reason in gone.lost]), ([], [ConnectionLost]))
+
+
+class SendingTests(SynchronousTestCase):
+    """
+    What is written in one turn is sent at the beginning of the next one.
+    """
+
+    def setUp(self) -> None:
+        """
+        A reactor that is not installed, and a connection on it.
+        """
+        self.reactor: Any = LeanEPollReactor()
+        self.addCleanup(self.reactor.disconnectAll)
+        self.here, self.there = socket.socketpair()
+        self.addCleanup(self.there.close)
+        self.there.setblocking(False)
+        self.protocol = Heard()
+        self.transport = Connection(self.here, self.protocol, self.reactor)
+        self.transport.connected = 1
+        self.addCleanup(self.here.close)
+
+    def arrived(self) -> bytes:
+        """
+        What the other end can read.
+        """
+        try:
+            return self.there.recv(1 << 20)
+        except BlockingIOError:
+            return b""
+
+    def write(self, data: bytes) -> None:
+        """
+        Write in few steps.
+        """
+        self.reactor.write(self.transport, data)
+
+    def is_polled(self) -> bool:
+        """
+        Whether the poller is asked for the moment at which it is writable.
+        """
+        return self.here.fileno() in self.reactor._writes
+
+    def test_together(self) -> None:
+        """
+        Nothing is sent in the turn of the write, all of it in the next one, in order, and the poller hears nothing.
+        """
+        for write in (self.write, self.transport.write):
+            with self.subTest(write=write):
+                write(b"one")
+                self.transport.write(b"two")
+                write(b"three")
+                self.assertEqual((self.arrived(), holds_unsent_bytes(self.transport)), (b"", True))
+                self.assertEqual(self.reactor.getWriters(), [self.transport])
+                self.reactor.doPoll(0)
+                self.assertEqual((self.arrived(), holds_unsent_bytes(self.transport)), (b"onetwothree", False))
+                self.assertEqual((self.reactor.getWriters(), self.is_polled()), ([], False))
+
+    def test_more_than_the_kernel_takes(self) -> None:
+        """
+        What the kernel does not take waits for the poller, and arrives whole and in order; the producer is held back.
+        """
+        producer = Producer()
+        self.transport.registerProducer(producer, True)
+        sent = b"".join(b"%07d" % number for number in range(200_000))
+        for start in range(0, len(sent), 10_000):
+            self.write(sent[start : start + 10_000])
+        self.assertEqual(set(producer.calls), {"pause"})
+        self.reactor.doPoll(0)
+        self.assertTrue(self.is_polled())
+        found = b""
+        while piece := self.arrived():
+            found += piece
+            self.reactor.doPoll(0)
+        self.assertEqual(found, sent)
+        self.assertEqual((producer.calls[-1], producer.calls.count("resume"), self.is_polled()), ("resume", 1, False))
+
+    def test_dropped(self) -> None:
+        """
+        What was written before an abort in the same turn is never sent.
+        """
+        self.write(b"secret")
+        self.transport.abortConnection()
+        self.reactor.runUntilCurrent()
+        self.reactor.doPoll(0)
+        self.assertEqual(self.arrived(), b"")
+        self.assertEqual((self.protocol.lost, self.reactor.getWriters()), ([ConnectionAborted], []))
+
+    def test_closed_in_order(self) -> None:
+        """
+        What was written before an orderly close is sent before it.
+        """
+        self.write(b"last words")
+        self.transport.loseConnection()
+        self.reactor.doPoll(0)
+        self.assertEqual((self.arrived(), self.protocol.lost), (b"last words", [ConnectionDone]))
+        self.assertEqual(self.there.recv(1), b"")
+
+    def test_half_closed(self) -> None:
+        """
+        What was written before our direction is closed is sent before that.
+        """
+        self.write(b"last words")
+        self.transport.loseWriteConnection()
+        self.reactor.doPoll(0)
+        self.assertEqual((self.arrived(), self.there.recv(1), self.protocol.lost), (b"last words", b"", []))
+        self.write(b"more")
+        self.assertFalse(holds_unsent_bytes(self.transport))
+
+    def test_after_delayed_calls(self) -> None:
+        """
+        Whoever was aborted in a turn is closed before anything that was written in it is sent.
+        """
+        there = []
+        self.write(b"signed out")
+        self.reactor.callLater(0, lambda: there.append(self.arrived()))
+        self.reactor.runUntilCurrent()
+        self.reactor.doPoll(0)
+        self.assertEqual((there, self.arrived()), ([b""], b"signed out"))
+
+    def test_lost(self) -> None:
+        """
+        A connection that cannot be written to is closed, and the next one is written to all the same.
+        """
+        here, there = socket.socketpair()
+        self.addCleanup(there.close)
+        other = Connection(here, Heard(), self.reactor)
+        other.connected = 1
+        self.there.close()
+        self.write(b"to nobody")
+        self.reactor.write(other, b"to somebody")
+        self.reactor.doPoll(0)
+        self.assertEqual((self.protocol.lost, there.recv(99)), ([ConnectionLost], b"to somebody"))
+        other.abortConnection()
+        self.reactor.runUntilCurrent()
+
+    def test_read_before_lost(self) -> None:
+        """
+        What the other end had said is heard before the connection is lost, which is no orderly end.
+        """
+        self.there.sendall(b"an early answer")
+        self.there.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.there.close()
+        self.transport.startReading()
+        self.write(b"more of the request")
+        self.reactor.doPoll(0)
+        self.reactor.doPoll(0)
+        self.assertEqual((self.protocol.heard, self.protocol.lost), (b"an early answer", [ConnectionLost]))
+
+    def test_nobody_keeps_the_others_waiting(self) -> None:
+        """
+        Whoever writes again when it is asked for more is sent in the next turn, which comes at once.
+        """
+        producer = Producer(lambda: self.transport.write(b"x"))
+        self.transport.registerProducer(producer, False)
+        for turn in range(3):
+            self.reactor.doPoll(None)
+            self.assertEqual(self.arrived(), b"x", turn)
+
+    def test_forgotten(self) -> None:
+        """
+        Whoever is removed is sent nothing of, and all who are removed are named.
+        """
+        self.write(b"one")
+        self.assertEqual(self.reactor.removeAll(), [self.transport])
+        self.reactor.doPoll(0)
+        self.assertEqual(self.arrived(), b"")
+
+    def test_being_connected(self) -> None:
+        """
+        A connection that is not made yet waits for the poller: nothing turns in circles until then.
+        """
+        self.transport.connected = 0
+        self.transport.startWriting()
+        self.assertEqual((self.is_polled(), self.reactor._unsent), (True, {}))
+        self.transport.stopWriting()

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pomerium_tx.authorize.verdict import Action
-from pomerium_tx.eager import write_now
+from pomerium_tx.eager import write_soon
 from pomerium_tx.http11.canonical import canonicalise
 from pomerium_tx.http11.heads import BadRequest, RequestHead
 from pomerium_tx.http11.reader import EndOfMessage, RequestEvent
@@ -81,7 +81,7 @@ class Downstream(TwistedProtocol):
     # Exchanges call: see `Connection`.
 
     def write(self, answer: bytes) -> None:
-        write_now(self.transport_in_use, answer)
+        write_soon(self.transport_in_use, answer)
 
     def write_after_cuts(self, answer: bytes) -> None:
         # Twisted closes what was aborted at the beginning of the reactor's next turn, and only then looks who can take

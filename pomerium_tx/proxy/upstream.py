@@ -17,7 +17,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pomerium_tx.eager import write_now
+from pomerium_tx.eager import write_soon
 from pomerium_tx.http11.heads import BadResponse, HeadLimits, ResponseHead
 from pomerium_tx.http11.reader import EndOfMessage, ResponseReader, Trailing
 from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes, is_encrypted, send_at_once
@@ -181,7 +181,7 @@ class UpstreamConnection(TwistedProtocol):
         """
         Send the next bytes of the request.
         """
-        write_now(self.transport_in_use, request)
+        write_soon(self.transport_in_use, request)
 
     def request_sent(self) -> None:
         """

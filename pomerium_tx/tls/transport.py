@@ -48,20 +48,26 @@ class EncryptedServer(Server):
     """
     An accepted connection that speaks TLS.
 
-    :param accepted: The connection as it was accepted; this one takes its place.
-    :param protocol: What speaks inside TLS.
+    It is made of one that was accepted already, by `begin`.
     """
 
     reactor: Any
     _tls: SSL.Connection
+    _contexts: DownstreamContexts
+    _is_established = False
 
-    def __init__(self, accepted: Server, protocol: IProtocol, contexts: DownstreamContexts) -> None:
-        accepted.stopReading()  # type: ignore[no-untyped-call] # Twisted's own
-        self._contexts = contexts
-        self._is_established = False
-        super().__init__(
-            accepted.socket, protocol, accepted.client, accepted.server, accepted.sessionno, accepted.reactor
-        )
+    @classmethod
+    def begin(cls, accepted: Server, protocol: IProtocol, contexts: DownstreamContexts) -> None:
+        """
+        Let *accepted* be one of these, and *protocol* speak on it.
+        """
+        # Twisted's startTLS did so once. A new object would be made, and known to the poller, for every connection only
+        # to replace one that has just been made.
+        accepted.__class__ = cls
+        assert isinstance(accepted, cls)
+        accepted.protocol = protocol
+        accepted._contexts = contexts
+        protocol.makeConnection(accepted)
 
     def getPeerCertificate(self) -> Any:
         """
@@ -99,6 +105,7 @@ class EncryptedServer(Server):
 
     def doWrite(self) -> BaseException | None:  # type: ignore[override] # as in FileDescriptor
         if not self._is_established:
+            self.stopWriting()  # type: ignore[no-untyped-call] # Twisted's own
             why = self._shake_hands()
             if not self._is_established:
                 return why
@@ -159,7 +166,7 @@ class EncryptedServer(Server):
         try:
             self._tls.do_handshake()
         except SSL.WantReadError:
-            self.stopWriting()  # type: ignore[no-untyped-call] # Twisted's own
+            pass
         except SSL.WantWriteError:
             super().startWriting()  # type: ignore[no-untyped-call] # Twisted's own
         except SSL.Error as problem:
@@ -216,9 +223,8 @@ class _OnTheSocket(TLSMemoryBIOProtocol):
     factory: EncryptedFactory
 
     def makeConnection(self, transport: ITransport) -> None:
-        if isinstance(transport, Server):
-            inside = self.wrappedProtocol
-            inside.makeConnection(EncryptedServer(transport, inside, self.factory.contexts))
+        if type(transport) is Server:
+            EncryptedServer.begin(transport, self.wrappedProtocol, self.factory.contexts)
         else:
             super().makeConnection(transport)  # type: ignore[no-untyped-call] # Twisted's own
 
