@@ -165,7 +165,7 @@ def _writing_steps(world: InMemory) -> dict[str, Step]:
         "assertion, signed": signed,
         "head for the application": lambda: forwarding.request_head(head, canonical, resource.upstream, facts),
         "framing of the answer": lambda: Framing.of(answer, minor=1, keep_alive=True),
-        "head for the user agent": lambda: forwarding.response_head(answer, framing.fields, REQUEST_ID.encode()),
+        "head for the user agent": lambda: forwarding.response_head(answer, framing.lines, REQUEST_ID.encode()),
         "access log line": lambda: log_access(answered),
     }
 

@@ -88,8 +88,8 @@ class House:
     ) -> None:
         self._part = part
         self.registry = SessionRegistry(store, clock, elsewhere=elsewhere)
-        self.registry.subscribe_ended(self._forget_assertions)
-        self.registry.subscribe_refreshed(self._cut_what_is_not_admitted)
+        self.registry.subscribe_ended(self._forget)
+        self.registry.subscribe_refreshed(self._refreshed)
         self._providers: dict[str, Provider] = {}
         # What is owed to one that a reload has removed is still to be paid.
         self._providers_ever: dict[str, Provider] = {}
@@ -302,8 +302,14 @@ class House:
             if not exchange.is_admitted():
                 exchange.cut(None)
 
-    def _forget_assertions(self, receipt: Receipt, sessions: tuple[Session, ...]) -> None:
+    def _refreshed(self, session: Session) -> None:
+        # What it was before has tokens that are spent.
+        self.layout.authorizer.forget(session.id)
+        self._cut_what_is_not_admitted(session)
+
+    def _forget(self, receipt: Receipt, sessions: tuple[Session, ...]) -> None:
         for session in sessions:
+            self.layout.authorizer.forget(session.id)
             self.layout.assertions.forget(session.id)
 
 

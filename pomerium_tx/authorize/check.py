@@ -9,13 +9,13 @@ origin; and only then what the answer to a refusal looks like. Whatever goes wro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from twisted.logger import Logger, LogLevel
 
 from pomerium_tx import paths
 from pomerium_tx.authorize import verdict as outcome
+from pomerium_tx.authorize.admitted import AdmittedVerdicts
 from pomerium_tx.authorize.handshake import refused_handshake
 from pomerium_tx.authorize.refusal import refusal
 from pomerium_tx.authorize.verdict import Action, Verdict
@@ -23,7 +23,6 @@ from pomerium_tx.config import values
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.logs import AUTHORIZE
-from pomerium_tx.policy.decision import Decision
 from pomerium_tx.request_lines import LineForm
 from pomerium_tx.routing.route import Route
 from pomerium_tx.routing.table import RouteTable
@@ -75,34 +74,24 @@ def is_own_path(path: bytes) -> bool:
     return path.startswith(_OWN_START) and (path in paths.OWN_PREFIXES or path.startswith(_OWN_BELOW))
 
 
-@dataclass(slots=True)
 class _Read:
     """
-    What requests with the same fields present, and what was decided when such a one was last let through.
+    What requests with the same fields present.
     """
 
-    presented: Presented
-    origins: list[bytes]
-    admitted: Verdict | None = None
-    """
-    None also where more than one session may have been named.
-    """
-    decision: Decision | None = None
+    __slots__ = ("names_one", "origins", "presented", "session_id")
 
-    @property
-    def names_one(self) -> bool:
+    def __init__(self, presented: Presented, origins: list[bytes]) -> None:
+        self.presented = presented
+        self.origins = origins
+        self.names_one = len(presented.handles) <= 1 and not presented.others
         """
         Whether at most one session is named, living or not.
         """
-        return len(self.presented.handles) <= 1 and not self.presented.others
-
-    @property
-    def session_id(self) -> str:
+        self.session_id = presented.handles[0].session_id if presented.handles else ""
         """
         The session that is named if only one is; none has an empty id.
         """
-        handles = self.presented.handles
-        return handles[0].session_id if handles else ""
 
 
 class Authorizer:
@@ -125,6 +114,7 @@ class Authorizer:
         self._table = table
         self._sessions = sessions
         self._handles = handles
+        self._admitted = AdmittedVerdicts()
         self._idp_ids = {route.id: idp_id_of(route) for route in table.routes}
         authenticate = values.origin(authenticate_origin)
         self._authenticate_origin = str(authenticate)
@@ -135,6 +125,12 @@ class Authorizer:
         self._any_authenticate_port = authenticate.port is None
         named = {route.from_port for route in table.routes if route.from_host == authenticate.host}
         self._ports_of_routes = named - {None, default}
+
+    def forget(self, session_id: str) -> None:
+        """
+        Keep nothing of a session any more.
+        """
+        self._admitted.forget(session_id)
 
     def check(self, head: RequestHead, canonical: Canonical, peer: str, request_id: str) -> Verdict:
         """
@@ -180,16 +176,17 @@ class Authorizer:
 
         read = self._read(head, canonical)
         presented = read.presented
-        last = read.admitted
-        if (
-            last is not None
-            and last.route is route
-            and last.origin == origin
-            and self._sessions.find(read.session_id) is last.session
-            and route.policy(last.session) is read.decision
-        ):
-            # Whatever is asked below has the answer that it had before.
-            return last
+        admitted = self._admitted.of(read.session_id, read)
+        if admitted is not None:
+            last, before = admitted
+            if (
+                last.route is route
+                and last.origin == origin
+                and self._sessions.find(read.session_id) is last.session
+                and route.policy(last.session) is before
+            ):
+                # Whatever is asked below has the answer that it had before.
+                return last
         session, live, trouble = self._identify(presented, self._idp_ids[route.id])
         decision = route.policy(session)
         denials = decision.deny_reasons if decision.deny else ()
@@ -216,7 +213,7 @@ class Authorizer:
             origin=origin,
         )
         if action is Action.PROCEED and read.names_one:
-            read.admitted, read.decision = verdict, decision
+            self._admitted.keep(read.session_id, read, verdict, decision)
         return verdict
 
     def is_authenticate(self, host: str, port: int | None) -> bool:

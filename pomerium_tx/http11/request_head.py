@@ -44,7 +44,7 @@ _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _VERSION_BYTES = len(b" HTTP/1.1\r\n")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*+)")
 _ONE_CODING = re.compile(TOKEN + rb"++")
-_REMEMBERED = 2_048
+_REMEMBERED = 1_024
 _MOST_REMEMBERED = 4_096
 """
 How many blocks of fields are remembered, and how many bytes each may have.

@@ -152,14 +152,17 @@ class Deadlines:
         span = self._to_sweep.pop()
         keys = self._far.get(span)
         if keys is not None:
-            self._count -= len(keys)
-            self._far[span] = []
+            kept, moved = [], []
             for deadline, key in self._that_count(span, keys):
                 if _span(deadline) == span:
-                    self._far[span].append(key)
-                    self._count += 1
+                    kept.append(key)
                 else:
-                    self._put(deadline, key)
+                    moved.append((deadline, key))
+            self._count += len(kept) - len(keys)
+            # The same list: the garbage collector would walk through a new one.
+            keys[:] = kept
+            for deadline, key in moved:
+                self._put(deadline, key)
         if not self._to_sweep:
             self._sound = self._count
 

@@ -76,7 +76,9 @@ class Ends:
         span = self._to_sweep.pop()
         names = self._names.get(span)
         if names is not None:
-            kept = self._names[span] = [name for name in names if self._is_there(name)]
+            kept = [name for name in names if self._is_there(name)]
             self._count += len(kept) - len(names)
+            # The same list: the garbage collector would walk through a new one.
+            names[:] = kept
         if not self._to_sweep:
             self._sound = self._count

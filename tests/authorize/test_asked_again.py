@@ -1,0 +1,174 @@
+"""
+Tests of `pomerium_tx.authorize.check`: the same question again, of heads that have their fields in common.
+"""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import replace
+
+from pomerium_tx.authorize.verdict import Action, Verdict
+from pomerium_tx.http11.canonical import canonicalise
+from pomerium_tx.http11.heads import HeadLimits
+from pomerium_tx.http11.request_head import request_head
+from pomerium_tx.policy.criteria import from_legacy
+from pomerium_tx.sessions.session import Session
+from tests.authorize.asking import ALICE, BOB, HANDSHAKE, PUBLIC, CheckTestCase
+from tests.policy.people import alice
+from tests.routing.routes import a_route
+
+PEER = "192.0.2.1"
+
+
+class AskedAgainTests(CheckTestCase):
+    """
+    What is remembered of a question is never its answer.
+    """
+
+    def again(
+        self, host: str, target: str = "/", *, cookie: str = "", method: str = "GET", more: dict[str, str] | None = None
+    ) -> Verdict:
+        """
+        The verdict on a request as it comes from the wire, whose fields may have come before.
+        """
+        fields = {"Host": host, "Accept": "text/html", "Sec-Fetch-Mode": "navigate", **(more or {})}
+        if cookie:
+            fields["Cookie"] = cookie
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        head = request_head(f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode(), HeadLimits())
+        return self.authorizer.check(head, canonicalise(head), PEER, "request-1")
+
+    def test_same_verdict(self) -> None:
+        """
+        Nothing has changed: the same verdict, whatever the target is.
+        """
+        cookie = self.cookie(ALICE)["Cookie"]
+        first = self.again("app.example.com", "/a", cookie=cookie)
+        self.assertIs(first.action, Action.PROCEED)
+        self.assertIs(self.again("app.example.com", "/b?c", cookie=cookie), first)
+
+    def test_ended(self) -> None:
+        """
+        The session has ended: nobody asks any more, and nothing that was presented lets them in.
+        """
+        cookie = self.cookie(ALICE)["Cookie"]
+        self.again("app.example.com", cookie=cookie)
+        del self.known.live[ALICE.id]
+        verdict = self.again("app.example.com", cookie=cookie)
+        self.assertEqual((verdict.action, verdict.session, verdict.live), (Action.SIGN_IN, None, ()))
+
+    def test_somebody_else_now(self) -> None:
+        """
+        The session has been renewed as another person's: the policy is asked about that one.
+        """
+        cookie = self.cookie(BOB)["Cookie"]
+        self.assertIs(self.again("bob.example.com", cookie=cookie).action, Action.PROCEED)
+        self.known.live[BOB.id] = other = replace(BOB, user_id="mallory", email="mallory@corp.test")
+        verdict = self.again("bob.example.com", cookie=cookie)
+        self.assertEqual((verdict.action, verdict.status), (Action.DENY, 403))
+        self.assertIs(verdict.session, other)
+
+    def test_renewed(self) -> None:
+        """
+        A renewed session is who asks, not what it was before.
+        """
+        cookie = self.cookie(ALICE)["Cookie"]
+        self.again("app.example.com", cookie=cookie)
+        self.known.live[ALICE.id] = renewed = replace(ALICE, name="Alice Again")
+        verdict = self.again("app.example.com", cookie=cookie)
+        self.assertIs(verdict.session, renewed)
+        self.assertEqual([id(session) for session in verdict.live], [id(renewed)])
+
+    def test_another_route_of_the_host(self) -> None:
+        """
+        The same fields on another path are for another route, with a policy of its own.
+        """
+        self.make(
+            a_route("https://app.example.com", prefix="/bob", policy=from_legacy(users=["bob"])),
+            a_route("https://app.example.com", prefix="/"),
+        )
+        cookie = self.cookie(ALICE)["Cookie"]
+        actions = [
+            self.again("app.example.com", path, cookie=cookie).action for path in ("/", "/bob", "/", "/bob/x", "/")
+        ]
+        self.assertEqual(actions, [Action.PROCEED, Action.DENY, Action.PROCEED, Action.DENY, Action.PROCEED])
+
+    def test_a_policy_that_changes_its_mind(self) -> None:
+        """
+        The policy is asked every time.
+        """
+        answers = [from_legacy(any_authenticated=True), from_legacy(users=["bob"])]
+        self.make(a_route("https://app.example.com", policy=lambda session: answers[0](session)))
+        cookie = self.cookie(ALICE)["Cookie"]
+        self.assertIs(self.again("app.example.com", cookie=cookie).action, Action.PROCEED)
+        answers.reverse()
+        self.assertIs(self.again("app.example.com", cookie=cookie).action, Action.DENY)
+
+    def test_in_the_query(self) -> None:
+        """
+        A handle in the query counts, whatever the fields are; and only for the request that has it.
+        """
+        for _ in range(2):
+            target = f"/?pomerium_session={self.handle(ALICE)}"
+            self.assertEqual(self.again("app.example.com", target).session, ALICE)
+            self.assertIsNone(self.again("app.example.com", "/").session)
+        cookie = self.cookie(BOB)["Cookie"]
+        self.again("app.example.com", cookie=cookie)
+        verdict = self.again("app.example.com", target, cookie=cookie)
+        self.assertEqual({session.id for session in verdict.live}, {ALICE.id, BOB.id})
+
+    def test_several_sessions(self) -> None:
+        """
+        Of several sessions none is remembered to be the one: which of them live is seen every time.
+        """
+        cookie = self.cookie(ALICE, BOB)["Cookie"]
+        self.assertIs(self.again("app.example.com", cookie=cookie).action, Action.SIGN_IN)
+        del self.known.live[BOB.id]
+        self.assertIs(self.again("app.example.com", cookie=cookie).session, ALICE)
+        self.known.live[BOB.id] = BOB
+        self.assertIs(self.again("app.example.com", cookie=cookie).session, None)
+
+    def test_nobody(self) -> None:
+        """
+        Nobody is let through where everybody is, and sent to sign in elsewhere, in whatever order they ask.
+        """
+        self.make(
+            a_route("https://app.example.com", prefix="/open", policy=PUBLIC),
+            a_route("https://app.example.com", prefix="/"),
+        )
+        actions = [self.again("app.example.com", path).action for path in ("/open", "/", "/open", "/")]
+        self.assertEqual(actions, [Action.PROCEED, Action.SIGN_IN, Action.PROCEED, Action.SIGN_IN])
+
+    def test_handshake(self) -> None:
+        """
+        A handshake from a page of another origin is refused each time, also after one that was not.
+        """
+        cookie = self.cookie(ALICE)["Cookie"]
+        websocket = {**HANDSHAKE, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"}
+        for origin, action in (
+            ("https://chat.example.com", Action.PROCEED),
+            ("https://evil.example.com", Action.DENY),
+        ) * 2:
+            with self.subTest(origin=origin):
+                more = {**websocket, "Origin": origin}
+                self.assertIs(self.again("chat.example.com", cookie=cookie, more=more).action, action)
+
+    def test_nothing_is_left(self) -> None:
+        """
+        A session that has ended, and is forgotten, is not in memory any more, whatever heads are remembered.
+        """
+        session = alice(id="session-of-nobody-else")
+        self.known.live[session.id] = session
+        cookie = f"_pomerium={self.handle(session)}"
+        self.assertIs(self.again("app.example.com", cookie=cookie).session, session)
+        del self.known.live[session.id]
+        self.assertEqual(self.kept(session), 1)
+        self.authorizer.forget(session.id)
+        self.assertEqual(self.kept(session), 0)
+
+    def kept(self, session: Session) -> int:
+        """
+        How many verdicts about *session* are in memory.
+        """
+        gc.collect()
+        return sum([type(found) is Verdict and found.session is session for found in gc.get_objects()])
