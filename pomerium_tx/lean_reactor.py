@@ -17,6 +17,7 @@ The private names are those of `twisted.internet.abstract.FileDescriptor`; a tes
 from __future__ import annotations
 
 import errno
+import select
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
@@ -26,6 +27,8 @@ from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 
 log = Logger()
+
+_READABLE = select.EPOLLIN
 
 
 class LeanEPollReactor(EPollReactor):
@@ -106,9 +109,20 @@ class LeanEPollReactor(EPollReactor):
         handle: Any = self._doReadOrWrite
         for descriptor, event in ready:
             selectable = selectables.get(descriptor)
-            if selectable is not None:
+            if selectable is None:
+                continue
+            if event != _READABLE or not isinstance(selectable, Connection):
                 # It lets nothing out that a selectable raises.
                 handle(selectable, descriptor, event)
+                continue
+            why: BaseException | None
+            try:
+                why = selectable.doRead()
+            except BaseException as problem:  # noqa: BLE001 - as Twisted has it: whoever raises is closed, nobody else
+                log.failure("What a connection has read could not be handled")
+                why = problem
+            if why:
+                self._disconnectSelectable(selectable, why, True)  # type: ignore[no-untyped-call] # Twisted's own
 
     doIteration = doPoll
 
