@@ -28,12 +28,14 @@ def refusal(head: RequestHead, path: bytes, presented: Presented, decision: Deci
 
 
 def _sign_in_or_401(head: RequestHead, presented: Presented) -> tuple[Action, int, str]:
-    if unauthenticated_is_401(
-        lambda name: _combined(head.get_all(name.lower().encode("ascii"))),
-        handle_outside_cookie=presented.outside_cookie,
-    ):
-        return Action.UNAUTHORIZED, 401, "Unauthenticated"
-    return Action.SIGN_IN, 302, "Found"
+    key = (_sign_in_or_401, presented.outside_cookie)
+    is_401: bool | None = head.derived.get(key)
+    if is_401 is None:
+        is_401 = head.derived[key] = unauthenticated_is_401(
+            lambda name: _combined(head.get_all(name.lower().encode("ascii"))),
+            handle_outside_cookie=presented.outside_cookie,
+        )
+    return (Action.UNAUTHORIZED, 401, "Unauthenticated") if is_401 else (Action.SIGN_IN, 302, "Found")
 
 
 def unauthenticated(head: RequestHead, verdict: Verdict) -> Verdict:

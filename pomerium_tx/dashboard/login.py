@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Sequence
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from pomerium_tx import paths
 from pomerium_tx.logout.handover import IDP_ID, LOGIN, REDIRECT_URI, login_digest
@@ -64,6 +64,6 @@ class LoginStart:
         value = next(iter(self._cookies.read(cookie_headers)), None) or secrets.token_urlsafe(16)
         # A Location holds nothing else; what is encoded already stays as it is.
         wanted = quote(url, safe=_VISIBLE, encoding="latin-1", errors="replace")
-        query = {REDIRECT_URI: wanted, IDP_ID: idp_id, LOGIN: login_digest(value)}
-        location = self._url_signer.sign(f"{self._sign_in}?{urlencode(query)}", now)
+        parameters = ((REDIRECT_URI, wanted), (IDP_ID, idp_id), (LOGIN, login_digest(value)))
+        location = self._url_signer.sign_parameters(self._sign_in, parameters, now)
         return location, self._cookies.set(value)

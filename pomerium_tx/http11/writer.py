@@ -7,8 +7,11 @@ a part of a head gets a `ValueError` and nothing is written.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 
 Pair = tuple[bytes, bytes]
@@ -20,6 +23,19 @@ REASONS: dict[int, bytes] = {status.value: status.phrase.encode("ascii") for sta
 """
 The reason phrases of the registered statuses.
 """
+
+
+def date() -> bytes:
+    """
+    What the ``Date`` of a message that is written now says (RFC 9110 section 6.6.1).
+    """
+    return _date_of(int(time.time()))
+
+
+@lru_cache(maxsize=2)
+def _date_of(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode("ascii")
+
 
 LAST_CHUNK = b"0\r\n\r\n"
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from email.utils import formatdate
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
@@ -216,7 +215,7 @@ class Forwarding:
         fields: tuple[writer.Pair, ...] = ((b"X-Request-Id", request_id),)
         if not prepared.is_dated and head.status >= 200:
             # RFC 9110 section 6.6.1.
-            fields = ((b"Date", formatdate(usegmt=True).encode("ascii")), *fields)
+            fields = ((b"Date", writer.date()), *fields)
         return writer.response_head(head.status, head.reason, fields, before=prepared.lines, after=framing)
 
     def _prepared(self, head: RequestHead, canonical: Canonical, upstream: Upstream) -> _PreparedRequest:

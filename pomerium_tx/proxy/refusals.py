@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from email.utils import formatdate
+from functools import lru_cache
 
 from pomerium_tx import paths
 from pomerium_tx.authorize.verdict import Action, Verdict
@@ -28,6 +28,11 @@ from pomerium_tx.web.fetch_metadata import prefers_json
 
 _BACKCHANNEL_LOGOUT = paths.BACKCHANNEL_LOGOUT.encode("ascii")
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_CHANGING = frozenset(("Location", "Set-Cookie", "X-Request-Id", "Date", "Content-Length", "Connection", "Retry-After"))
+"""
+What is another in every answer.
+"""
+_REMEMBERED = 128
 _ROBOTS = "User-agent: *\nDisallow: /\n"
 _MESSAGES = {
     401: "You are not signed in, or no longer.",
@@ -152,15 +157,26 @@ class Refusals:
         self, answer: Answer, head: RequestHead | None, request_id: str, *, close: bool, route: Route | None
     ) -> bytes:
         fields = answer_fields(answer, request_id)
-        given = {name.lower() for name, _ in fields}
-        fields += [(name, value) for name, value in self._response_fields(route) if name.lower() not in given]
-        fields += [("Date", formatdate(usegmt=True)), ("Content-Length", str(len(answer.body)))]
+        steady = tuple([field for field in fields if field[0] not in _CHANGING])
+        changing = _encoded([field for field in fields if field[0] in _CHANGING])
+        changing += [(b"Date", writer.date()), (b"Content-Length", b"%d" % len(answer.body))]
         if close:
-            fields.append(("Connection", "close"))
+            changing.append((b"Connection", b"close"))
         elif head is not None and head.minor == 0:
-            fields.append(("Connection", "keep-alive"))
-        written = writer.response_head(answer.status, writer.REASONS.get(answer.status, b""), _encoded(fields))
+            changing.append((b"Connection", b"keep-alive"))
+        before = _lines(steady, tuple(self._response_fields(route)))
+        reason = writer.REASONS.get(answer.status, b"")
+        written = writer.response_head(answer.status, reason, changing, before=before)
         return written if head is not None and head.method == b"HEAD" else written + answer.body
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _lines(steady: tuple[tuple[str, str], ...], configured: tuple[tuple[str, str], ...]) -> writer.FieldLines:
+    """
+    The lines of what an answer says of itself, and of what is configured and nobody says otherwise.
+    """
+    given = {name.lower() for name, _ in steady} | {name.lower() for name in _CHANGING}
+    return writer.FieldLines.of(_encoded([*steady, *(pair for pair in configured if pair[0].lower() not in given)]))
 
 
 def is_last_recipient(head: RequestHead) -> bool:

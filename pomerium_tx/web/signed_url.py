@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from urllib.parse import parse_qsl, urlencode
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote_plus
 
 LIFETIME = 300
 LEEWAY = 60
@@ -57,12 +59,19 @@ class UrlSigner:
         :raises ValueError: If the URL has a fragment, which no server would see again.
         """
         base, pairs = _taken_apart(url)
-        issued = int(now)
-        expiry = issued + lifetime
-        pairs = [pair for pair in pairs if pair[0] not in (ISSUED, EXPIRY, SIGNATURE)]
-        pairs += [(ISSUED, str(issued)), (EXPIRY, str(expiry))]
-        signature = self._signature(_put_together(base, pairs), str(issued), str(expiry))
-        return _put_together(base, [*pairs, (SIGNATURE, signature)])
+        return self.sign_parameters(base, pairs, now, lifetime)
+
+    def sign_parameters(self, base: str, pairs: Iterable[tuple[str, str]], now: float, lifetime: int = LIFETIME) -> str:
+        """
+        The URL that `sign` makes of *base* with these parameters.
+
+        :param base: Without a query.
+        """
+        issued, expiry = str(int(now)), str(int(now) + lifetime)
+        kept = [pair for pair in pairs if pair[0] not in (ISSUED, EXPIRY, SIGNATURE)]
+        encoded = _encoded([*kept, (ISSUED, issued), (EXPIRY, expiry)])
+        signature = self._signature(_joined(base, encoded), issued, expiry)
+        return _joined(base, [*encoded, *_encoded([(SIGNATURE, signature)])])
 
     def verify(self, url: str, now: float) -> None:
         """
@@ -101,9 +110,25 @@ def _taken_apart(url: str) -> tuple[str, _Pairs]:
 
 
 def _put_together(base: str, pairs: _Pairs) -> str:
+    return _joined(base, _encoded(pairs))
+
+
+def _encoded(pairs: _Pairs) -> _Pairs:
+    """
+    Each name, and the parameter as it is written.
+    """
+    return [(name, f"{_quoted(name)}={_quoted(value)}") for name, value in pairs]
+
+
+def _joined(base: str, encoded: _Pairs) -> str:
     # Sorted by name only: the values of a repeated parameter keep their order.
-    in_order = sorted(pairs, key=lambda pair: pair[0])
-    return f"{base}?{urlencode(in_order, errors='surrogateescape')}"
+    in_order = sorted(encoded, key=lambda pair: pair[0])
+    return f"{base}?{'&'.join([parameter for _, parameter in in_order])}"
+
+
+@lru_cache(maxsize=256)
+def _quoted(text: str) -> str:
+    return quote_plus(text, errors="surrogateescape")
 
 
 def _only(pairs: _Pairs, name: str, form: re.Pattern[str]) -> str:
