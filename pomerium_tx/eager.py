@@ -23,11 +23,13 @@ def write_soon(transport: Any, data: bytes) -> None:
     """
     What ``transport.write`` does, but before the reactor waits for anything.
     """
-    reactor = getattr(transport, "reactor", None)
-    if isinstance(reactor, LeanEPollReactor) and len(data) < BULK:
-        reactor.write(transport, data)
-    else:
-        write_now(transport, data)
+    # What wraps a connection passes itself off as one: only the connection's own type is proof.
+    if isinstance(transport, Connection) and len(data) < BULK:
+        reactor: Any = transport.reactor
+        if isinstance(reactor, LeanEPollReactor):
+            reactor.write(transport, data)
+            return
+    write_now(transport, data)
 
 
 def write_now(transport: Any, data: bytes) -> None:

@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "pomerium_tx"
 
 LEVELS = (
-    ("config", "metrics", "logs", "paths", "resolver", "eager", "collector", "lean_reactor"),
-    ("http11", "jose", "tls", "web", "request_lines"),
+    ("config", "metrics", "logs", "paths", "resolver", "collector", "lean_reactor"),
+    ("eager", "request_lines"),
+    ("http11", "jose", "tls", "web"),
     ("sessions", "oidc"),
     ("policy",),
     ("routing", "assertion"),

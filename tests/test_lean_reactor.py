@@ -12,12 +12,14 @@ from typing import Any
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IPushProducer
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.tcp import Connection
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from pomerium_tx.eager import BULK, write_soon
 from pomerium_tx.lean_reactor import LeanEPollReactor
 from pomerium_tx.proxy.transports import holds_unsent_bytes
 
@@ -359,6 +361,32 @@ class SendingTests(SynchronousTestCase):
         for turn in range(3):
             self.reactor.doPoll(None)
             self.assertEqual(self.arrived(), b"x", turn)
+
+    def test_soon(self) -> None:
+        """
+        What is small is sent in the next turn, and what is not, at once.
+        """
+        write_soon(self.transport, b"small")
+        self.assertEqual(self.arrived(), b"")
+        self.reactor.doPoll(0)
+        self.assertEqual(self.arrived(), b"small")
+        write_soon(self.transport, b"x" * BULK)
+        self.assertEqual(len(self.arrived()), BULK)
+
+    def test_what_is_to_be_encrypted(self) -> None:
+        """
+        Clear text goes to whoever encrypts it, not past it to the socket that it is wrapped around, or has become.
+        """
+        clear: list[bytes] = []
+        wrapped: Any = ProtocolWrapper(WrappingFactory(Factory()), Protocol())  # type: ignore[no-untyped-call]
+        wrapped.makeConnection(self.transport)
+        wrapped.write = clear.append
+        write_soon(wrapped, b"one")
+        self.transport.TLS = True
+        self.protocol.write = clear.append  # type: ignore[attr-defined]
+        write_soon(self.transport, b"two")
+        self.reactor.doPoll(0)
+        self.assertEqual((clear, self.arrived()), ([b"one", b"two"], b""))
 
     def test_forgotten(self) -> None:
         """
