@@ -18,6 +18,7 @@ LIFETIME = 900
 
 # 128 random bits in base64url.
 _VALUE = re.compile(rb"[A-Za-z0-9_-]{22}")
+_ALL_VISIBLE = re.compile(r"[!-~]*")
 _VISIBLE = "".join(chr(octet) for octet in range(0x21, 0x7F))
 
 
@@ -62,8 +63,10 @@ class LoginStart:
         :param idp_id: The OP that the route wants people from.
         """
         value = next(iter(self._cookies.read(cookie_headers)), None) or secrets.token_urlsafe(16)
-        # A Location holds nothing else; what is encoded already stays as it is.
-        wanted = quote(url, safe=_VISIBLE, encoding="latin-1", errors="replace")
+        wanted = url
+        if not _ALL_VISIBLE.fullmatch(url):
+            # A Location holds nothing else; what is encoded already stays as it is.
+            wanted = quote(url, safe=_VISIBLE, encoding="latin-1", errors="replace")
         parameters = ((REDIRECT_URI, wanted), (IDP_ID, idp_id), (LOGIN, login_digest(value)))
         location = self._url_signer.sign_parameters(self._sign_in, parameters, now)
         return location, self._cookies.set(value)

@@ -4,8 +4,10 @@ Tests for `pomerium_tx.web.signed_url`.
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote_plus, urlencode
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.web.signed_url import InvalidSignature, UrlSigner
@@ -98,6 +100,15 @@ class UrlSignerTests(SynchronousTestCase):
         """
         self.assertIn("c=%FF+%C3%A9~%2B", self.url)
         self._refused(self.url.replace("%FF", "%FE"))
+
+    @given(st.text(max_size=40) | st.text(st.characters(max_codepoint=127), max_size=40))
+    def test_parameters_are_encoded_as_anywhere(self, text: str) -> None:
+        """
+        A signed parameter is written as everybody writes it, whatever it holds.
+        """
+        url = UrlSigner(KEY).sign_parameters("https://example.com/", [("name", text)], NOW)
+        self.assertIn(f"?name={quote_plus(text, errors='surrogateescape')}&", url)
+        self.assertEqual(dict(parse_qsl(url.partition("?")[2], keep_blank_values=True))["name"], text)
 
     def test_signing_again_replaces(self) -> None:
         """
