@@ -30,6 +30,10 @@ from pomerium_tx.demo.provider_site import UnloggedSite, provider_resource
 from pomerium_tx.demo.registration import Client, User
 from pomerium_tx.jose.signer import derived_signer
 
+MANY = dict.fromkeys(("max_connections", "max_connections_per_address", "max_upstream_connections"), 60_000)
+"""
+The configuration of a daemon that all the connections of a benchmark reach from one address.
+"""
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT_ID = "benchmark"
 CLIENT_SECRET = "a secret of nobody"

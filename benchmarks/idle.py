@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.deployment import Browser, Daemon, free_ports, run_provider
+from benchmarks.deployment import MANY, Browser, Daemon, free_ports, run_provider
 from benchmarks.peers import raise_limit
 from benchmarks.rivals.certificate import write_certificate
 from benchmarks.sleepers import page_request, run_silent_application, run_sleepers, socket_request
@@ -39,7 +39,6 @@ class Row:
     is_encrypted: bool = False
 
 
-_LIMITS = ("max_connections", "max_connections_per_address", "max_upstream_connections")
 ROWS = (
     Row(name="accepted only", kind="nothing", most=10_000),
     Row(name="after one request", kind="page", most=10_000),
@@ -66,7 +65,7 @@ class Scene:
             application_port=application.recv(),
             provider_port=provider_port,
             certificate=None if written is None else (written.path, written.key_path),
-            configure=lambda daemon: dict.fromkeys(_LIMITS, 60_000),
+            configure=lambda daemon: MANY,
         )
         self._provider = self._beside(run_provider, provider_port, self.daemon.redirect_uri)
         self._provider.recv()

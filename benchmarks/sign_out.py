@@ -28,7 +28,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from benchmarks.cost_of_an_end import cost_with
-from benchmarks.deployment import Browser, Daemon, free_ports, run_provider
+from benchmarks.deployment import MANY, Browser, Daemon, free_ports, run_provider
 from benchmarks.peers import EVENT_STREAM, WEBSOCKET, Cut, raise_limit, run_application, run_user_agents
 from pomerium_tx import paths
 
@@ -53,7 +53,12 @@ class Deployment:
         self._stack = stack
         application = self._beside(run_application)
         (provider_port,) = free_ports(1)
-        self.daemon = Daemon(folder, application_port=application.recv(), provider_port=provider_port)
+        self.daemon = Daemon(
+            folder,
+            application_port=application.recv(),
+            provider_port=provider_port,
+            configure=lambda daemon: MANY,
+        )
         self.provider = self._beside(run_provider, provider_port, self.daemon.redirect_uri)
         self.provider.recv()
         self.issuer = f"http://op.localhost:{provider_port}"
