@@ -44,6 +44,9 @@ class LeanEPollReactor(EPollReactor):
         """
         Have *writer* write: when it is polled, or in the next turn if it has something to write.
         """
+        if isinstance(writer, Connection) and writer._aborting:
+            # It is still connected until the next turn, and what was written to it is still there.
+            return
         if not isinstance(writer, Connection) or not writer._tempDataLen or not writer.connected:
             # One that is being connected, or closed, waits for the poller.
             super().addWriter(writer)  # type: ignore[no-untyped-call] # Twisted's own
@@ -57,6 +60,7 @@ class LeanEPollReactor(EPollReactor):
         unsent = transport._tempDataLen + len(data)
         if (
             transport.connected
+            and not transport._aborting
             and not transport._writeDisconnected
             and not transport.dataBuffer
             and unsent <= transport.bufferSize
@@ -122,7 +126,7 @@ class LeanEPollReactor(EPollReactor):
                 log.failure("What a connection has read could not be handled")
                 why = problem
             if why:
-                self._disconnectSelectable(selectable, why, True)  # type: ignore[no-untyped-call] # Twisted's own
+                self._end(selectable, why, was_reading=True)
 
     doIteration = doPoll
 
@@ -130,7 +134,7 @@ class LeanEPollReactor(EPollReactor):
         # Whoever writes while these are sent is sent in the next turn: nobody can keep the others waiting.
         unsent, self._unsent = self._unsent, {}
         for writer in unsent:
-            if not writer.connected:
+            if not writer.connected or writer._aborting:
                 continue
             why: BaseException | int | None
             try:
@@ -139,9 +143,14 @@ class LeanEPollReactor(EPollReactor):
                 log.failure("A connection could not be written to")
                 why = problem
             if why:
-                self._disconnectSelectable(writer, why, False)  # type: ignore[no-untyped-call] # Twisted's own
+                self._end(writer, why, was_reading=False)
             elif writer not in self._unsent and writer.connected and (writer._tempDataLen or writer.dataBuffer):
                 super().addWriter(writer)  # type: ignore[no-untyped-call] # Twisted's own
+
+    def _end(self, lost: Connection, why: BaseException | int, *, was_reading: bool) -> None:
+        # Who is told of it may raise, and must not keep the others from being served.
+        with log.failuresHandled("The end of a connection could not be told"):
+            self._disconnectSelectable(lost, why, was_reading)  # type: ignore[no-untyped-call] # Twisted's own
 
     def _written(self, writer: Connection) -> BaseException | int | None:
         """

@@ -191,8 +191,12 @@ class JsonLines:
         if self._waiting:
             text = "\n".join((*self._waiting, ""))
             self._waiting.clear()
-            self._output.write(text)
-            self._output.flush()
+            try:
+                self._output.write(text)
+                self._output.flush()
+            except OSError:
+                # A disk that is full, or a reader that has gone: who asks is answered all the same.
+                pass
 
 
 _in_use: JsonLines | None = None

@@ -9,7 +9,8 @@ writes the log, or looks at it, a line is an event like any other.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
@@ -20,8 +21,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogLevel
 
 from pomerium_tx import logs
+from pomerium_tx.remembered import remembering
 
 _REMEMBERED: Final = 4_096
+_MOST_REMEMBERED: Final = 256
+"""
+How many texts are remembered as they are in a line, and how long each may be.
+"""
 FLUSH_SECONDS: Final = 0.05
 """
 How long a line may wait for others.
@@ -74,13 +80,23 @@ Those of this process, as it has one log.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """
+    Values that many lines have in common, and how they are in a line.
+    """
+
+    values: tuple[object, ...]
+    text: str
+
+
 class LineForm:
     """
     One kind of line.
 
     :param message: What the line says; without braces.
     :param constant: The fields that always say the same.
-    :param usual: The names of the fields whose values come again and again, all of them together.
+    :param usual: The names of the fields whose values come again and again, all of them together: see `usual`.
     :param texts: The names of the other fields with texts.
     :param ids: The names of those whose texts are ours, and can be written as they are.
     :param numbers: The names of the fields with numbers.
@@ -112,32 +128,32 @@ class LineForm:
             between.append(f"{before}, {_named(name)}{quote}")
         self._between = tuple(between)
         self._end = quote + "}"
-        parts = ", ".join(_named(name) + "%s" for name in usual)
-        self._usual: Callable[[Hashable], str] = lru_cache(maxsize=_REMEMBERED)(
-            lambda values: parts % tuple(map(logs.as_json, values))
-        )
+        self._usual = ", ".join(_named(name) + "%s" for name in usual)
 
-    def write(
-        self, level: LogLevel, usual: tuple[Hashable, ...], texts: Sequence[str], others: Sequence[str | float]
-    ) -> None:
+    def usual(self, *values: object) -> Usual:
+        """
+        The values of the usual fields, for whoever writes many lines with the same ones.
+        """
+        return Usual(values, self._usual % tuple(map(logs.as_json, values)))
+
+    def write(self, level: LogLevel, usual: Usual, texts: Sequence[str], others: Sequence[str | float]) -> None:
         """
         Write a line. The values of the fields are in the order of their names.
 
-        :param usual: Of whatever kind.
         :param others: The ids and then the numbers, each of which is finite.
         """
         output = lines.output
         if output is None:
-            fields = dict(zip(self._names, (*usual, *texts, *others), strict=True))
+            fields = dict(zip(self._names, (*usual.values, *texts, *others), strict=True))
             self._log.emit(level, self._message, **self._constant, **fields)
         elif output.admits(level):
             when = _timestamp(int(time.time() * 1000))
-            values = (level.name, when, self._usual(usual), *map(_text, texts), *map(str, others))
+            values = (level.name, when, usual.text, *map(_text, texts), *map(str, others))
             # The quickest way [measured: 0.6 us; a template 1.9].
             lines.add("".join(chain.from_iterable(zip(self._between, values, strict=True))) + self._end)
 
 
-_text: Callable[[str], str] = lru_cache(maxsize=_REMEMBERED)(logs.as_json)
+_text: Callable[[str], str] = remembering(logs.as_json, entries=_REMEMBERED, longest=_MOST_REMEMBERED)
 
 
 def _named(name: str) -> str:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "pomerium_tx"
 
 LEVELS = (
-    ("config", "metrics", "logs", "paths", "resolver", "collector", "lean_reactor"),
+    ("config", "metrics", "logs", "paths", "resolver", "collector", "lean_reactor", "remembered"),
     ("eager", "request_lines"),
     ("http11", "jose", "tls", "web"),
     ("sessions", "oidc"),

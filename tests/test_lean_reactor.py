@@ -291,6 +291,57 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(self.arrived(), b"")
         self.assertEqual((self.protocol.lost, self.reactor.getWriters()), ([ConnectionAborted], []))
 
+    def test_nothing_after_an_abort(self) -> None:
+        """
+        Until an aborted connection is closed, in the next turn, nothing that was or is written to it is sent.
+        """
+        self.write(b"secret")
+        self.transport.abortConnection()
+        self.write(b"refused")
+        self.transport.write(b"refused")
+        self.transport.startWriting()
+        self.reactor.doPoll(0)
+        self.assertEqual(self.arrived(), b"")
+        self.reactor.runUntilCurrent()
+        self.assertEqual((self.protocol.lost, self.reactor.getWriters()), ([ConnectionAborted], []))
+
+    def test_aborted_while_others_are_sent(self) -> None:
+        """
+        Whoever is aborted while the writes of the same turn are sent is not sent any more.
+        """
+        here, there = socket.socketpair()
+        self.addCleanup(there.close)
+        other = Connection(here, Heard(), self.reactor)
+        other.connected = 1
+        other.registerProducer(Producer(self.transport.abortConnection), False)
+        self.reactor.runUntilCurrent()
+        self.transport._aborting = False
+        self.reactor.removeAll()
+        self.reactor.write(other, b"first")
+        self.write(b"secret")
+        self.reactor.doPoll(0)
+        self.assertEqual(self.arrived(), b"")
+        other.abortConnection()
+        self.reactor.runUntilCurrent()
+
+    def test_who_raises_at_the_end(self) -> None:
+        """
+        A protocol that raises when it hears of its end keeps nobody else from being sent.
+        """
+        here, there = socket.socketpair()
+        self.addCleanup(there.close)
+        other = Connection(here, Heard(), self.reactor)
+        other.connected = 1
+        self.protocol.connectionLost = lambda reason: 1 / 0  # type: ignore[method-assign, assignment]
+        self.write(b"last words")
+        self.transport.loseConnection()
+        self.reactor.write(other, b"to somebody")
+        self.reactor.doPoll(0)
+        self.assertEqual(there.recv(99), b"to somebody")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        other.abortConnection()
+        self.reactor.runUntilCurrent()
+
     def test_closed_in_order(self) -> None:
         """
         What was written before an orderly close is sent before it.

@@ -36,7 +36,7 @@ def write(
     """
     Write a line.
     """
-    FORM.write(level, usual, (path, agent), ("request-1", *NUMBERS))
+    FORM.write(level, FORM.usual(*usual), (path, agent), ("request-1", *NUMBERS))
 
 
 class LinesTestCase(SynchronousTestCase):

@@ -132,6 +132,12 @@ class Authorizer:
         """
         self._admitted.forget(session_id)
 
+    def forget_all(self) -> None:
+        """
+        Keep nothing of any session: this configuration is not asked any more.
+        """
+        self._admitted = AdmittedVerdicts()
+
     def check(self, head: RequestHead, canonical: Canonical, peer: str, request_id: str) -> Verdict:
         """
         What is to be done with a request.
@@ -316,10 +322,11 @@ def _log(verdict: Verdict, head: RequestHead, canonical: Canonical, peer: str, r
     One line for each decision, with Pomerium's field names.
     """
     # A verdict that is given again is given to the same fields.
+    form = _LINES[verdict.allow, bool(verdict.denials)]
     if verdict.told_of != peer:
         session, route = verdict.session, verdict.route
         verdict.told_of = peer
-        verdict.told = (
+        verdict.told = form.usual(
             head.method.decode("latin-1"),
             canonical.authority.decode("latin-1"),
             peer,
@@ -330,7 +337,7 @@ def _log(verdict: Verdict, head: RequestHead, canonical: Canonical, peer: str, r
             verdict.reasons,
             verdict.denials,
         )
-    _LINES[verdict.allow, bool(verdict.denials)].write(
+    form.write(
         LogLevel.debug if canonical.path in _PROBES else LogLevel.info,
         verdict.told,
         (canonical.path.decode("latin-1"),),

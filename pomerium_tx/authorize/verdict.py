@@ -4,11 +4,11 @@ The outcome of the question, and the reasons that are not a policy's.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from pomerium_tx.request_lines import Usual
 from pomerium_tx.routing.route import Route
 from pomerium_tx.sessions.handle import NOTHING_PRESENTED, Presented
 from pomerium_tx.sessions.session import Session
@@ -96,7 +96,7 @@ class Verdict:
     The external origin of the host asked, or None if it is not ours.
     """
     told_of: str | None = field(default=None, repr=False, compare=False)
-    told: tuple[Hashable, ...] = field(default=(), repr=False, compare=False)
+    told: Usual = field(default=Usual((), ""), repr=False, compare=False)
     """
     What the log says of it, for the peer that it was last told of.
     """

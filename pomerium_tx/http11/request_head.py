@@ -186,6 +186,13 @@ def _remembered(method: bytes, minor: bytes, block: bytes, most: int) -> tuple[A
     return rest
 
 
+def forget_heads() -> None:
+    """
+    Remember nothing any more, nor what others have worked out.
+    """
+    _remembered.cache_clear()
+
+
 def _interpret(head: RequestHead, special: list[Field]) -> None:
     """
     Give *head* its framing, its authority and what its connection is asked for.

@@ -95,6 +95,13 @@ remembered.
 """
 
 
+def forget_heads() -> None:
+    """
+    Remember nothing any more, nor what others have worked out.
+    """
+    _remembered.cache_clear()
+
+
 def _interpret(head: ResponseHead, special: list[Field]) -> None:
     """
     Give *head* what its fields say about framing and the connection.

@@ -51,10 +51,11 @@ def log_request(
     :param size: Bytes of content that were sent.
     :param service: Whose listener was asked.
     """
-    key = (log_request, service, upstream, peer, details)
-    said = None if head is None else head.derived.get(key)
-    if said is None:
-        usual = (
+    # One for each head, the latest: peers, and what is to be said of them, are many.
+    key = (service, upstream, peer, details)
+    known = None if head is None else head.derived.get(log_request)
+    if known is None or known[0] != key:
+        usual = _LINE.usual(
             service,
             upstream,
             "" if head is None else _text(head.method),
@@ -64,10 +65,10 @@ def log_request(
             peer,
             details,
         )
-        said = usual, _field(head, b"referer").partition("?")[0]
+        known = key, usual, _field(head, b"referer").partition("?")[0]
         if head is not None:
-            head.derived[key] = said
-    usual, referer = said
+            head.derived[log_request] = known
+    _, usual, referer = known
     _LINE.write(
         LogLevel.debug if path in _PROBES else LogLevel.info,
         usual,

@@ -183,19 +183,19 @@ class AttachedExchange:
         if self._over:
             return
         if self._session_ids and owes_bytes(self._connection.transport_in_use):
-            self._proxy.log_answer(self._asked, status=self._status, size=self.bytes_out, details=details)
             self.deadline = NEVER
             self._unsent = True
             self._connection.keep_until_sent(self)
+            self._proxy.log_answer(self._asked, status=self._status, size=self.bytes_out, details=details)
         else:
             self._end(details)
 
     def _end(self, details: str) -> None:
         if self._over:
             return
-        if details:
-            self._proxy.log_answer(self._asked, status=self._status, size=self.bytes_out, details=details)
         self._over = True
         self.deadline = NEVER
         for session_id in self._session_ids:
             self._proxy.registry.detach(session_id, self)
+        if details:
+            self._proxy.log_answer(self._asked, status=self._status, size=self.bytes_out, details=details)

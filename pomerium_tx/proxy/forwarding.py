@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from pomerium_tx.http11 import writer
@@ -19,6 +18,7 @@ from pomerium_tx.http11.canonical import Canonical, canonical_path
 from pomerium_tx.http11.fields import HOP_BY_HOP, ReservedNames
 from pomerium_tx.http11.heads import BadRequest, RequestHead, ResponseHead
 from pomerium_tx.proxy.caching import ruled
+from pomerium_tx.remembered import remembering
 from pomerium_tx.routing.route import Route, Upstream
 from pomerium_tx.sessions.handle import QUERY_PARAMETER, handle_of_authorization
 from pomerium_tx.web.cookies import is_reserved_cookie, without
@@ -33,7 +33,11 @@ How often a request may have passed by one of us before it is held to go round f
 """
 _LOOP = "This request goes round in circles."
 
-_REMEMBERED = 512
+_NAMES, _LONGEST_NAME = 256, 64
+_COOKIES, _LONGEST_COOKIES = 256, 4_096
+"""
+What each route remembers of the names of fields and of Cookie fields: how many, and how long each may be.
+"""
 
 _COPIED_WITHOUT_HANDLE = frozenset((b"authorization", b"referer"))
 _SET_ELSEWHERE = _COPIED_WITHOUT_HANDLE | frozenset(
@@ -174,11 +178,8 @@ class Forwarding:
         self._takes_cookies = b"cookie" not in self._removed and b"cookie" not in {
             name.lower() for name, _ in self._set
         }
-        # The peer chooses names and values: what is remembered of them is bounded.
-        self._is_copied = lru_cache(maxsize=_REMEMBERED)(self._copied)
-        self._without_ours = lru_cache(maxsize=_REMEMBERED)(
-            lambda cookie: without(cookie, lambda name: is_reserved_cookie(name, cookie_name))
-        )
+        self._is_copied = remembering(self._copied, entries=_NAMES, longest=_LONGEST_NAME)
+        self._without_ours = remembering(self._without_our_cookies, entries=_COOKIES, longest=_LONGEST_COOKIES)
         self._tells_scheme = b"x-forwarded-proto" not in self._removed
         self._dropped_cookie = dropped_cookie
 
@@ -292,6 +293,9 @@ class Forwarding:
             fields = ruled(self._route.caching, fields)
         is_dated = any(name.lower() == b"date" for name, _ in fields)
         return _PreparedResponse(writer.FieldLines.of(fields), tuple(dropped), is_dated)
+
+    def _without_our_cookies(self, cookie: bytes) -> bytes | None:
+        return without(cookie, lambda name: is_reserved_cookie(name, self._cookie_name))
 
     def _copied(self, lower: bytes) -> bool:
         return not (lower in _SET_ELSEWHERE or self._is_dropped(lower))

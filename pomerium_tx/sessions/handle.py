@@ -11,10 +11,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import partial
 from urllib.parse import unquote_to_bytes
 
 from pomerium_tx.jose.jwt import compact_hs256, open_hs256
+from pomerium_tx.remembered import remembering
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.web.cookies import cookie_values
 
@@ -27,6 +28,10 @@ QUERY_PARAMETER = b"pomerium_session"
 _SCHEMES = ((b"pomerium", b""), (b"bearer", b"pomerium-"))
 _CACHED = 20_000
 _REMEMBERED = 1_024
+_MOST_REMEMBERED = 4_096
+"""
+How many Cookie fields are remembered, and how many bytes each may have.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,9 @@ class Handles:
         self._key = key
         name = cookie_name.encode("ascii")
         # A browser sends the same field until a cookie changes.
-        self._values_of = lru_cache(maxsize=_REMEMBERED)(lambda cookie: cookie_values([cookie], name))
+        self._values_of: Callable[[bytes], list[bytes]] = remembering(
+            partial(_cookie_values, name), entries=_REMEMBERED, longest=_MOST_REMEMBERED
+        )
         # Two generations: a full cache is dropped by halves, without keeping count of use.
         self._recent: dict[bytes, Handle] = {}
         self._earlier: dict[bytes, Handle] = {}
@@ -225,6 +232,10 @@ class Handles:
             return None
         claims = open_hs256(value.decode("ascii"), self._key)
         return None if claims is None else _handle(claims)
+
+
+def _cookie_values(name: bytes, cookie: bytes) -> list[bytes]:
+    return cookie_values([cookie], name)
 
 
 def _handle(claims: Mapping[str, object]) -> Handle | None:
