@@ -26,6 +26,7 @@ from pomerium_tx.config.model import Config
 from pomerium_tx.dashboard.login import LoginStart
 from pomerium_tx.dashboard.published import JwksPage, PingPage
 from pomerium_tx.dashboard.site import route_site
+from pomerium_tx.http11 import request_head, response_head
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.writer import NO_LINES, FieldLines
 from pomerium_tx.jose.signer import Signer, derived_signer, load_signers
@@ -194,6 +195,10 @@ class Layout:
         """
         Let go of what *successor* has not taken over; what it has obeys its limits from now on.
         """
+        # What was worked out by this layout is of no use to another one, and would keep it in memory.
+        request_head.forget_heads()
+        response_head.forget_heads()
+        self.authorizer.forget_all()
         kept = set() if successor is None else {resource.pool for resource in successor.resources.values()}
         if successor is not None:
             successor._origins.come_into_force()

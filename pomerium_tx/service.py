@@ -188,6 +188,8 @@ class PomeriumService(Service):
         seconds = until - self._reactor.seconds()
         await drained(self._reactor, self.house, seconds=seconds, is_hurried=lambda: self._is_hurried)
         self.house.stop()
+        # What was cut just now is reset in the next turn, which the reactor would not have any more.
+        await deferLater(self._reactor, 0.0)
         await self._outside.close()
         lines.stop()
         log.info("Stopped")

@@ -30,6 +30,7 @@ from twisted.logger import globalLogBeginner
 from pomerium_tx import logs
 from pomerium_tx.collector import collector
 from pomerium_tx.workers.child import LINK, OneLink
+from pomerium_tx.workers.shares import Shares
 from pomerium_tx.workers.worker import Worker
 
 LOG_PIPE = 1 << 20
@@ -42,9 +43,10 @@ def main(arguments: list[str]) -> int:
     """
     Serve until the parent says otherwise; the exit status of the process.
 
-    :param arguments: The worker's number, the module of its reactor, and the descriptors of its sockets.
+    :param arguments: The worker's number, the module of its reactor, the descriptor of `Shares`, and those of
+        its sockets.
     """
-    _, reactor_module, *descriptors = arguments
+    number, reactor_module, shares, *descriptors = arguments
     import_module(reactor_module).install()
     from twisted.internet import reactor as installed
 
@@ -59,7 +61,13 @@ def main(arguments: list[str]) -> int:
             statuses.append(status)
             reactor.stop()
 
-    worker = Worker(reactor, descriptors=list(map(int, descriptors)), leave=leave)
+    worker = Worker(
+        reactor,
+        number=int(number),
+        shares=Shares.inherited(int(shares)),
+        descriptors=list(map(int, descriptors)),
+        leave=leave,
+    )
     reactor.adoptStreamConnection(LINK, socket.AF_UNIX, OneLink(worker.link))
     os.close(LINK)
     collector.start()

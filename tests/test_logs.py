@@ -16,6 +16,7 @@ from typing import cast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.logger import Logger, LogLevel, LogPublisher
+from twisted.python import monkey
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -284,6 +285,17 @@ class JsonLinesTests(SynchronousTestCase):
         self.patch(sys, "stdout", io.StringIO())
         observer({"log_format": "hello"})
         self.assertEqual(parsed(self.output.getvalue())["message"], "hello")
+
+    def test_full_disk(self) -> None:
+        """
+        Who writes a line that cannot be written goes on all the same, and the next line is written if it can be.
+        """
+        broken = io.StringIO()
+        observer = logs.JsonLines(broken, logs.threshold)
+        with monkey.MonkeyPatcher((broken, "write", lambda text: os.write(-1, b""))):
+            observer({"log_format": "lost"})
+        observer({"log_format": "found"})
+        self.assertEqual(parsed(broken.getvalue())["message"], "found")
 
     def test_is_an_observer(self) -> None:
         """

@@ -127,6 +127,7 @@ class WorkersTests(SynchronousTestCase):
         self.assertTrue(self.workers.is_hurried())
         self.assertNoResult(stopping)
         self.workers.stopping.callback(None)
+        self.reactor.advance(0)
         self.successResultOf(stopping)
         self.assertEqual(self.take(), ["leave", "close"])
 

@@ -19,6 +19,7 @@ from pomerium_tx.worker import ParentsLog
 from pomerium_tx.workers.child import LINK
 from pomerium_tx.workers.link import Link
 from pomerium_tx.workers.messages import Open, WhatIsOpen
+from pomerium_tx.workers.shares import Shares
 from tests.process.daemon import PATIENCE, ROOT
 
 
@@ -67,15 +68,20 @@ class WorkerProcessTests(SynchronousTestCase):
         self.ours, theirs = socket.socketpair()
         self.ours.settimeout(PATIENCE)
         self.addCleanup(self.ours.close)
+        shares = Shares.make(1)
+        self.addCleanup(shares.close)
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "pomerium_tx.worker", "1", "twisted.internet.epollreactor"],
+                [
+                    *(sys.executable, "-P", "-m", "pomerium_tx.worker", "1", "twisted.internet.epollreactor"),
+                    str(shares.descriptor),
+                ],
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 preexec_fn=lambda: os.dup2(theirs.fileno(), LINK),
-                pass_fds=(LINK,),
+                pass_fds=(LINK, shares.descriptor),
             )
         self.addCleanup(self.end)
         self.said: list[Any] = []

@@ -92,6 +92,13 @@ class Listener:
             self._ports.append(reactor.adoptStreamPort(bound.fileno(), bound.family, factory))
         self.close()
 
+    @property
+    def ports(self) -> list[IListeningPort]:
+        """
+        Where connections are accepted.
+        """
+        return list(self._ports)
+
     async def stop(self) -> None:
         """
         Accept no further connection.

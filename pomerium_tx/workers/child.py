@@ -46,7 +46,7 @@ What the interpreter of a worker runs.
 """
 LINK = 3
 """
-The descriptor at which a worker finds its end of the link; those of the listening sockets follow.
+The descriptor at which a worker finds its end of the link; that of `Shares` and those of the listening sockets follow.
 """
 CONFIGURE_SECONDS = 10.0
 """
@@ -107,7 +107,9 @@ class Child(ProcessProtocol):
 
     def spawn(self, descriptors: Sequence[int], config: Config) -> None:
         """
-        Start the process, which is to accept on some sockets. One that cannot be started has ended.
+        Start the process. One that cannot be started has ended.
+
+        :param descriptors: That of `Shares`, and those of the sockets to accept on.
         """
         try:
             self._spawn(descriptors)

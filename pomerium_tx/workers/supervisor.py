@@ -22,6 +22,7 @@ from pomerium_tx.config.model import Config
 from pomerium_tx.sessions.elsewhere import Seen, joined
 from pomerium_tx.workers.child import Child
 from pomerium_tx.workers.shared_store import SharedStore
+from pomerium_tx.workers.shares import Shares
 
 log = Logger()
 
@@ -88,6 +89,7 @@ class Supervisor:
         self._ended: Callable[[str], object] = lambda receipt_id: None
         self._failed: Callable[[Failure], object] = lambda reason: None
         self._places = [_Place(number) for number in range(1, count + 1)]
+        self._shares = Shares.make(count)
         self._config: Config | None = None
         self._started: Deferred[None] | None = None
         self._is_stopping = False
@@ -187,7 +189,7 @@ class Supervisor:
             ended=self._ended,
             elsewhere=lambda child, ids: Deferred.fromCoroutine(self._exchanges(ids, besides=child)),
         )
-        place.child.spawn(self._descriptors(), self._config)
+        place.child.spawn([self._shares.descriptor, *self._descriptors()], self._config)
 
     def _check(self) -> None:
         for child in self.serving:
@@ -205,6 +207,7 @@ class Supervisor:
 
     def _gone(self, place: _Place, reason: Failure) -> None:
         place.child = None
+        self._shares.put(place.number, None)
         if self._is_stopping:
             return
         is_steady = place.ready_since is not None and self._shared.now() - place.ready_since >= STEADY_SECONDS

@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -41,9 +42,14 @@ from pomerium_tx.workers.messages import (
     WhatIsOpen,
 )
 from pomerium_tx.workers.remote_store import RemoteStore
+from pomerium_tx.workers.shares import FairPort, Shares
 
 log = Logger()
 
+TELL_SECONDS = 0.1
+"""
+How late the others may know that connections were closed here; that some were accepted they know at once.
+"""
 RESET_SECONDS = 0.1
 """
 Connections are reset in the turns after the one in which that is asked for.
@@ -54,12 +60,27 @@ class Worker:
     """
     What `Child` is the other end of.
 
+    :param number: Which of the workers it is.
+    :param shares: How many connections each of them has.
     :param descriptors: Of the sockets to accept on.
     :param leave: Ends the process, with an exit status.
     """
 
-    def __init__(self, reactor: Any, *, descriptors: Sequence[int], leave: Callable[[int], object]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        number: int,
+        shares: Shares,
+        descriptors: Sequence[int],
+        leave: Callable[[int], object],
+    ) -> None:
         self._reactor = reactor
+        self._number = number
+        self._shares = shares
+        self._fair_ports: list[FairPort] = []
+        self._telling = LoopingCall(self._tell)
+        self._telling.clock = reactor
         self._leave = leave
         self._house: House | None = None
         self._outside: Outside | None = None
@@ -116,7 +137,24 @@ class Worker:
         self._listener = Listener(config.address, key="address")
         self._listener.inherit(self._descriptors)
         self._listener.accept(reactor, outside.wrapped(house.factory))
+        self._fair_ports = [FairPort(port, reactor, self._is_ahead) for port in self._listener.ports]
+        self._telling.start(TELL_SECONDS)
         self.link.send(Ready())
+
+    def _is_ahead(self) -> bool:
+        self._tell()
+        return self._shares.is_ahead(self._number)
+
+    def _tell(self) -> None:
+        if self._house is not None:
+            self._shares.put(self._number, self._house.open_connections)
+
+    def _accept_no_more(self) -> None:
+        if self._telling.running:
+            self._telling.stop()
+        for port in self._fair_ports:
+            port.stop()
+        self._shares.put(self._number, None)
 
     def _configure(self, message: Configure) -> None:
         if self._outside is None or self._house is None:
@@ -141,6 +179,7 @@ class Worker:
     async def _drain(self, seconds: float) -> None:
         house, outside, listener = self._house, self._outside, self._listener
         assert house is not None and outside is not None and listener is not None
+        self._accept_no_more()
         await listener.stop()
         house.drain()
         await drained(self._reactor, house, seconds=seconds, is_hurried=lambda: self._is_hurried)
@@ -179,6 +218,7 @@ class Worker:
         asked, self._asked = list(self._asked.values()), {}
         for one in asked:
             one.callback({})
+        self._accept_no_more()
         if self._listener is not None:
             Deferred.fromCoroutine(self._listener.stop()).addErrback(lambda reason: None)
         # Where the parent is gone the log is out of reach as well: that may not keep anything open.

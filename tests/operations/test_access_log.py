@@ -127,6 +127,32 @@ class AccessLogTests(SynchronousTestCase):
         self.assertEqual(set(line), FIELDS)
         self.assertEqual((line["method"], line["path"], line["response-code"]), ("", "", 400))
 
+    def test_one_head_many_peers(self) -> None:
+        """
+        However many peers send the same head, each line has its own, and no more than the latest is kept with the head.
+        """
+        read = RequestReader(HeadLimits()).feed(ASKED)[0]
+        assert isinstance(read, RequestHead)
+        peers = []
+        for number in range(100):
+            with capturedLogs() as events:
+                log_request(
+                    head=read,
+                    authority="app.example.com",
+                    path="/",
+                    peer=f"2001:db8::{number:x}",
+                    request_id="request-1",
+                    upstream="app",
+                    status=200,
+                    size=1,
+                    seconds=0.5,
+                    details=f"detail {number}",
+                )
+            (event,) = events
+            peers.append((event["ip"], event["response_code_details"]))
+        self.assertEqual(peers, [(f"2001:db8::{number:x}", f"detail {number}") for number in range(100)])
+        self.assertLess(len(read.derived), 5)
+
     def test_service(self) -> None:
         """
         The line says whose listener was asked: the proxy's, unless it is another's.

@@ -131,6 +131,27 @@ class HeadTimeTests(ProxyTestCase):
         self.assertIn(self.drip(request("GET", "/", "app.example.com", "X: " + "x" * 100), 60), range(9, 13))
         self.assertTrue(self.agent.take().startswith(b"HTTP/1.1 408 "))
 
+    def test_first_byte_with_the_request_before(self) -> None:
+        """
+        It begins with its first byte also where that came together with the end of the request before it.
+        """
+        self.proxy.times = Times(head=10.0, idle=300.0)
+        for before in (
+            request("GET", "/public"),
+            request("POST", "/public", "app.example.com", "Content-Length: 1") + b"x",
+        ):
+            with self.subTest(before=before):
+                agent = self.connect()
+                agent.say(before + b"G")
+                self.settle()
+                self.upstreams.last.say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                self.settle()
+                self.assertIn(b" 200 ", agent.take())
+                self.network.advance(9)
+                self.assertEqual(agent.take(), b"")
+                self.network.advance(3)
+                self.assertTrue(agent.take().startswith(b"HTTP/1.1 408 "))
+
     def test_silence(self) -> None:
         """
         A connection that never says anything is closed after the time of a head.

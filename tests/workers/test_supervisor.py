@@ -46,7 +46,8 @@ class RecordedChild:
         self._callbacks = callbacks
 
     def spawn(self, descriptors: list[int], config: Config) -> None:
-        self.done.append(("spawn", descriptors, config))
+        # The first is that of what the workers tell one another.
+        self.done.append(("spawn", descriptors[1:], config))
 
     def serve(self) -> None:
         """

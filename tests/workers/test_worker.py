@@ -39,6 +39,7 @@ from pomerium_tx.workers.messages import (
     WhatIsOpen,
 )
 from pomerium_tx.workers.shared_store import SharedStore
+from pomerium_tx.workers.shares import Shares
 from pomerium_tx.workers.worker import RESET_SECONDS, Worker
 from tests.doubles.exchanges import MemoryExchange
 from tests.scenarios.world import WorldTestCase
@@ -50,6 +51,21 @@ class Port:
     """
     A socket that is accepted on.
     """
+
+    def doRead(self) -> None:
+        """
+        Accept what waits.
+        """
+
+    def stopReading(self) -> None:
+        """
+        Wait for no connection.
+        """
+
+    def startReading(self) -> None:
+        """
+        Wait for connections.
+        """
 
     is_listening = True
 
@@ -90,7 +106,15 @@ class WorkerTests(WorldTestCase):
         self.reactor.advance(NOW)
         self.statuses: list[int] = []
         with socket.create_server(("127.0.0.1", 0)) as bound:
-            self.worker = Worker(self.reactor, descriptors=[bound.detach()], leave=self.statuses.append)
+            shares = Shares.make(2)
+            self.addCleanup(shares.close)
+            self.worker = Worker(
+                self.reactor,
+                number=1,
+                shares=shares,
+                descriptors=[bound.detach()],
+                leave=self.statuses.append,
+            )
         self.shared = SharedStore(MemoryStore(), clock=self.reactor, now=self.reactor.seconds)
         self.said: list[Any] = []
         self.parent = Link(self.hear, lambda: None)
@@ -322,7 +346,7 @@ class NothingBeganTests(SynchronousTestCase):
         """
         It has nothing open, and nothing to configure.
         """
-        worker = Worker(Reactor(), descriptors=[], leave=lambda status: None)
+        worker = Worker(Reactor(), number=1, shares=Shares.make(1), descriptors=[], leave=lambda status: None)
         said: list[Any] = []
         parent = Link(said.append, lambda: None)
         Wire().pair(parent, worker.link)
