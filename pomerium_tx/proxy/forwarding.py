@@ -288,9 +288,10 @@ class Forwarding:
             elif lower in _RESPONSE_SET_ELSEWHERE or lower in connection:
                 continue
             fields.append((name, value))
-        fields.extend(self._response_fields)
-        if self._route.caching != "upstream" and head.status >= 200:
-            fields = ruled(self._route.caching, fields)
+        if head.status >= 200:
+            fields.extend(self._response_fields)
+            if self._route.caching != "upstream":
+                fields = ruled(self._route.caching, fields)
         is_dated = any(name.lower() == b"date" for name, _ in fields)
         return _PreparedResponse(writer.FieldLines.of(fields), tuple(dropped), is_dated)
 

@@ -24,7 +24,7 @@ PAUSE = 0.005
 """
 Seconds for which the others may take what one leaves to them.
 """
-UNRELIEVED = 8
+UNRELIEVED = 2
 """
 Connections that are taken together when nobody else has come.
 """
