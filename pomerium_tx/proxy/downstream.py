@@ -1,7 +1,7 @@
 """
 One connection from a user agent: bytes in, decisions made, answers out in order.
 
-1. `RequestReader` turns bytes into events. A read may hold several pipelined heads; they wait in a queue.
+1. `Incoming` keeps what has come, and reads it into events when asked. A read may hold several pipelined heads.
 2. A head is canonicalised and decided when its exchange becomes the connection's current one, never earlier: an answer
    written before it may have been a sign-out.
 3. Deciding, attaching the exchange to its session and starting it are one turn, before any wait.
@@ -29,8 +29,7 @@ from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import (
     DOWNSTREAM_FULL,
     HELD,
-    UPSTREAM_AWAITED,
-    UPSTREAM_FULL,
+    UPSTREAM_SLOW,
     Exchange,
     Proxy,
     RawExchange,
@@ -91,7 +90,7 @@ class Downstream(TwistedProtocol):
     def exchange_ended(self, *, reusable: bool) -> None:
         self._exchange = None
         if self._paused_for:
-            self.resume(UPSTREAM_FULL | UPSTREAM_AWAITED)
+            self.resume(UPSTREAM_SLOW)
         # It may have been answered in the turn of its head, and have no content.
         if not self._request_done:
             self._request_done = self._incoming.take_end()
@@ -118,7 +117,7 @@ class Downstream(TwistedProtocol):
 
     def resume(self, why: int) -> None:
         was, self._paused_for = self._paused_for, self._paused_for & ~why
-        if was & (UPSTREAM_FULL | UPSTREAM_AWAITED) & why and not self._request_done and self._exchange is not None:
+        if was & UPSTREAM_SLOW & why and not self._request_done and self._exchange is not None:
             # While the application was waited for, the user agent could not go on.
             self._patience.content_awaited()
         if was and not self._paused_for and not self._lost and not self.is_heard_out:
@@ -128,7 +127,7 @@ class Downstream(TwistedProtocol):
         self._tunnel = tunnel
         early = self._incoming.take_raw()
         self._patience.request_came()
-        self.resume(HELD | UPSTREAM_AWAITED)
+        self.resume(HELD | UPSTREAM_SLOW)
         return early
 
     def close(self) -> None:
@@ -240,9 +239,7 @@ class Downstream(TwistedProtocol):
         if exchange is not None and exchange.deadline < now:
             exchange.deadline = NEVER
             exchange.deadline_passed()
-        elif patience.until < now and (
-            not self._paused_for & (UPSTREAM_FULL | UPSTREAM_AWAITED) or patience.request_until < now
-        ):
+        elif patience.is_over(now, upstream_is_slow=bool(self._paused_for & UPSTREAM_SLOW)):
             patience.until = NEVER
             if self._lingering is not None:
                 patience.until = self._lingering.check(now, self.proxy.times.idle)

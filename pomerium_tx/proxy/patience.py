@@ -77,3 +77,10 @@ class Patience:
         """
         self.idle_since = self._proxy.deadlines.now()
         self.until = self.idle_since + self._proxy.times.idle
+
+    def is_over(self, now: float, *, upstream_is_slow: bool) -> bool:
+        """
+        Whether too much time has passed. While the upstream does not take the content, or is not there yet, the user
+        agent cannot go on: then only the time of the whole request counts.
+        """
+        return self.until < now and (not upstream_is_slow or self.request_until < now)
