@@ -6,13 +6,11 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Coroutine
 from statistics import median
-from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from benchmarks.in_memory import done
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.sessions.memory import MemoryStore
 from pomerium_tx.sessions.provider_logout import ProviderLogout
@@ -22,18 +20,6 @@ from pomerium_tx.sessions.store import Cause
 
 START = 1_700_000_000.0
 ENDS = 300
-
-
-def _done(coroutine: Coroutine[Deferred[Any], Any, Any]) -> Any:
-    """
-    What comes of a coroutine that waits for nothing.
-    """
-    results: list[Any] = []
-    Deferred.fromCoroutine(coroutine).addBoth(results.append)
-    (result,) = results
-    if hasattr(result, "raiseException"):
-        result.raiseException()
-    return result
 
 
 def _session(number: int) -> Session:
@@ -75,7 +61,7 @@ def cost_with(sessions: int) -> dict[str, float]:
     clock = Clock()
     clock.advance(START)
     registry = SessionRegistry(MemoryStore(), clock)
-    _done(registry.join())
+    done(registry.join())
     door = Ending(
         registry=registry,
         providers={},
@@ -86,7 +72,7 @@ def cost_with(sessions: int) -> dict[str, float]:
     )
     began = time.perf_counter()
     for number in range(sessions):
-        _done(registry.begin(_session(number), state_issued=START))
+        done(registry.begin(_session(number), state_issued=START))
     begin = (time.perf_counter() - began) / sessions
     step = max(1, sessions // (3 * ENDS))
     numbers = iter(range(0, sessions, step))
@@ -102,10 +88,10 @@ def cost_with(sessions: int) -> dict[str, float]:
                 logout = ProviderLogout(iss=session.iss, sid=session.sids[0], sub=None, issued=clock.seconds())
                 before = time.perf_counter()
                 if name == "user":
-                    receipt = _done(door.sign_out((session.id,), cause=Cause.USER_ROUTE, target=None)).receipt
+                    receipt = done(door.sign_out((session.id,), cause=Cause.USER_ROUTE, target=None)).receipt
                 else:
                     cause = Cause.FRONT_CHANNEL if name.startswith("front") else Cause.BACK_CHANNEL
-                    receipt = _done(door.end_by_provider(logout, cause))
+                    receipt = done(door.end_by_provider(logout, cause))
                 spent.append(time.perf_counter() - before)
                 if receipt.sessions_ended != 1:
                     raise RuntimeError(f"{receipt.sessions_ended} sessions ended")
