@@ -76,7 +76,7 @@ class SharedDemoCase(DemoCase, SharingCase):
         """
         super().setUp()
         eventually("nothing is open", lambda: not any(self._counted()[name] for name in _OPEN))
-        eventually("the application was told of every end", lambda: self._counted()["logouts_told"] == self._owed())
+        self._all_told()
         self._before = self._counted()
         self._earlier_ends = len(self._ends())
 
@@ -90,11 +90,22 @@ class SharedDemoCase(DemoCase, SharingCase):
     def _owed(self) -> int:
         return sum(end["receipt"]["sessions_ended"] for end in self._ends() if APP in end["receipt"]["routes"])
 
+    def _all_told(self) -> None:
+        eventually("the application was told of every end", lambda: self._counted()["logouts_told"] == self._owed())
+
     def reached(self) -> dict[str, int]:
         """
         What the applications say has reached them, asked behind the proxy's back.
         """
         return {name: count - self._before[name] for name, count in self._counted().items()}
+
+    def reached_with_the_end(self) -> dict[str, int]:
+        """
+        The same once there has been the one end, and the notice of it, which is a request too, has arrived.
+        """
+        self.the_end()
+        self._all_told()
+        return self.reached()
 
     def the_end(self) -> dict[str, Any]:
         """
