@@ -35,6 +35,7 @@ from pomerium_tx.http11.canonical import canonicalise
 from pomerium_tx.http11.heads import HeadLimits, RequestHead, ResponseHead
 from pomerium_tx.http11.reader import RequestReader, ResponseReader
 from pomerium_tx.layout import log_access
+from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import Answered
 from pomerium_tx.proxy.forwarding import ForwardedRequest, Framing
@@ -48,6 +49,7 @@ ROUND = 0.01
 """
 Seconds of CPU that one step takes in one round.
 """
+CLIENT = Client(address="192.0.2.1")
 REQUEST_ID = "0b8f9d0e-6f1c-4d3e-9f57-6f2f0c2b1a10"
 
 
@@ -107,10 +109,10 @@ def _deciding_steps(world: InMemory) -> dict[str, Step]:
         "handle, seen before": lambda: handles.open(handle),
         "handle, verified": lambda: Handles(world.key, world.cookie_name).open(next(several)),
         "handle in a cookie, seen before": lambda: handles.presented(cookies=cookies),
-        "policy": lambda: route.policy(session),
-        "check as a whole, not logged": lambda: proxy.decide(head, canonical),
-        "check as a whole": lambda: proxy.check(head, canonical, "192.0.2.1", REQUEST_ID),
-        "check as a whole, nobody": lambda: proxy.check(nobodys_head, canonical, "192.0.2.1", REQUEST_ID),
+        "policy": lambda: route.policy(session, head, canonical, CLIENT),
+        "check as a whole, not logged": lambda: proxy.decide(head, canonical, CLIENT),
+        "check as a whole": lambda: proxy.check(head, canonical, CLIENT, REQUEST_ID),
+        "check as a whole, nobody": lambda: proxy.check(nobodys_head, canonical, CLIENT, REQUEST_ID),
     }
 
 
@@ -144,7 +146,7 @@ def _writing_steps(world: InMemory) -> dict[str, Step]:
     answers.expect(b"GET")
     answer = _first(answers.feed(RESPONSE), ResponseHead)
     framing = Framing.of(answer, minor=1, keep_alive=True)
-    asked = Asked(head, canonical, verdict, REQUEST_ID, "192.0.2.1", time.monotonic())
+    asked = Asked(head, canonical, verdict, REQUEST_ID, CLIENT, time.monotonic())
     answered = Answered(
         request_id=REQUEST_ID,
         peer="192.0.2.1",
@@ -201,7 +203,7 @@ def _whole_requests(world: InMemory) -> dict[str, Step]:
 def _asked(world: InMemory, cookie: str) -> tuple[Any, Any, Any]:
     head = _first(RequestReader(HeadLimits()).feed(browser_request(cookie)), RequestHead)
     canonical = canonicalise(head)
-    return head, canonical, world.house.proxy.decide(head, canonical)
+    return head, canonical, world.house.proxy.decide(head, canonical, CLIENT)
 
 
 def _spent(step: Step, times: int) -> int:

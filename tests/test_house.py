@@ -28,6 +28,7 @@ from tests.doubles.network import Network
 from tests.doubles.peers import PeerFactory, UserAgent, pairs_of, request
 from tests.doubles.sessions import a_session
 from tests.doubles.stores import UnreliableStore
+from tests.policy.clients import CLIENT
 from tests.scenarios.browser import read
 from tests.scenarios.world import APP, AUTHENTICATE, CONFIG
 from tests.tls.authorities import key_pem
@@ -223,7 +224,7 @@ class IdentityTests(HouseTestCase):
         The names of the fields for a request of *session*.
         """
         head, canonical = asked("app.example.com")
-        verdict = self.house.proxy.check(head, canonical, "192.0.2.1", "request-1")
+        verdict = self.house.proxy.check(head, canonical, CLIENT, "request-1")
         verdict.session = session
         return [name for name, _ in pairs_of(self.house.proxy.identity(verdict, canonical))]
 

@@ -23,6 +23,7 @@ from pomerium_tx.config import values
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.logs import AUTHORIZE
+from pomerium_tx.policy.client import Client
 from pomerium_tx.request_lines import LineForm
 from pomerium_tx.routing.route import Route
 from pomerium_tx.routing.table import RouteTable
@@ -138,31 +139,29 @@ class Authorizer:
         """
         self._admitted = AdmittedVerdicts()
 
-    def check(self, head: RequestHead, canonical: Canonical, peer: str, request_id: str) -> Verdict:
+    def check(self, head: RequestHead, canonical: Canonical, client: Client, request_id: str) -> Verdict:
         """
         What is to be done with a request.
-
-        :param peer: The client's address.
         """
         try:
-            verdict = self._decide(head, canonical)
-            _log(verdict, head, canonical, peer, request_id)
+            verdict = self._decide(head, canonical, client)
+            _log(verdict, head, canonical, client.address, request_id)
         except Exception:  # noqa: BLE001 - whatever is wrong with us, it must not let anybody in
             log.failure("The authorize check of request {request_id} failed", request_id=request_id)
             verdict = _failed()
         return verdict
 
-    def decide(self, head: RequestHead, canonical: Canonical) -> Verdict:
+    def decide(self, head: RequestHead, canonical: Canonical, client: Client) -> Verdict:
         """
         The same, of a request that was checked before: as it would be decided now. It is not logged.
         """
         try:
-            return self._decide(head, canonical)
+            return self._decide(head, canonical, client)
         except Exception:  # noqa: BLE001 - whatever is wrong with us, it must not keep anybody in
             log.failure("A request that is under way could not be decided again")
             return _failed()
 
-    def _decide(self, head: RequestHead, canonical: Canonical) -> Verdict:
+    def _decide(self, head: RequestHead, canonical: Canonical, client: Client) -> Verdict:
         host, port, path = canonical.host, canonical.port, canonical.path
         routes = self._table.at(host, port)
         is_authenticate = self.is_authenticate(host, port)
@@ -189,12 +188,12 @@ class Authorizer:
                 last.route is route
                 and last.origin == origin
                 and self._sessions.find(read.session_id) is last.session
-                and route.policy(last.session) is before
+                and route.policy(last.session, head, canonical, client) is before
             ):
                 # Whatever is asked below has the answer that it had before.
                 return last
         session, live, trouble = self._identify(presented, self._idp_ids[route.id])
-        decision = route.policy(session)
+        decision = route.policy(session, head, canonical, client)
         denials = decision.deny_reasons if decision.deny else ()
         if not decision.admits:
             action, status, reason = refusal(head, path, presented, decision)

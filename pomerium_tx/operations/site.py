@@ -20,6 +20,7 @@ from pomerium_tx.http11.authority import InvalidAuthority, authority
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.operations.admin import Administered, NoticesPage, ReceiptsFolder, RevocationsPage, SessionsPage
+from pomerium_tx.policy.client import Client
 from pomerium_tx.web.answers import Answer, HttpProblem
 from pomerium_tx.web.page_request import PageRequest
 from pomerium_tx.web.resource import Folder, LocalRequest, Page
@@ -42,7 +43,7 @@ def admin_site(administered: Administered, address: AdminAddress, token: str | N
     return AdminSite(root, Gate(address, token), administered.clock)
 
 
-def decide(head: RequestHead, canonical: Canonical) -> Verdict:
+def decide(head: RequestHead, canonical: Canonical, client: Client) -> Verdict:
     """
     Every request on this listener is for a page of ours.
     """
@@ -51,11 +52,11 @@ def decide(head: RequestHead, canonical: Canonical) -> Verdict:
     )
 
 
-def check(head: RequestHead, canonical: Canonical, peer: str, request_id: str) -> Verdict:
+def check(head: RequestHead, canonical: Canonical, client: Client, request_id: str) -> Verdict:
     """
     The same, as the question that is asked of each request.
     """
-    return decide(head, canonical)
+    return decide(head, canonical, client)
 
 
 class Gate:

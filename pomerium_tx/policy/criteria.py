@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy import decision
+from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.decision import Decision, Policy
 from pomerium_tx.sessions.session import Session
 
@@ -35,9 +38,9 @@ def from_legacy(
     allowed_users = frozenset(filter(None, users))
     allowed_domains = frozenset(filter(None, domains))
     if public:
-        return lambda session: EVERYBODY
+        return lambda session, head, canonical, client: EVERYBODY
     if not (any_authenticated or allowed_users or allowed_domains):
-        return lambda session: NOBODY
+        return lambda session, head, canonical, client: NOBODY
     decisions = {
         (user, email, domain): _any_of(
             {
@@ -51,7 +54,7 @@ def from_legacy(
         for domain in (False, True)
     }
 
-    def policy(session: Session | None) -> Decision:
+    def policy(session: Session | None, head: RequestHead, canonical: Canonical, client: Client) -> Decision:
         if session is None:
             return ANONYMOUS
         user_id = session.user_id

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.policy.client import Client
 from pomerium_tx.sessions.session import Session
 
 ACCEPT: Final = "accept"
@@ -57,7 +60,9 @@ class Decision:
         return self.allow and not self.deny and not self.unauthenticated
 
 
-Policy = Callable[[Session | None], Decision]
+Policy = Callable[[Session | None, RequestHead, Canonical, Client], Decision]
 """
-Decides about a session, or about a request without one. Never waits.
+Decides about a request, and the session it comes with, if any. Never waits.
+
+Whatever decides alike gives the same object, so that two decisions are compared by identity; their number is bounded.
 """

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.policy.client import Client
 
 
 @dataclass(slots=True)
@@ -22,14 +23,21 @@ class Asked:
     canonical: Canonical
     verdict: Verdict
     request_id: str
-    peer: str
+    client: Client
     started: float
 
-    def is_still_admitted(self, decide: Callable[[RequestHead, Canonical], Verdict]) -> bool:
+    @property
+    def peer(self) -> str:
+        """
+        The address of whoever asked.
+        """
+        return self.client.address
+
+    def is_still_admitted(self, decide: Callable[[RequestHead, Canonical, Client], Verdict]) -> bool:
         """
         Whether it would be let through now as it was: to the same route, as the same person's.
         """
-        now = decide(self.head, self.canonical)
+        now = decide(self.head, self.canonical, self.client)
         return now.action is Action.PROCEED and _whither(now) == _whither(self.verdict)
 
 

@@ -16,6 +16,7 @@ from pomerium_tx.authorize.verdict import Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
 from pomerium_tx.http11.writer import FieldLines
+from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.admission import ConnectionLimits
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.deadlines import Deadlines
@@ -100,11 +101,11 @@ class Proxy:
     What all connections share.
     """
 
-    check: Callable[[RequestHead, Canonical, str, str], Verdict]
+    check: Callable[[RequestHead, Canonical, Client, str], Verdict]
     """
-    THE QUESTION: head, canonical form, peer, request id.
+    THE QUESTION: head, canonical form, client, request id.
     """
-    decide: Callable[[RequestHead, Canonical], Verdict]
+    decide: Callable[[RequestHead, Canonical, Client], Verdict]
     """
     The same once more, of a request that is under way; nothing is logged.
     """

@@ -25,6 +25,7 @@ from pomerium_tx.eager import write_soon
 from pomerium_tx.http11.canonical import canonicalise
 from pomerium_tx.http11.heads import BadRequest, RequestHead
 from pomerium_tx.http11.reader import EndOfMessage, RequestEvent
+from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import (
     DOWNSTREAM_FULL,
@@ -60,6 +61,7 @@ class Downstream(TwistedProtocol):
     def __init__(self, proxy: Proxy, *, peer: str) -> None:
         self.proxy = proxy
         self.peer = peer
+        self._client = Client(address=peer)
         self.keep_alive = True
         self.is_full = False
         self._incoming = Incoming(proxy.limits)
@@ -362,8 +364,8 @@ class Downstream(TwistedProtocol):
             self._refuse(problem, head)
             return
         request_id = new_request_id()
-        verdict = proxy.check(head, canonical, self.peer, request_id)
-        asked = Asked(head, canonical, verdict, request_id, self.peer, proxy.deadlines.now())
+        verdict = proxy.check(head, canonical, self._client, request_id)
+        asked = Asked(head, canonical, verdict, request_id, self._client, proxy.deadlines.now())
         if verdict.action is Action.PROCEED and not is_last_recipient(head):
             assert verdict.route is not None
             self._exchange = proxied = ProxiedExchange(self, asked, proxy.resources(verdict.route))

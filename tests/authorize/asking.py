@@ -18,6 +18,7 @@ from pomerium_tx.routing.route import Route
 from pomerium_tx.routing.table import RouteTable
 from pomerium_tx.sessions.handle import Handles
 from pomerium_tx.sessions.session import Session
+from tests.policy.clients import CLIENT
 from tests.policy.people import alice
 from tests.routing.routes import a_route
 
@@ -129,7 +130,7 @@ class CheckTestCase(SynchronousTestCase):
             query=query.encode() if question else None,
             authority=authority.encode(),
         )
-        return self.authorizer.check(head, canonical, "192.0.2.1", "request-1")
+        return self.authorizer.check(head, canonical, CLIENT, "request-1")
 
     def assert_action(self, verdict: Verdict, action: Action, status: int) -> None:
         """

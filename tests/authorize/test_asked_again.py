@@ -14,10 +14,9 @@ from pomerium_tx.http11.request_head import request_head
 from pomerium_tx.policy.criteria import from_legacy
 from pomerium_tx.sessions.session import Session
 from tests.authorize.asking import ALICE, BOB, HANDSHAKE, PUBLIC, CheckTestCase
+from tests.policy.clients import CLIENT
 from tests.policy.people import alice
 from tests.routing.routes import a_route
-
-PEER = "192.0.2.1"
 
 
 class AskedAgainTests(CheckTestCase):
@@ -36,7 +35,7 @@ class AskedAgainTests(CheckTestCase):
             fields["Cookie"] = cookie
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         head = request_head(f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode(), HeadLimits())
-        return self.authorizer.check(head, canonicalise(head), PEER, "request-1")
+        return self.authorizer.check(head, canonicalise(head), CLIENT, "request-1")
 
     def test_same_verdict(self) -> None:
         """
@@ -98,7 +97,7 @@ class AskedAgainTests(CheckTestCase):
         The policy is asked every time.
         """
         answers = [from_legacy(any_authenticated=True), from_legacy(users=["bob"])]
-        self.make(a_route("https://app.example.com", policy=lambda session: answers[0](session)))
+        self.make(a_route("https://app.example.com", policy=lambda *asked: answers[0](*asked)))
         cookie = self.cookie(ALICE)["Cookie"]
         self.assertIs(self.again("app.example.com", cookie=cookie).action, Action.PROCEED)
         answers.reverse()

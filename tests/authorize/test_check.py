@@ -186,7 +186,7 @@ class PolicyTests(CheckTestCase):
         denied = Decision(allow=True, deny=True, reasons=("accept",), deny_reasons=("x",), unauthenticated=False)
         asked = Decision(allow=True, deny=True, reasons=("accept",), deny_reasons=("x",), unauthenticated=True)
         self.make(
-            a_route("https://app.example.com", policy=lambda session: asked if session is None else denied),
+            a_route("https://app.example.com", policy=lambda session, *_: asked if session is None else denied),
         )
         verdict = self.ask("app.example.com/", self.cookie(ALICE))
         self.assert_action(verdict, Action.DENY, 403)

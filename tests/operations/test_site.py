@@ -17,6 +17,7 @@ from pomerium_tx.web.resource import LocalRequest
 from tests.doubles.channel import MemoryChannel
 from tests.doubles.peers import request
 from tests.operations.administered import SOCKET, AdministeredCase
+from tests.policy.clients import CLIENT
 
 LOOPBACK = AdminAddress(host="127.0.0.1", port=9443)
 TOKEN = "a-token-of-more-than-32-characters-0123456789"
@@ -257,6 +258,6 @@ class QuestionTests(AdministeredCase):
             head = RequestReader(HeadLimits()).feed(request("GET", target, host))[0]
             assert isinstance(head, RequestHead)
             canonical: Canonical = canonicalise(head)
-            for verdict in (decide(head, canonical), check(head, canonical, "unknown", "request-1")):
+            for verdict in (decide(head, canonical, CLIENT), check(head, canonical, CLIENT, "request-1")):
                 self.assertIs(verdict.action, Action.OWN_PATH)
                 self.assertEqual((verdict.session, verdict.live, verdict.route), (None, (), None))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.policy.criteria import from_legacy
+from tests.policy.clients import decided
 from tests.policy.people import alice
 
 
@@ -20,7 +21,7 @@ class LegacyTests(SynchronousTestCase):
         A route without any setting refuses everybody, and sends nobody to sign in for it.
         """
         for session in (None, alice()):
-            decision = from_legacy()(session)
+            decision = decided(from_legacy(), session)
             self.assertEqual((decision.allow, decision.deny, decision.unauthenticated), (False, False, False))
             self.assertEqual(decision.reasons, ())
 
@@ -29,7 +30,7 @@ class LegacyTests(SynchronousTestCase):
         A public route admits everybody, with or without a session.
         """
         for session in (None, alice()):
-            decision = from_legacy(public=True)(session)
+            decision = decided(from_legacy(public=True), session)
             self.assertTrue(decision.admits)
             self.assertEqual(decision.reasons, ("accept",))
 
@@ -43,7 +44,7 @@ class LegacyTests(SynchronousTestCase):
             {"domains": ["example.com"]},
         ):
             with self.subTest(settings=settings):
-                decision = from_legacy(**settings)(None)
+                decision = decided(from_legacy(**settings), None)
                 self.assertEqual((decision.allow, decision.deny, decision.unauthenticated), (False, False, True))
                 self.assertEqual(decision.reasons, ("user-unauthenticated",))
 
@@ -52,8 +53,8 @@ class LegacyTests(SynchronousTestCase):
         Whoever has a user id is admitted; a session without one is nobody.
         """
         policy = from_legacy(any_authenticated=True)
-        self.assertEqual((policy(alice()).admits, policy(alice()).reasons), (True, ("user-ok",)))
-        nameless = policy(alice(user_id=""))
+        self.assertEqual((decided(policy, alice()).admits, decided(policy, alice()).reasons), (True, ("user-ok",)))
+        nameless = decided(policy, alice(user_id=""))
         self.assertEqual((nameless.admits, nameless.reasons), (False, ("user-unauthorized",)))
         self.assertFalse(nameless.unauthenticated)
 
@@ -72,7 +73,7 @@ class LegacyTests(SynchronousTestCase):
         ]
         for users, admits, reasons in cases:
             with self.subTest(users=users):
-                decision = from_legacy(users=users)(alice())
+                decision = decided(from_legacy(users=users), alice())
                 self.assertEqual((decision.admits, decision.reasons), (admits, reasons))
                 self.assertFalse(decision.unauthenticated)
 
@@ -91,7 +92,7 @@ class LegacyTests(SynchronousTestCase):
         ]
         for email, admits in cases:
             with self.subTest(email=email):
-                decision = from_legacy(domains=["example.com"])(alice(email=email))
+                decision = decided(from_legacy(domains=["example.com"]), alice(email=email))
                 self.assertEqual(decision.admits, admits)
                 self.assertEqual(decision.reasons, ("domain-ok",) if admits else ("domain-unauthorized",))
 
@@ -100,10 +101,10 @@ class LegacyTests(SynchronousTestCase):
         One criterion that holds is enough, and only those that hold are named.
         """
         policy = from_legacy(users=["bob"], domains=["example.com"])
-        self.assertEqual(policy(alice()).reasons, ("domain-ok",))
-        self.assertTrue(policy(alice()).admits)
+        self.assertEqual(decided(policy, alice()).reasons, ("domain-ok",))
+        self.assertTrue(decided(policy, alice()).admits)
         self.assertEqual(
-            policy(alice(email="alice@evil.test")).reasons,
+            decided(policy, alice(email="alice@evil.test")).reasons,
             ("domain-unauthorized", "email-unauthorized", "user-unauthorized"),
         )
 
@@ -111,6 +112,6 @@ class LegacyTests(SynchronousTestCase):
         """
         An empty entry admits nobody, not even a session that lacks the value.
         """
-        decision = from_legacy(users=["", "bob"], domains=["", "corp.test"])(alice(user_id="", email=""))
+        decision = decided(from_legacy(users=["", "bob"], domains=["", "corp.test"]), alice(user_id="", email=""))
         self.assertFalse(decision.admits)
-        self.assertFalse(from_legacy(users=[""], domains=[""])(alice(user_id="", email="")).admits)
+        self.assertFalse(decided(from_legacy(users=[""], domains=[""]), alice(user_id="", email="")).admits)

@@ -16,6 +16,7 @@ from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
 from pomerium_tx.http11.writer import FieldLines
+from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.criteria import from_legacy
 from pomerium_tx.proxy.connection import Answered, Proxy, Times
 from pomerium_tx.proxy.deadlines import Deadlines
@@ -83,7 +84,7 @@ class ProxyTestCase(SynchronousTestCase):
         self.use(self.route)
         self.proxy = Proxy(
             check=self.check,
-            decide=lambda head, canonical: self.check(head, canonical, "", ""),
+            decide=lambda head, canonical, client: self.check(head, canonical, client, ""),
             unauthenticated=lambda head, verdict: replace(
                 verdict, action=Action.UNAUTHORIZED, status=401, reason="Unauthenticated", session=None
             ),
@@ -134,7 +135,7 @@ class ProxyTestCase(SynchronousTestCase):
         """
         return UserAgent.connect(self.network, *PROXY)
 
-    def check(self, head: RequestHead, canonical: Canonical, peer: str, request_id: str) -> Verdict:
+    def check(self, head: RequestHead, canonical: Canonical, client: Client, request_id: str) -> Verdict:
         """
         Who says ``Who: alice`` is the session; own paths are ours; everybody else must sign in.
         """

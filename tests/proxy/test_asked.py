@@ -9,10 +9,12 @@ from dataclasses import fields, replace
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import Proxy
 from tests.doubles.peers import request
 from tests.doubles.sessions import a_session
+from tests.policy.clients import CLIENT
 from tests.proxy.harness import ProxyTestCase
 from tests.routing.routes import a_route
 
@@ -28,14 +30,14 @@ class StillAdmittedTests(ProxyTestCase):
         """
         found: list[tuple[RequestHead, Canonical]] = []
 
-        def check(head: RequestHead, canonical: Canonical, peer: str, request_id: str) -> Verdict:
+        def check(head: RequestHead, canonical: Canonical, client: Client, request_id: str) -> Verdict:
             found.append((head, canonical))
-            return self.check(head, canonical, peer, request_id)
+            return self.check(head, canonical, client, request_id)
 
         self.proxy.check = check
         self.agent.ask(request("GET", "/", "app.example.com", "Who: alice"))
         (head, canonical) = found[0]
-        return Asked(head, canonical, self.check(head, canonical, "", ""), "id", "192.0.2.1", 0.0)
+        return Asked(head, canonical, self.check(head, canonical, CLIENT, ""), "id", CLIENT, 0.0)
 
     def test_still(self) -> None:
         """
@@ -54,7 +56,7 @@ class StillAdmittedTests(ProxyTestCase):
             (replace(was, action=Action.NOT_FOUND, route=None), False),
         ):
             with self.subTest(action=now.action, session=now.session is not None):
-                self.assertIs(asked.is_still_admitted(lambda head, canonical, now=now: now), expected)
+                self.assertIs(asked.is_still_admitted(lambda head, canonical, client, now=now: now), expected)
 
     def test_recheck(self) -> None:
         """
@@ -66,8 +68,8 @@ class StillAdmittedTests(ProxyTestCase):
         self.factory.recheck()
         self.settle()
         self.assertEqual((alice.take(), nobody.take()), (b"", b""))
-        self.proxy.decide = lambda head, canonical: replace(
-            self.check(head, canonical, "", ""), action=Action.DENY, status=403
+        self.proxy.decide = lambda head, canonical, client: replace(
+            self.check(head, canonical, client, ""), action=Action.DENY, status=403
         )
         self.factory.recheck()
         self.settle()

@@ -18,6 +18,7 @@ from pomerium_tx.proxy.refusals import Refusals, content_size
 from pomerium_tx.routing.route import Route
 from tests.doubles.peers import request
 from tests.doubles.sessions import a_session
+from tests.policy.clients import CLIENT
 from tests.proxy.harness import a_route
 from tests.scenarios.browser import Response, read
 
@@ -49,7 +50,7 @@ def asked(head: RequestHead, verdict: Verdict, request_id: str = "request-1") ->
     """
     A request with its decision.
     """
-    return Asked(head, canonicalise(head), verdict, request_id, "192.0.2.1", 0.0)
+    return Asked(head, canonicalise(head), verdict, request_id, CLIENT, 0.0)
 
 
 class RefusalsTestCase(SynchronousTestCase):

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy import attached, unsent
 from pomerium_tx.proxy.unsent import MOST, UnsentAnswers
 from tests.doubles.peers import Peer, request
@@ -188,8 +189,8 @@ class ManyAnswersTests(ProxyTestCase):
         self.upstreams.last.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n" + self.file)
         self.settle()
 
-    def check(self, head: RequestHead, canonical: Canonical, peer: str, request_id: str) -> Verdict:
-        verdict = super().check(head, canonical, peer, request_id)
+    def check(self, head: RequestHead, canonical: Canonical, client: Client, request_id: str) -> Verdict:
+        verdict = super().check(head, canonical, client, request_id)
         if head.get(b"who") == b"bob":
             verdict = replace(verdict, action=Action.PROCEED, session=self.other, live=(self.other,))
         return verdict

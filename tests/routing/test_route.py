@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.config.model import RouteSection, RuntimeFlags
 from pomerium_tx.routing.route import Route, Upstream, build
+from tests.policy.clients import decided
 from tests.policy.people import alice
 from tests.routing.routes import a_route
 
@@ -60,7 +61,7 @@ class BuildTests(SynchronousTestCase):
         self.assertEqual((route.max_connections, route.max_pending_requests), (None, None))
         self.assertEqual(route.upstreams, (Upstream(scheme="http", host="127.0.0.1", port=3000),))
         self.assertEqual((route.timeout, route.idle_timeout), (30.0, 300.0))
-        self.assertFalse(route.policy(alice()).admits)
+        self.assertFalse(decided(route.policy, alice()).admits)
         self.assertFalse(route.allow_websockets or route.pass_identity_headers or route.tls.skip_verify)
         self.assertEqual(route.jwt_issuer_format, "hostOnly")
 
@@ -130,7 +131,7 @@ class BuildTests(SynchronousTestCase):
         for keys, admitted in cases:
             with self.subTest(keys=keys):
                 policy = built(**keys).policy
-                self.assertEqual({name for name, person in people.items() if policy(person).admits}, admitted)
+                self.assertEqual({name for name, person in people.items() if decided(policy, person).admits}, admitted)
 
     def test_time_limits(self) -> None:
         """

@@ -20,6 +20,7 @@ from pomerium_tx.http11.heads import HeadLimits, RequestHead
 from pomerium_tx.http11.reader import RequestReader
 from pomerium_tx.sessions.memory import MemoryStore
 from tests.doubles.peers import UserAgent, request
+from tests.policy.clients import CLIENT
 from tests.scenarios.browser import Browser, Response, read
 from tests.scenarios.secrets import Kind, Secrets, Sink, Sinks, basic_credentials, pem_lines
 from tests.scenarios.traffic import TrafficTestCase
@@ -239,7 +240,7 @@ class LifeTestCase(TrafficTestCase):
         )[0]
         assert isinstance(head, RequestHead)
         canonical = canonicalise(head)
-        for each in (head, canonical, self.house.proxy.check(head, canonical, "192.0.2.1", "request-1")):
+        for each in (head, canonical, self.house.proxy.check(head, canonical, CLIENT, "request-1")):
             self.sinks.add(Sink.REPR, repr(each))
         for url in (
             APP + "/.pomerium/",
