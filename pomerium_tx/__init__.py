@@ -9,6 +9,9 @@ The rooms, from the street down to the ground; each may use those below it, neve
 * ``outside``: the network, as a configuration sees it
 * ``layout``: what a configuration comes to; builds every room and joins them; a reload replaces it
 * ``administration``: what connections to the administrator's listener know
+* ``applications``: what stands behind the routes, with the connections to it
+* ``limits``: what a configuration allows
+* ``registrations``: the clients that a configuration has registered at OPs
 * ``proxy``: carries requests to the applications
 * ``authenticate``: the authenticate host, where people sign in
 * ``dashboard``: what ``/.pomerium/`` and ``/.well-known/`` answer on route hosts

@@ -17,10 +17,11 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from pomerium_tx.administration import admin_proxy
+from pomerium_tx.applications import Connect
 from pomerium_tx.authenticate.refresher import Refresher, plan_refresh_by_id_token
 from pomerium_tx.collector import collector
 from pomerium_tx.config.model import Config
-from pomerium_tx.layout import Connect, Lasting, Layout, log_access
+from pomerium_tx.layout import Lasting, Layout, log_access
 from pomerium_tx.logout.back_channel import BackChannelLogoutPage
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.expiry import Expiry

@@ -6,16 +6,17 @@ Making a layout changes nothing outside of it, so that one which cannot be made 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from resource import RLIMIT_NOFILE, getrlimit
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.server import Site
 
 from pomerium_tx import limits, paths
+from pomerium_tx.applications import Applications, Connect
 from pomerium_tx.assertion.assertion import Assertions
 from pomerium_tx.assertion.claims import LIFETIME as ASSERTION_LIFETIME
 from pomerium_tx.authenticate.site import authenticate_site
@@ -37,16 +38,14 @@ from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.logout.session_events import SessionEvents
 from pomerium_tx.logout.target import Targets
 from pomerium_tx.oidc.fetch import HTTPClient
-from pomerium_tx.oidc.provider import Provider, ProviderSettings
+from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.operations import audit_log
 from pomerium_tx.operations.access_log import log_request
 from pomerium_tx.proxy.access_lines import AccessLines
 from pomerium_tx.proxy.connection import Answered, Proxy
 from pomerium_tx.proxy.deadlines import Deadlines
-from pomerium_tx.proxy.forwarding import Forwarding
-from pomerium_tx.proxy.pool import Pool
 from pomerium_tx.proxy.refusals import Refusals
-from pomerium_tx.proxy.resource import ReverseProxyResource
+from pomerium_tx.registrations import Registrations
 from pomerium_tx.routing.route import Route, build
 from pomerium_tx.routing.table import RouteTable
 from pomerium_tx.sessions.handle import Handles
@@ -59,12 +58,6 @@ from pomerium_tx.web.sealed import Sealer
 from pomerium_tx.web.signed_url import UrlSigner
 
 log = Logger()
-
-Connect = Callable[[Route], IStreamClientEndpoint]
-"""
-What connects to the upstream of a route.
-"""
-
 
 RETIRED_KEY_SECONDS = ASSERTION_LIFETIME + 300.0
 """
@@ -125,9 +118,14 @@ class Layout:
             self.signers[0], lasting.clock, config.jwt_issuer_format, dict(config.jwt_claims_headers)
         )
         self.table = RouteTable(build(section, config) for section in config.routes)
-        provider = self._provider(_provider_settings(config), previous)
-        self.providers: Mapping[str, Provider] = {provider.idp_id: provider}
-        self.default_idp_id = provider.idp_id
+        registrations = Registrations(
+            config,
+            http=lasting.http,
+            clock=lasting.clock,
+            previous={} if previous is None else previous.providers,
+        )
+        self.providers: Mapping[str, Provider] = registrations.providers
+        self.default_idp_id = registrations.default_idp_id
         self._login = LoginStart(
             url_signer=self._url_signer,
             authenticate_origin=self._authenticate_origin,
@@ -142,13 +140,16 @@ class Layout:
         )
         self._head_limits = limits.head_limits(config)
         self._connection_limits = limits.connection_limits(config, getrlimit(RLIMIT_NOFILE)[0])
-        self._origins: limits.Origins = limits.Origins(
+        self._applications: Applications = Applications(
             config,
-            lasting.deadlines,
-            self._connection_limits.to_applications,
-            None if previous is None else previous._origins,
+            self.table.routes,
+            connect=lasting.connect,
+            deadlines=lasting.deadlines,
+            head_limits=self._head_limits,
+            most_connections=self._connection_limits.to_applications,
+            previous=None if previous is None else previous._applications,
         )
-        self.resources = {route.id: self._resource(route, previous) for route in self.table.routes}
+        self.resources = self._applications.resources
         self._retired_keys = self._retired(previous)
         jwks = JwksPage(
             list({signer.kid: signer.public_jwk() for signer in self.signers}.values()),
@@ -199,14 +200,7 @@ class Layout:
         request_head.forget_heads()
         response_head.forget_heads()
         self.authorizer.forget_all()
-        kept = set() if successor is None else {resource.pool for resource in successor.resources.values()}
-        if successor is not None:
-            successor._origins.come_into_force()
-        for resource in self.resources.values():
-            if successor is None:
-                resource.pool.close()
-            elif resource.pool not in kept:
-                resource.pool.retire()
+        self._applications.retire(None if successor is None else successor._applications)
 
     # Rooms.
 
@@ -221,51 +215,6 @@ class Layout:
         replaced = {signer.kid: (signer.public_jwk(), now + RETIRED_KEY_SECONDS) for signer in previous.signers}
         current = {signer.kid for signer in self.signers}
         return {kid: kept for kid, kept in (known | replaced).items() if kid not in current}
-
-    def _provider(self, settings: ProviderSettings, previous: Layout | None) -> Provider:
-        known = () if previous is None else previous.providers.values()
-        for provider in known:
-            if provider.settings == settings:
-                return provider
-        found = Provider(settings, http=self._lasting.http, clock=self._lasting.clock)
-        for provider in known:
-            found.succeed(provider)
-        return found
-
-    def _resource(self, route: Route, previous: Layout | None) -> ReverseProxyResource:
-        config = self.config
-        name = route.name or route.id
-        return ReverseProxyResource(
-            route=route,
-            upstream=route.upstreams[0],
-            pool=self._pool(route, previous),
-            forwarding=Forwarding(
-                route,
-                cookie_name=config.cookie_name.encode("ascii"),
-                claim_fields=[field.encode("ascii") for field in config.jwt_claims_headers],
-                response_fields=[(n.encode("ascii"), v.encode("latin-1")) for n, v in route.set_response_headers],
-                append_forwarded_for=not config.skip_xff_append,
-                dropped_cookie=lambda cookie: log.warn(
-                    "The upstream of route {route} tried to set our cookie {name}; it was dropped",
-                    route=name,
-                    name=cookie.decode("latin-1"),
-                ),
-            ),
-        )
-
-    def _pool(self, route: Route, previous: Layout | None) -> Pool:
-        places = self._origins.places(route)
-        if previous is not None and previous.config.certificate_authority == self.config.certificate_authority:
-            before = previous.resources.get(route.id)
-            if (
-                before is not None
-                and (before.route.upstreams, before.route.tls) == (route.upstreams, route.tls)
-                and (before.pool.limits, before.pool.places) == (self._head_limits, places)
-            ):
-                return before.pool
-        return Pool(
-            self._lasting.connect(route), limits=self._head_limits, deadlines=self._lasting.deadlines, places=places
-        )
 
     def _sites(self, jwks: JwksPage) -> tuple[Site, Site, Site]:
         """
@@ -358,21 +307,6 @@ class Layout:
             Deferred.fromCoroutine(registry.use_route(session.id, route.id, origin)).addErrback(
                 lambda reason: log.failure("The first use of route {route_id} was not kept", reason, route_id=route.id)
             )
-
-
-def _provider_settings(config: Config) -> ProviderSettings:
-    return ProviderSettings(
-        issuer=config.idp_provider_url,
-        client_id=config.idp_client_id,
-        client_secret=config.idp_client_secret.get_secret_value(),
-        redirect_uri=config.authenticate_service_url + paths.PROVIDER_CALLBACK,
-        scopes=config.idp_scopes,
-        request_params=config.idp_request_params,
-        end_session_needs_hint=config.end_session_needs_hint,
-        id_token_signed_response_alg=config.id_token_signed_response_alg,
-        backchannel_logout_allow_missing_exp=config.backchannel_logout_allow_missing_exp,
-        frontchannel_sid_is_sub=config.frontchannel_sid_is_sub,
-    )
 
 
 def log_access(answered: Answered, service: str = "proxy") -> None:

@@ -2,7 +2,8 @@
 The schema: every key that is supported, its type and its default.
 
 What is known but not supported is in `pomerium_tx.config.keys`; what needs more than one key to be judged, in
-`pomerium_tx.config.rules`. Attributes are spelled as the keys, but for ``from``, which is ``from_``.
+`pomerium_tx.config.rules`. A route's keys are in `pomerium_tx.config.route_section`. Attributes are spelled as the
+keys.
 """
 
 from __future__ import annotations
@@ -12,40 +13,37 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretBytes, SecretStr
+from pydantic import BeforeValidator, Field, SecretBytes
 
-from pomerium_tx.config import forms, secrets, values
+from pomerium_tx.config import forms, values
+from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
+from pomerium_tx.config.section import (
+    MOST_CONNECTIONS,
+    AdminListener,
+    AdminToken,
+    Certificates,
+    Duration,
+    FileName,
+    IssuerFormat,
+    Key32,
+    Limit,
+    ListenAddress,
+    Origin,
+    Origins,
+    Password,
+    Positive,
+    PrivateKey,
+    ResponseHeaders,
+    Section,
+    SigningKeys,
+    StringMap,
+    Strings,
+    Text,
+    Truth,
+    Url,
+)
 from pomerium_tx.config.values import Address, AdminAddress
 
-Duration = Annotated[timedelta, BeforeValidator(values.duration)]
-Positive = Annotated[timedelta, BeforeValidator(values.positive_duration)]
-Limit = Annotated[timedelta | None, BeforeValidator(values.limit)]
-Strings = Annotated[tuple[str, ...], BeforeValidator(values.string_list)]
-StringMap = Annotated[Mapping[str, str], BeforeValidator(values.string_map)]
-Text = Annotated[str, BeforeValidator(forms.text)]
-Truth = Annotated[bool, BeforeValidator(forms.truth)]
-Origin = Annotated[str, BeforeValidator(values.origin_url)]
-Origins = Annotated[tuple[str, ...], BeforeValidator(values.origin_list)]
-Url = Annotated[str, BeforeValidator(values.absolute_url)]
-RequestHeaders = Annotated[Mapping[str, str], BeforeValidator(forms.request_headers)]
-ResponseHeaders = Annotated[Mapping[str, str], BeforeValidator(forms.response_headers)]
-HeaderNames = Annotated[tuple[str, ...], BeforeValidator(forms.header_names)]
-ListenAddress = Annotated[Address, BeforeValidator(values.address)]
-Key32 = Annotated[SecretBytes, BeforeValidator(secrets.key_of_32_bytes)]
-AdminListener = Annotated[AdminAddress | None, BeforeValidator(values.admin_address)]
-AdminToken = Annotated[SecretStr, BeforeValidator(secrets.admin_token)]
-Password = Annotated[SecretStr, BeforeValidator(secrets.password)]
-SigningKeys = Annotated[SecretBytes, BeforeValidator(secrets.signing_keys)]
-Certificates = Annotated[bytes, BeforeValidator(secrets.certificates)]
-PrivateKey = Annotated[SecretBytes, BeforeValidator(secrets.private_key)]
-FileName = Annotated[str, BeforeValidator(forms.text)]
-SiteData = Annotated[tuple[Literal["cache", "cookies", "storage"], ...], BeforeValidator(forms.site_data)]
-IssuerFormat = Annotated[Literal["hostOnly", "uri"], BeforeValidator(forms.issuer_format)]
-
-MOST_CONNECTIONS = 1_000_000
-"""
-The largest number of connections or requests that can be written: more is a slip of the keyboard.
-"""
 DISABLE = "disable"
 """
 The name among ``set_response_headers`` that empties them.
@@ -56,19 +54,6 @@ _DEFAULT_RESPONSE_HEADERS: Mapping[str, str] = {
     "X-XSS-Protection": "1; mode=block",
     _HSTS: "max-age=31536000; includeSubDomains; preload",
 }
-
-
-class Section(BaseModel):
-    """
-    A mapping in the file. Frozen; what has secrets in it does not show them.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=False)
-
-    files: ClassVar[Mapping[str, str]] = {}
-    """
-    Keys that may be given as a file: the key -> the key that names the file.
-    """
 
 
 class CertificateSection(Section):
@@ -90,112 +75,6 @@ class RuntimeFlags(Section):
     allow_any_sign_out_redirect_uri: Truth = False
     match_any_incoming_port: Truth = True
     refresh_session_at_id_token_expiration: Truth = True
-
-
-class CircuitBreakerThresholds(Section):
-    """
-    ``circuit_breaker_thresholds``, outside of routes and in one.
-    """
-
-    max_connections: Annotated[int, BeforeValidator(values.whole(1, MOST_CONNECTIONS))] | None = None
-    """
-    None: as outside of routes, and there ``max_upstream_connections``.
-    """
-    max_pending_requests: Annotated[int, BeforeValidator(values.whole(0, MOST_CONNECTIONS))] | None = None
-    """
-    None: as outside of routes, and there ``max_upstream_queue``.
-    """
-
-
-class RouteSection(Section):
-    """
-    One of ``routes``.
-    """
-
-    files: ClassVar[Mapping[str, str]] = {
-        "tls_custom_ca": "tls_custom_ca_file",
-        "tls_client_cert": "tls_client_cert_file",
-        "tls_client_key": "tls_client_key_file",
-    }
-
-    from_: Origin = Field(alias="from")
-    to: Annotated[tuple[str, ...], BeforeValidator(forms.upstreams)]
-    """
-    Exactly one.
-    """
-    name: Text = ""
-    description: Text = ""
-    logo_url: Text = ""
-
-    prefix: Annotated[str, BeforeValidator(forms.path)] | None = None
-    path: Annotated[str, BeforeValidator(forms.path)] | None = None
-
-    allow_public_unauthenticated_access: Truth = False
-    allow_any_authenticated_user: Truth = False
-    allowed_users: Strings = ()
-    allowed_domains: Annotated[tuple[str, ...], BeforeValidator(forms.domains)] = ()
-
-    preserve_host_header: Truth = False
-    host_rewrite: Annotated[str, BeforeValidator(forms.authority)] | None = None
-    allow_websockets: Truth = False
-    allow_websocket_origins: Origins = ()
-    timeout: Duration | None = None
-    """
-    None: ``default_upstream_timeout``, or no limit with ``allow_websockets``. Zero: no limit.
-    """
-    idle_timeout: Duration | None = None
-    """
-    None: five minutes, or no limit with ``allow_websockets``. Zero: no limit.
-    """
-    circuit_breaker_thresholds: Annotated[CircuitBreakerThresholds | None, BeforeValidator(forms.section)] = None
-    """
-    With either of its keys, the route's connections are counted by themselves and not with those of its origin.
-    """
-    pass_identity_headers: Truth | None = None
-    """
-    None: as the same key outside of routes.
-    """
-    jwt_issuer_format: IssuerFormat | None = None
-    set_request_headers: RequestHeaders = Field(default={}, repr=False)
-    remove_request_headers: HeaderNames = ()
-    set_response_headers: ResponseHeaders | None = None
-    caching: Annotated[Literal["upstream", "private", "no_store"], BeforeValidator(forms.lower)] = "upstream"
-
-    clear_site_data: SiteData = ()
-    upstream_logout_uri: Annotated[str, BeforeValidator(forms.logout_uri)] | None = None
-    """
-    An absolute URL, or a path on the host of every ``to``.
-    """
-    upstream_logout_audience: Text | None = None
-    """
-    None: the URL itself.
-    """
-
-    tls_skip_verify: Truth = False
-    tls_custom_ca: Certificates | None = Field(default=None, repr=False)
-    tls_custom_ca_file: FileName | None = None
-    tls_server_name: Annotated[str, BeforeValidator(forms.host)] | None = None
-    tls_upstream_server_name: Annotated[str, BeforeValidator(forms.host)] | None = None
-    tls_client_cert: Certificates | None = Field(default=None, repr=False)
-    tls_client_cert_file: FileName | None = None
-    tls_client_key: PrivateKey | None = None
-    tls_client_key_file: FileName | None = None
-
-    @property
-    def upstream_server_name(self) -> str | None:
-        """
-        The name to send and verify, where it is not the host of ``to``.
-        """
-        return self.tls_upstream_server_name or self.tls_server_name
-
-    @property
-    def client_certificate(self) -> tuple[bytes, SecretBytes] | None:
-        """
-        What we show to the upstream: PEM certificates and their key.
-        """
-        if self.tls_client_cert is None or self.tls_client_key is None:
-            return None
-        return self.tls_client_cert, self.tls_client_key
 
 
 class Config(Section):
@@ -278,7 +157,7 @@ class Config(Section):
     idp_client_secret: Password
     idp_client_secret_file: FileName | None = None
     idp_scopes: Strings = ("openid", "profile", "email", "offline_access")
-    idp_request_params: StringMap = {}
+    idp_request_params: StringMap = Field(default={})
     end_session_needs_hint: Truth = False
     id_token_signed_response_alg: Annotated[str, BeforeValidator(forms.signature_algorithm)] | None = None
     revocation_delay: Duration = timedelta(seconds=60)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pomerium_tx.config.document import KeyPath
-from pomerium_tx.config.model import Config, RouteSection
+from pomerium_tx.config.model import Config
+from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.config.secrets import belong_together
 from pomerium_tx.config.values import Origin, is_loopback, origin, origin_of, split_url
 

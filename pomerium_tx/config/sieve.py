@@ -12,15 +12,10 @@ from pathlib import Path
 from pomerium_tx.config import keys, secrets
 from pomerium_tx.config.document import Document, KeyPath, dotted
 from pomerium_tx.config.keys import KeyClass, KnownKey
-from pomerium_tx.config.model import (
-    CertificateSection,
-    CircuitBreakerThresholds,
-    Config,
-    RouteSection,
-    RuntimeFlags,
-    Section,
-)
+from pomerium_tx.config.model import CertificateSection, Config, RuntimeFlags
 from pomerium_tx.config.problems import Problem
+from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
+from pomerium_tx.config.section import Section
 from pomerium_tx.config.values import json_mapping
 
 _CONFIDENTIAL = {

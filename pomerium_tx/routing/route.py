@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Protocol
 
-from pomerium_tx.config.model import RouteSection, RuntimeFlags
+from pomerium_tx.config.model import RuntimeFlags
+from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.config.values import DEFAULT_PORTS, Origin, origin, split_url
 from pomerium_tx.policy.criteria import from_legacy
 from pomerium_tx.policy.decision import Policy

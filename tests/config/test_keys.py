@@ -7,7 +7,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.config.keys import ROOT_KEYS, ROUTE_KEYS, KeyClass, known_root_key, known_route_key
-from pomerium_tx.config.model import Config, RouteSection
+from pomerium_tx.config.model import Config
+from pomerium_tx.config.route_section import RouteSection
 
 POMERIUM_ROOT_KEYS = """
 address insecure_server http_redirect_addr services authenticate_service_url authenticate_internal_service_url

@@ -7,7 +7,8 @@ from __future__ import annotations
 from pydantic import ValidationError
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.model import Config, RouteSection
+from pomerium_tx.config.model import Config
+from pomerium_tx.config.route_section import RouteSection
 from tests.config.material import ROUTE, SMALLEST, key_pair
 
 

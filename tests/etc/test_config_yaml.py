@@ -11,15 +11,10 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.config.loader import load
-from pomerium_tx.config.model import (
-    CertificateSection,
-    CircuitBreakerThresholds,
-    Config,
-    RouteSection,
-    RuntimeFlags,
-    Section,
-)
+from pomerium_tx.config.model import CertificateSection, Config, RuntimeFlags
 from pomerium_tx.config.problems import InvalidConfig
+from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
+from pomerium_tx.config.section import Section
 from tests.config.material import key_pair, written
 
 SHOWN = Path(__file__).resolve().parents[2] / "etc" / "config.yaml"

@@ -9,7 +9,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.model import RouteSection, RuntimeFlags
+from pomerium_tx.config.model import RuntimeFlags
+from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.routing.route import Route, Upstream, build
 from tests.policy.clients import decided
 from tests.policy.people import alice

@@ -1,0 +1,59 @@
+"""
+What every section of a configuration is, and the types of its keys.
+
+An annotation names the function that turns what stood in the file into the value that is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretBytes, SecretStr
+
+from pomerium_tx.config import forms, secrets, values
+from pomerium_tx.config.values import Address, AdminAddress
+
+Duration = Annotated[timedelta, BeforeValidator(values.duration)]
+Positive = Annotated[timedelta, BeforeValidator(values.positive_duration)]
+Limit = Annotated[timedelta | None, BeforeValidator(values.limit)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(values.string_list)]
+StringMap = Annotated[Mapping[str, str], BeforeValidator(values.string_map)]
+Text = Annotated[str, BeforeValidator(forms.text)]
+Truth = Annotated[bool, BeforeValidator(forms.truth)]
+Origin = Annotated[str, BeforeValidator(values.origin_url)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(values.origin_list)]
+Url = Annotated[str, BeforeValidator(values.absolute_url)]
+RequestHeaders = Annotated[Mapping[str, str], BeforeValidator(forms.request_headers)]
+ResponseHeaders = Annotated[Mapping[str, str], BeforeValidator(forms.response_headers)]
+HeaderNames = Annotated[tuple[str, ...], BeforeValidator(forms.header_names)]
+ListenAddress = Annotated[Address, BeforeValidator(values.address)]
+Key32 = Annotated[SecretBytes, BeforeValidator(secrets.key_of_32_bytes)]
+AdminListener = Annotated[AdminAddress | None, BeforeValidator(values.admin_address)]
+AdminToken = Annotated[SecretStr, BeforeValidator(secrets.admin_token)]
+Password = Annotated[SecretStr, BeforeValidator(secrets.password)]
+SigningKeys = Annotated[SecretBytes, BeforeValidator(secrets.signing_keys)]
+Certificates = Annotated[bytes, BeforeValidator(secrets.certificates)]
+PrivateKey = Annotated[SecretBytes, BeforeValidator(secrets.private_key)]
+FileName = Annotated[str, BeforeValidator(forms.text)]
+SiteData = Annotated[tuple[Literal["cache", "cookies", "storage"], ...], BeforeValidator(forms.site_data)]
+IssuerFormat = Annotated[Literal["hostOnly", "uri"], BeforeValidator(forms.issuer_format)]
+
+MOST_CONNECTIONS = 1_000_000
+"""
+The largest number of connections or requests that can be written: more is a slip of the keyboard.
+"""
+
+
+class Section(BaseModel):
+    """
+    A mapping in the file. Frozen; what has secrets in it does not show them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=False)
+
+    files: ClassVar[Mapping[str, str]] = {}
+    """
+    Keys that may be given as a file: the key -> the key that names the file.
+    """
