@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pomerium_tx.config.model import Config
 
-_UNTIL_RESTART = (
+UNTIL_RESTART = (
     "workers",
     "address",
     "authenticate_address",
@@ -48,7 +48,7 @@ def merged(running: Config, read: Config) -> tuple[Config, tuple[str, ...]]:
     """
     kept = {}
     waiting = []
-    for key in _UNTIL_RESTART:
+    for key in UNTIL_RESTART:
         before, now = getattr(running, key), getattr(read, key)
         if before == now:
             continue

@@ -51,7 +51,9 @@ class Section(BaseModel):
     A mapping in the file. Frozen; what has secrets in it does not show them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=False, use_attribute_docstrings=True
+    )
 
     files: ClassVar[Mapping[str, str]] = {}
     """

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -124,19 +123,31 @@ def positive_duration(value: object) -> timedelta:
     return found
 
 
-def whole(least: int, most: int) -> Callable[[object], int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
     """
-    What reads a whole number from *least* to *most*, in quotes or not.
+    Reads a whole number from *least* to *most*, in quotes or not.
     """
 
-    def read(value: object) -> int:
+    least: int
+    most: int
+
+    def __call__(self, value: object) -> int:
+        """
+        :raises ValueError: If it is none.
+        """
         if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 20:
             value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise ValueError(f"must be a whole number from {least} to {most}")
+        if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
+            raise ValueError(f"must be a whole number from {self.least} to {self.most}")
         return value
 
-    return read
+
+def whole(least: int, most: int) -> Whole:
+    """
+    What reads a whole number from *least* to *most*.
+    """
+    return Whole(least=least, most=most)
 
 
 def string_list(value: object) -> tuple[str, ...]:
