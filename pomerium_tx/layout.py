@@ -20,6 +20,7 @@ from pomerium_tx.applications import Applications, Connect
 from pomerium_tx.assertion.assertion import Assertions
 from pomerium_tx.assertion.claims import LIFETIME as ASSERTION_LIFETIME
 from pomerium_tx.authenticate.site import authenticate_site
+from pomerium_tx.authorize.accessible import accessible
 from pomerium_tx.authorize.check import Authorizer
 from pomerium_tx.authorize.refusal import unauthenticated
 from pomerium_tx.authorize.verdict import Verdict
@@ -41,6 +42,7 @@ from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.operations import audit_log
 from pomerium_tx.operations.access_log import log_request
+from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.access_lines import AccessLines
 from pomerium_tx.proxy.connection import Answered, Proxy
 from pomerium_tx.proxy.deadlines import Deadlines
@@ -53,6 +55,8 @@ from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause
 from pomerium_tx.web.csrf import Csrf
+from pomerium_tx.web.look import Colours, Dress, Look
+from pomerium_tx.web.page_request import PageRequest
 from pomerium_tx.web.resource import Folder
 from pomerium_tx.web.sealed import Sealer
 from pomerium_tx.web.signed_url import UrlSigner
@@ -176,6 +180,7 @@ class Layout:
                 begin_sign_in=lambda url, cookies, route: self._login.begin(
                     url, cookies, self.default_idp_id, lasting.clock.seconds()
                 ),
+                dress=Dress(_look(config)).on,
                 response_fields=lambda route: (
                     config.response_headers(None) if route is None else route.set_response_headers
                 ),
@@ -249,6 +254,7 @@ class Layout:
             site_data=self.table.site_data,
             session_events=lasting.session_events,
             back_channel=lasting.back_channel,
+            accessible=self._accessible if config.runtime_flags.routes_portal else None,
             clock=lasting.clock,
         )
         authenticate = authenticate_site(
@@ -288,6 +294,9 @@ class Layout:
             return self._authenticate_site
         return self._route_site if self.table.serves(host, port) else self._probe_site
 
+    def _accessible(self, session: Session, request: PageRequest) -> list[Route]:
+        return accessible(self.table.routes, session, Client(address=request.client_address))
+
     def _identity(self, verdict: Verdict, canonical: Canonical) -> FieldLines:
         route = verdict.route
         if route is None or not route.pass_identity_headers:
@@ -307,6 +316,16 @@ class Layout:
             Deferred.fromCoroutine(registry.use_route(session.id, route.id, origin)).addErrback(
                 lambda reason: log.failure("The first use of route {route_id} was not kept", reason, route_id=route.id)
             )
+
+
+def _look(config: Config) -> Look:
+    return Look(
+        light=Colours(primary=config.primary_color, secondary=config.secondary_color),
+        dark=Colours(primary=config.darkmode_primary_color, secondary=config.darkmode_secondary_color),
+        logo_url=config.logo_url,
+        favicon_url=config.favicon_url,
+        first_paragraph=config.error_message_first_paragraph,
+    )
 
 
 def log_access(answered: Answered, service: str = "proxy") -> None:

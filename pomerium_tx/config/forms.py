@@ -238,6 +238,30 @@ def site_data(value: object) -> tuple[str, ...]:
     return tuple(found)
 
 
+def image_url(value: object) -> str:
+    """
+    The URL of an image that a page shows: https, or data.
+    """
+    written = text(value)
+    if re.fullmatch(r"data:image/[a-z0-9.+-]+[;,][!-~]*", written):
+        return written
+    if values.origin_of(values.split_url(written)).scheme != "https":
+        raise ValueError("must begin with https://, or be a data: URL of an image")
+    return written
+
+
+def colour(value: object) -> str:
+    """
+    A colour, as ``#rrggbb`` in lower case.
+    """
+    written = lower(value)
+    if re.fullmatch(r"#[0-9a-f]{3}", written):
+        return "#" + "".join(digit * 2 for digit in written[1:])
+    if not re.fullmatch(r"#[0-9a-f]{6}", written):
+        raise ValueError("must be a colour such as #1a56a8; put it in quotes, # begins a comment")
+    return written
+
+
 def path(value: object) -> str:
     """
     A path in the one form in which requests are compared with it.

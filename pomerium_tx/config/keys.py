@@ -60,7 +60,6 @@ def _refused(words: str, *harmless: object) -> KnownKey:
 _ONE_PROCESS = _ignored("everything runs in this one process, nothing is spoken between services")
 _NO_ENVOY = _ignored("it tunes an engine that is not used here")
 _NO_METRICS = _ignored("no metrics are published")
-_LOOKS = _ignored("pages have one look")
 _FIXED_LOG = _ignored("log lines have fixed fields")
 _MTLS = _refused("client certificates are not asked for; remove it and say who may pass with allowed_users or the like")
 _OTHER_TOKENS = _refused("only sessions signed in here are accepted; remove it")
@@ -174,13 +173,6 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "authorize_log_fields": _FIXED_LOG,
     "dns": _NO_ENVOY,
     "installation_id": _ignored("nothing is reported"),
-    "primary_color": _LOOKS,
-    "secondary_color": _LOOKS,
-    "darkmode_primary_color": _LOOKS,
-    "darkmode_secondary_color": _LOOKS,
-    "logo_url": _LOOKS,
-    "favicon_url": _LOOKS,
-    "error_message_first_paragraph": _LOOKS,
     "blob_storage": _refused("nothing is recorded; remove it"),
 }
 
@@ -232,7 +224,6 @@ ROUTE_KEYS: Mapping[str, KnownKey] = {
     "idp_access_token_allowed_audiences": _ignored("access tokens of others are never accepted"),
     "identity_providers": _OTHER_TOKENS,
     "bearer_token_format": _refused("only sessions signed in here are accepted; remove it", "default"),
-    "show_error_details": _ignored("error pages never tell the policy"),
     "depends_on": _ignored("each host signs in when it is first asked"),
     "jwt_groups_filter": _refused("remove it; groups are those of the provider's groups claim"),
     "kubernetes_service_account_token": _refused("set the header Authorization with set_request_headers"),
@@ -261,7 +252,6 @@ OTHER_FLAGS = frozenset(
         "legacy_identity_manager",
         "mcp",
         "pomerium_jwt_endpoint",
-        "routes_portal",
         "ssh_rls",
         "ssh_routes_portal",
     }

@@ -17,6 +17,7 @@ from pomerium_tx.config import values
 from pomerium_tx.config.identity_keys import IdentityKeys
 from pomerium_tx.config.limit_keys import LimitKeys
 from pomerium_tx.config.listening_keys import CertificateSection, ListeningKeys
+from pomerium_tx.config.look_keys import LookKeys
 from pomerium_tx.config.provider_keys import ProviderKeys
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.config.running_keys import RunningKeys, RuntimeFlags
@@ -38,7 +39,7 @@ _DEFAULT_RESPONSE_HEADERS: Mapping[str, str] = {
 }
 
 
-class Config(ListeningKeys, LimitKeys, SessionKeys, ProviderKeys, UpstreamKeys, IdentityKeys, RunningKeys):
+class Config(ListeningKeys, LimitKeys, SessionKeys, ProviderKeys, UpstreamKeys, IdentityKeys, LookKeys, RunningKeys):
     """
     A whole configuration.
     """

@@ -33,3 +33,7 @@ class RouteAccessKeys(Section):
     """
     Whoever has an e-mail address at one of these domains may pass.
     """
+    show_error_details: Truth = False
+    """
+    Say on the page that refuses a person which criteria were not met, by the names that the log has for them.
+    """

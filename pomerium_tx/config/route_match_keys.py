@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from pomerium_tx.config import forms
-from pomerium_tx.config.section import Origin, Section, Text
+from pomerium_tx.config.section import ImageUrl, Origin, Section, Text
 
 
 class RouteMatchKeys(Section):
@@ -41,9 +41,9 @@ class RouteMatchKeys(Section):
     """
     description: Text = ""
     """
-    What the application is, in a sentence.
+    What the application is, in a sentence, for the routes portal.
     """
-    logo_url: Text = ""
+    logo_url: ImageUrl | None = None
     """
-    A picture of the application.
+    A picture of the application, for the routes portal: an https URL, or a data URL.
     """

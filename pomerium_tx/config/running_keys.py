@@ -31,6 +31,10 @@ class RuntimeFlags(Section):
     """
     Refresh a session also when its ID Token expires, not only when its access token does.
     """
+    routes_portal: Truth = True
+    """
+    Show people which routes are open to them, at ``/.pomerium/routes`` on every route host.
+    """
 
 
 class RunningKeys(Section):

@@ -38,6 +38,8 @@ Certificates = Annotated[bytes, BeforeValidator(secrets.certificates)]
 PrivateKey = Annotated[SecretBytes, BeforeValidator(secrets.private_key)]
 FileName = Annotated[str, BeforeValidator(forms.text)]
 SiteData = Annotated[tuple[Literal["cache", "cookies", "storage"], ...], BeforeValidator(forms.site_data)]
+ImageUrl = Annotated[str, BeforeValidator(forms.image_url)]
+Colour = Annotated[str, BeforeValidator(forms.colour)]
 IssuerFormat = Annotated[Literal["hostOnly", "uri"], BeforeValidator(forms.issuer_format)]
 
 MOST_CONNECTIONS = 1_000_000

@@ -13,8 +13,10 @@ from pomerium_tx.assertion.assertion import Assertions
 from pomerium_tx.dashboard.callback import RouteCallbackPage
 from pomerium_tx.dashboard.clear_cache import ClearCachePage
 from pomerium_tx.dashboard.login import LoginStart
+from pomerium_tx.dashboard.portal import Accessible, RoutesApiPage, RoutesPage
 from pomerium_tx.dashboard.presented import RouteSessions
 from pomerium_tx.dashboard.published import WellKnownPage
+from pomerium_tx.dashboard.sign_in import RouteSignIn
 from pomerium_tx.dashboard.sign_out import RouteSignOutPage
 from pomerium_tx.dashboard.user import UserPage, WhoAmIPage
 from pomerium_tx.logout.confirmation import Confirmations
@@ -62,10 +64,12 @@ def route_site(
     site_data: SiteData,
     providers: Mapping[str, Provider],
     back_channel: IResource,
+    accessible: Accessible | None = None,
 ) -> Folder:
     """
     The root of the tree. One serves all route hosts: a request says which host it is for.
 
+    :param accessible: The routes that are open to a person; None where nobody is shown them.
     :param back_channel: The page to which OPs post logout tokens, the same on every host.
     :param session_events: Who listens for the end of sessions; the same for all hosts.
     :param idp_id_of: The OP that an origin's routes want people from.
@@ -99,12 +103,25 @@ def route_site(
         clock=clock,
     )
     images = ClearingImages(registry=registry, url_signer=url_signer, site_data=site_data, clock=clock)
-    user = UserPage(sessions=sessions, assertions=assertions, login=login, idp_id_of=idp_id_of, clock=clock)
+    sign_in = RouteSignIn(sessions=sessions, login=login, idp_id_of=idp_id_of, clock=clock)
     pomerium = Folder()
     pomerium.putChild(
-        b"", WhoAmIPage(sessions=sessions, assertions=assertions, authenticate_origin=authenticate_origin)
+        b"",
+        WhoAmIPage(
+            sessions=sessions,
+            assertions=assertions,
+            authenticate_origin=authenticate_origin,
+            has_portal=accessible is not None,
+        ),
     )
-    pomerium.putChild(b"user", user)
+    pomerium.putChild(b"user", UserPage(sessions=sessions, assertions=assertions, sign_in=sign_in))
+    if accessible is not None:
+        pomerium.putChild(b"routes", RoutesPage(sessions=sessions, sign_in=sign_in, accessible=accessible))
+        version = Folder()
+        version.putChild(b"routes", RoutesApiPage(sessions=sessions, sign_in=sign_in, accessible=accessible))
+        api = Folder()
+        api.putChild(b"v1", version)
+        pomerium.putChild(b"api", api)
     pomerium.putChild(EVENTS.encode(), SessionEventsPage(events=session_events, session_of=sessions.session))
     pomerium.putChild(SCRIPT.encode(), SessionEventsScriptPage())
     pomerium.putChild(b"sign_out", sign_out)

@@ -97,6 +97,7 @@ class LocalExchange:
         request.origin = self._asked.verdict.origin or ""
         request.client_address = self._connection.peer
         request.request_id = self._asked.request_id
+        request.dress = self._connection.proxy.refusals.dress
         fields = request.requestHeaders
         fields.addRawHeader(b"Host", canonical.authority)
         for lower, name, value in head.fields:

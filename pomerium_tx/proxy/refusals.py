@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Final
 
 from pomerium_tx import paths
 from pomerium_tx.authorize.verdict import Action, Verdict
@@ -51,12 +52,18 @@ class Refusals:
     """
     Complete responses, ready to be written.
 
+    :param dress: Gives our pages the look that is configured.
     :param response_fields: What the configuration sets on every response of a route, or of none; our own fields win.
     """
 
     def __init__(
-        self, *, begin_sign_in: BeginSignIn, response_fields: Callable[[Route | None], Sequence[tuple[str, str]]]
+        self,
+        *,
+        begin_sign_in: BeginSignIn,
+        response_fields: Callable[[Route | None], Sequence[tuple[str, str]]],
+        dress: Callable[[Answer], Answer] = lambda answer: answer,
     ) -> None:
+        self.dress: Final = dress
         self._begin_sign_in = begin_sign_in
         self._response_fields = response_fields
 
@@ -83,6 +90,7 @@ class Refusals:
                     _MESSAGES.get(verdict.status, verdict.reason),
                     asked.request_id,
                     sign_out=verdict.session is not None,
+                    details=_details(verdict),
                 )
         return answer.status, self._write(answer, asked.head, asked.request_id, close=close, route=verdict.route)
 
@@ -129,7 +137,15 @@ class Refusals:
         return redirect(location, headers=(("Set-Cookie", set_cookie),))
 
     def _error(
-        self, head: RequestHead | None, status: int, reason: str, message: str, request_id: str, *, sign_out: bool
+        self,
+        head: RequestHead | None,
+        status: int,
+        reason: str,
+        message: str,
+        request_id: str,
+        *,
+        sign_out: bool,
+        details: Sequence[str] = (),
     ) -> Answer:
         fields: list[tuple[str, str]] = []
         if status == 401:
@@ -142,7 +158,8 @@ class Refusals:
             fields.append(("Allow", _METHODS))
         accept = head.get(b"accept") if head is not None else None
         if prefers_json(accept.decode("latin-1") if accept is not None else None):
-            return json_answer({"error": reason, "request_id": request_id}, status=status, headers=fields)
+            said = {"error": reason, "request_id": request_id, **({"reasons": list(details)} if details else {})}
+            return json_answer(said, status=status, headers=fields)
         page = html.error_page(
             status,
             html.title_of(status),
@@ -150,12 +167,14 @@ class Refusals:
             request_id=request_id,
             sign_out_path=paths.SIGN_OUT if sign_out else None,
             retry=None,
+            details=details,
         )
         return html_answer(page, status=status, headers=fields)
 
     def _write(
         self, answer: Answer, head: RequestHead | None, request_id: str, *, close: bool, route: Route | None
     ) -> bytes:
+        answer = self.dress(answer)
         fields = answer_fields(answer, request_id)
         steady = tuple([field for field in fields if field[0] not in _CHANGING])
         changing = _encoded([field for field in fields if field[0] in _CHANGING])
@@ -168,6 +187,15 @@ class Refusals:
         reason = writer.REASONS.get(answer.status, b"")
         written = writer.response_head(answer.status, reason, changing, before=before)
         return written if head is not None and head.method == b"HEAD" else written + answer.body
+
+
+def _details(verdict: Verdict) -> tuple[str, ...]:
+    """
+    Why a request is refused, where its route tells people.
+    """
+    if verdict.route is None or not verdict.route.show_error_details or verdict.action is not Action.DENY:
+        return ()
+    return (*verdict.denials, *(() if verdict.allow else verdict.reasons))
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -80,6 +80,8 @@ class Route:
     Made of what is matched and of nothing else, so that it survives reordering and every other setting.
     """
     name: str = ""
+    description: str = ""
+    logo_url: str | None = None
     from_scheme: str
     from_host: str
     """
@@ -116,6 +118,10 @@ class Route:
     """
     How many connections to the upstream there may be, and how many requests may wait for one. With either, they are not
     counted together with those of other routes to the same origin.
+    """
+    show_error_details: bool = False
+    """
+    Whether a refusal says which criteria were not met.
     """
     pass_identity_headers: bool = False
     jwt_issuer_format: str = "hostOnly"
@@ -208,6 +214,8 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
     return Route(
         id=route_id(section.from_, prefix, section.path),
         name=section.name,
+        description=section.description,
+        logo_url=section.logo_url,
         from_scheme=external.scheme,
         from_host=external.host,
         from_port=None if any_port else external.effective_port,
@@ -228,6 +236,7 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
         idle_timeout=_limit(section.idle_timeout, section.allow_websockets, IDLE_TIMEOUT),
         max_connections=None if thresholds is None else thresholds.max_connections,
         max_pending_requests=None if thresholds is None else thresholds.max_pending_requests,
+        show_error_details=section.show_error_details,
         pass_identity_headers=(
             defaults.pass_identity_headers if pass_identity_headers is None else pass_identity_headers
         ),

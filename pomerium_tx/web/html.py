@@ -127,9 +127,12 @@ def error_page(
     request_id: str,
     sign_out_path: str | None = None,
     retry: str | None = None,
+    details: Sequence[str] = (),
 ) -> bytes:
     """
     Says what went wrong, and where to go from here.
+
+    :param details: The names of the reasons, for whoever is asked about it.
     """
     footer: list[Flattenable] = [f"Error {status}"]
     if request_id:
@@ -138,6 +141,7 @@ def error_page(
         title,
         tags.h1(title),
         tags.p(message),
+        tags.p("The reasons: ", *(part for name in details for part in (tags.code(name), " "))) if details else "",
         link(retry, "Try again"),
         link(sign_out_path, "Sign out"),
         footer=tags.p(*footer),

@@ -9,6 +9,7 @@ import hashlib
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from twisted.web.template import Element, Tag, TagLoader, XMLString, flattenString, renderer, tags
 
@@ -27,13 +28,19 @@ def _text(folder: str, name: str) -> str:
     return _ROOM.joinpath(folder, name).read_text("utf-8").strip()
 
 
-def _source(text: str) -> str:
+def source_of(text: str) -> str:
+    """
+    How a Content Security Policy names an inline text: by its hash.
+    """
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
     return f"'sha256-{digest}'"
 
 
 _FRAME = _text("templates", "page.xml")
-_STYLE = _text("static", "page.css")
+STYLE = _text("static", "page.css")
+"""
+The style of every page, as it stands in it.
+"""
 _SUBMIT = _text("static", "submit.js")
 LISTENING_SCRIPT = _text("static", "session_events.js")
 """
@@ -46,17 +53,17 @@ Where that script goes: it is the one text in a page that must not be escaped, a
 
 # No form-action: Chromium would block the redirect of a form's answer to the OP.
 _IMAGES = "img-src data:"
-POLICY = f"default-src 'none'; style-src {_source(_STYLE)}; {_IMAGES}; base-uri 'none'"
+POLICY = f"default-src 'none'; style-src {source_of(STYLE)}; {_IMAGES}; base-uri 'none'"
 """
 The Content Security Policy of every page: our one style, and no script.
 """
 
-SUBMITTING_POLICY = f"{POLICY}; script-src {_source(_SUBMIT)}"
+SUBMITTING_POLICY = f"{POLICY}; script-src {source_of(_SUBMIT)}"
 """
 The same for the page that submits itself: one script of ours besides.
 """
 
-LISTENING_POLICY = f"{POLICY}; script-src {_source(LISTENING_SCRIPT)}; connect-src 'self'"
+LISTENING_POLICY = f"{POLICY}; script-src {source_of(LISTENING_SCRIPT)}; connect-src 'self'"
 """
 The same for a page that is told of the end of the session that it was made for.
 """
@@ -67,6 +74,14 @@ def with_images(policy: str, origins: Iterable[str]) -> str:
     The same policy for a page that shows images of other origins.
     """
     return policy.replace(_IMAGES, " ".join((_IMAGES, *origins)), 1)
+
+
+def image_origins(urls: Iterable[str]) -> list[str]:
+    """
+    The origins that images at *urls* come from, each once; those that are data come from nowhere.
+    """
+    split = (urlsplit(url) for url in urls)
+    return list(dict.fromkeys(f"{each.scheme}://{each.netloc}" for each in split if each.scheme == "https"))
 
 
 class _Frame(Element):
@@ -105,7 +120,7 @@ class _Frame(Element):
         """
         The style that the policy knows by its hash.
         """
-        return tag(_STYLE)
+        return tag(STYLE)
 
     @renderer
     def content(self, request: IRequest | None, tag: Tag) -> Tag:
@@ -157,14 +172,25 @@ def fragment(*content: Flattenable) -> bytes:
     return _flattened(Element(TagLoader(list(content))))
 
 
+def part(*content: Flattenable) -> bytes:
+    """
+    A part of a document.
+    """
+    return _octets(Element(TagLoader(list(content))))
+
+
 def _flattened(element: Element) -> bytes:
+    return b"<!DOCTYPE html>\n" + _octets(element) + b"\n"
+
+
+def _octets(element: Element) -> bytes:
     octets: list[bytes] = []
     failures: list[Failure] = []
     flattenString(None, element).addCallbacks(octets.append, failures.append)
     if failures:
         failures[0].raiseException()
     # Nothing in a page waits, so the Deferred has fired.
-    return b"<!DOCTYPE html>\n" + octets[0] + b"\n"
+    return octets[0]
 
 
 def safe_href(url: str | None) -> str | None:

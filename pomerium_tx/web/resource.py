@@ -7,6 +7,7 @@ a `Page` does what it lists and nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from email.utils import formatdate
 from io import BytesIO
 from typing import ClassVar
@@ -75,6 +76,10 @@ class LocalRequest(Request):
     """
     Whether the answer being written may be shown in other sites' frames, whatever is configured.
     """
+    dress: Callable[[Answer], Answer] = staticmethod(lambda answer: answer)
+    """
+    Gives the answer the look that is configured.
+    """
     is_streaming: bool = False
     """
     Whether the answer lasts as long as whoever writes it likes.
@@ -132,6 +137,7 @@ class LocalRequest(Request):
             if answer.stream is not None:
                 answer.stream.reader_left()
             return
+        answer = self.dress(answer)
         self.frameable = answer.frameable
         self.setResponseCode(answer.status)
         for name, value in answer_fields(answer, self.request_id):

@@ -110,6 +110,7 @@ def who_am_i(
     rows: Iterable[tuple[str, str]],
     sign_out_path: str | None,
     authenticate_url: str | None,
+    portal_path: str | None = None,
 ) -> bytes:
     """
     Who a person is to the application on this host.
@@ -130,6 +131,7 @@ def who_am_i(
         _table("What the application is told about you", claims),
         link(sign_out_path, "Sign out"),
         link(authenticate_url, "Go to your sessions"),
+        link(portal_path, "Where you can go"),
         listens=True,
     )
 

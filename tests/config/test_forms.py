@@ -53,6 +53,10 @@ ACCEPTED: list[tuple[Callable[[object], object], object, object]] = [
     (forms.claim_headers, "email groups", {"x-pomerium-claim-email": "email", "x-pomerium-claim-groups": "groups"}),
     (forms.claim_headers, '{"X-Email": "email"}', {"x-email": "email"}),
     (forms.section, '{"a": true}', {"a": True}),
+    (forms.image_url, "https://cdn.example.com/logo.svg?v=1", "https://cdn.example.com/logo.svg?v=1"),
+    (forms.image_url, "data:image/svg+xml;base64,PHN2Zz4=", "data:image/svg+xml;base64,PHN2Zz4="),
+    (forms.colour, "#1A56A8", "#1a56a8"),
+    (forms.colour, "#f0A", "#ff00aa"),
 ]
 
 REFUSED: list[tuple[Callable[[object], object], object, str]] = [
@@ -64,6 +68,16 @@ REFUSED: list[tuple[Callable[[object], object], object, str]] = [
     (forms.truth, 1.0, "true or false"),
     (forms.truth, "", "true or false"),
     (forms.truth, [], "true or false"),
+    (forms.image_url, "http://cdn.example.com/logo.svg", "https://"),
+    (forms.image_url, "/logo.svg", "http"),
+    (forms.image_url, "javascript:alert(1)", "http"),
+    (forms.image_url, "data:text/html,<script>", "http"),
+    (forms.image_url, "https://a.test;script-src 'unsafe-inline'/", ""),
+    (forms.image_url, "https://me@a.test/x", ""),
+    (forms.colour, "red", "#1a56a8"),
+    (forms.colour, "#12345", "#1a56a8"),
+    (forms.colour, "#123456; } body { display: none", "#1a56a8"),
+    (forms.colour, 123456, "quotes"),
     (forms.same_site, "some", "strict, lax or none"),
     (forms.issuer_format, "host", "hostOnly or uri"),
     (forms.provider, "google", "write oidc"),

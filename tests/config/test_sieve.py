@@ -98,11 +98,11 @@ class SieveTests(SynchronousTestCase):
         """
         A flag that is unknown or has nothing to switch is a warning; a known one counts.
         """
-        flags = {"match_any_incoming_port": False, "routes_portal": True, "mcp": False, "nonsense": True}
+        flags = {"match_any_incoming_port": False, "http3": True, "mcp": False, "nonsense": True}
         result = loaded(self.mktemp(), {"runtime_flags": flags, "routes": [ROUTE]})
         self.assertFalse(result.config.runtime_flags.match_any_incoming_port)
         self.assertEqual(
-            {warning.key for warning in result.warnings}, {"runtime_flags.routes_portal", "runtime_flags.nonsense"}
+            {warning.key for warning in result.warnings}, {"runtime_flags.http3", "runtime_flags.nonsense"}
         )
         (problem,) = complaints(self.mktemp(), {"runtime_flags": "{"})
         self.assertEqual(problem.key, "runtime_flags")

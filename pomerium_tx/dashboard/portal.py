@@ -1,0 +1,98 @@
+"""
+The routes portal: where a person may go (``/.pomerium/routes``, and the same for programs at
+``/.pomerium/api/v1/routes``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from pomerium_tx import paths
+from pomerium_tx.authorize.accessible import first_path
+from pomerium_tx.dashboard.presented import RouteSessions
+from pomerium_tx.dashboard.sign_in import RouteSignIn
+from pomerium_tx.routing.route import Route
+from pomerium_tx.sessions.session import Session
+from pomerium_tx.web.page_frame import image_origins
+from pomerium_tx.web.portal_page import ShownRoute, my_routes
+from pomerium_tx.web.resource import Answer, Page, PageRequest, html_answer, json_answer
+
+Accessible = Callable[[Session, PageRequest], Sequence[Route]]
+"""
+The routes that a session would be let into, by a request from where this one comes from.
+"""
+
+
+class _PortalPage(Page):
+    methods: ClassVar[tuple[str, ...] | None] = ("GET",)
+
+    def __init__(self, *, sessions: RouteSessions, sign_in: RouteSignIn, accessible: Accessible) -> None:
+        super().__init__()
+        self._sessions = sessions
+        self._sign_in = sign_in
+        self._accessible = accessible
+
+    async def answer(self, request: PageRequest) -> Answer:
+        """
+        The routes, for whoever is signed in.
+        """
+        session = self._sessions.used(request)
+        if session is None:
+            return self._sign_in.begin(request)
+        return self.listed(self._accessible(session, request))
+
+    def listed(self, routes: Sequence[Route]) -> Answer:
+        """
+        *routes* in the form of this page.
+        """
+        raise NotImplementedError
+
+
+class RoutesPage(_PortalPage):
+    """
+    ``/.pomerium/routes``, for people.
+    """
+
+    def listed(self, routes: Sequence[Route]) -> Answer:
+        """
+        A page of links.
+        """
+        shown = [
+            ShownRoute(name=_name(route), url=_url(route), description=route.description, logo_url=route.logo_url)
+            for route in routes
+        ]
+        logos = [route.logo_url for route in routes if route.logo_url is not None]
+        body = my_routes(shown, sign_out_path=paths.SIGN_OUT)
+        return html_answer(body, listening=True, image_origins=image_origins(logos))
+
+
+class RoutesApiPage(_PortalPage):
+    """
+    ``/.pomerium/api/v1/routes``, for programs.
+    """
+
+    def listed(self, routes: Sequence[Route]) -> Answer:
+        """
+        JSON, as Pomerium gives it.
+        """
+        return json_answer({"routes": [_as_json(route) for route in routes]})
+
+
+def _as_json(route: Route) -> dict[str, str]:
+    return {
+        "id": route.id,
+        "name": _name(route),
+        "type": "http",
+        "from": route.origin(),
+        "description": route.description,
+        "logo_url": route.logo_url or "",
+    }
+
+
+def _name(route: Route) -> str:
+    return route.name or route.from_host
+
+
+def _url(route: Route) -> str:
+    return route.origin() + first_path(route)
