@@ -23,6 +23,7 @@ from pomerium_tx.authenticate.site import authenticate_site
 from pomerium_tx.authorize.accessible import accessible
 from pomerium_tx.authorize.check import Authorizer
 from pomerium_tx.authorize.refusal import unauthenticated
+from pomerium_tx.authorize.trusted_proxies import TrustedProxies
 from pomerium_tx.authorize.verdict import Verdict
 from pomerium_tx.config.model import Config
 from pomerium_tx.dashboard.login import LoginStart
@@ -142,6 +143,7 @@ class Layout:
             idp_id_of=lambda route: self.default_idp_id,
             authenticate_origin=self._authenticate_origin,
         )
+        self._trusted_proxies = TrustedProxies(config.trusted_proxies, config.xff_num_trusted_hops)
         self._head_limits = limits.head_limits(config)
         self._connection_limits = limits.connection_limits(config, getrlimit(RLIMIT_NOFILE)[0])
         self._applications: Applications = Applications(
@@ -195,6 +197,7 @@ class Layout:
             normalize_path=config.normalize_path,
             merge_slashes=config.merge_slashes,
             streams_count=config.session_idle_counts_streams,
+            client_of=self._trusted_proxies.client if self._trusted_proxies.is_any else None,
         )
 
     def retire(self, successor: Layout | None = None) -> None:

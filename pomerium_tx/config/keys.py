@@ -101,7 +101,6 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "http_redirect_addr": _ignored("nothing listens there; let what stands in front redirect http to https"),
     "timeout_write": _ignored("a whole answer has no time limit; routes have timeout and idle_timeout", 0, "0", "0s"),
     "use_proxy_protocol": _refused("connections must begin with TLS or HTTP; switch PROXY off in front and remove it"),
-    "xff_num_trusted_hops": _refused("the client is whoever connects; remove it", 0, "0"),
     "headers_with_underscores_action": _ignored(
         "headers that could pass for one of ours are always dropped, others are passed"
     ),

@@ -14,6 +14,7 @@ from typing import ClassVar
 from pydantic import SecretBytes
 
 from pomerium_tx.config import values
+from pomerium_tx.config.front_keys import FrontKeys
 from pomerium_tx.config.identity_keys import IdentityKeys
 from pomerium_tx.config.limit_keys import LimitKeys
 from pomerium_tx.config.listening_keys import CertificateSection, ListeningKeys
@@ -39,7 +40,9 @@ _DEFAULT_RESPONSE_HEADERS: Mapping[str, str] = {
 }
 
 
-class Config(ListeningKeys, LimitKeys, SessionKeys, ProviderKeys, UpstreamKeys, IdentityKeys, LookKeys, RunningKeys):
+class Config(
+    ListeningKeys, FrontKeys, LimitKeys, SessionKeys, ProviderKeys, UpstreamKeys, IdentityKeys, LookKeys, RunningKeys
+):
     """
     A whole configuration.
     """

@@ -71,6 +71,14 @@ def _listening(config: Config) -> Iterator[Finding]:
         yield Finding(key=(missing,), message="is missing: certificate and key go together", rests_on=tuple(pair))
     elif certificate is not None and key is not None and not belong_together(certificate, key):
         yield Finding(key=("certificate_key",), message="is not the key of the certificate", rests_on=tuple(pair))
+    if config.xff_num_trusted_hops and not config.trusted_proxies:
+        message = "believes X-Forwarded-For of whoever connects; name the proxies in front in trusted_proxies"
+        rests_on: KeyPath = ("trusted_proxies",)
+        yield Finding(key=("xff_num_trusted_hops",), message=message, rests_on=(rests_on,), is_warning=True)
+    for index, network in enumerate(config.trusted_proxies):
+        if network.prefixlen == 0:
+            message = "trusts everybody: whoever connects may say to come from anywhere; name the proxies in front"
+            yield Finding(key=("trusted_proxies", index), message=message, is_warning=True)
     if not config.insecure_server and not config.key_pairs:
         yield Finding(
             key=("certificates",),

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretBytes, SecretStr
 
 from pomerium_tx.config import forms, secrets, values
+from pomerium_tx.config.networks import Network, networks
 from pomerium_tx.config.values import Address, AdminAddress
 
 Duration = Annotated[timedelta, BeforeValidator(values.duration)]
@@ -28,6 +29,7 @@ Url = Annotated[str, BeforeValidator(values.absolute_url)]
 RequestHeaders = Annotated[Mapping[str, str], BeforeValidator(forms.request_headers)]
 ResponseHeaders = Annotated[Mapping[str, str], BeforeValidator(forms.response_headers)]
 HeaderNames = Annotated[tuple[str, ...], BeforeValidator(forms.header_names)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(networks)]
 ListenAddress = Annotated[Address, BeforeValidator(values.address)]
 Key32 = Annotated[SecretBytes, BeforeValidator(secrets.key_of_32_bytes)]
 AdminListener = Annotated[AdminAddress | None, BeforeValidator(values.admin_address)]

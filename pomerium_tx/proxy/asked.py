@@ -29,7 +29,7 @@ class Asked:
     @property
     def peer(self) -> str:
         """
-        The address of whoever asked.
+        The address of whoever asked, who may have connected to a proxy in front of us.
         """
         return self.client.address
 

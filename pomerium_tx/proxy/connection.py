@@ -144,6 +144,10 @@ class Proxy:
     """
     Whether every byte of an exchange counts as use of its session, and not its head alone.
     """
+    client_of: Callable[[Client, RequestHead], Client] | None = None
+    """
+    Who has sent a head, if not always whoever has connected: a `BadRequest` if that cannot be known.
+    """
     draining: bool = False
 
     def become(self, other: Proxy) -> None:

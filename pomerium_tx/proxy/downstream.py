@@ -360,12 +360,13 @@ class Downstream(TwistedProtocol):
         self._patience.head_came(head)
         try:
             canonical = canonicalise(head, normalize_path=proxy.normalize_path, merge_slashes=proxy.merge_slashes)
+            client = self._client if proxy.client_of is None else proxy.client_of(self._client, head)
         except BadRequest as problem:
             self._refuse(problem, head)
             return
         request_id = new_request_id()
-        verdict = proxy.check(head, canonical, self._client, request_id)
-        asked = Asked(head, canonical, verdict, request_id, self._client, proxy.deadlines.now())
+        verdict = proxy.check(head, canonical, client, request_id)
+        asked = Asked(head, canonical, verdict, request_id, client, proxy.deadlines.now())
         if verdict.action is Action.PROCEED and not is_last_recipient(head):
             assert verdict.route is not None
             self._exchange = proxied = ProxiedExchange(self, asked, proxy.resources(verdict.route))

@@ -42,7 +42,7 @@ class ProxiedExchange(AttachedExchange):
             self._refuse(*problem)
             return
         facts = ForwardedRequest(
-            peer=asked.peer.encode("ascii", "replace"),
+            peer=self._connection.peer.encode("ascii", "replace"),
             scheme=b"https" if origin.startswith("https:") else b"http",
             request_id=self._request_id,
             identity=proxy.identity(verdict, asked.canonical),

@@ -95,7 +95,8 @@ class LocalExchange:
         head, canonical = self._asked.head, self._asked.canonical
         self._request = request = LocalRequest(self)  # type: ignore[no-untyped-call] # Twisted's own
         request.origin = self._asked.verdict.origin or ""
-        request.client_address = self._connection.peer
+        request.client_address = self._asked.peer
+        request.peer_address = self._connection.peer
         request.request_id = self._asked.request_id
         request.dress = self._connection.proxy.refusals.dress
         fields = request.requestHeaders

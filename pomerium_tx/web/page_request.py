@@ -86,6 +86,10 @@ class PageRequest:
     query: Pairs = field(repr=False)
     form_fields: Pairs = field(repr=False)
     client_address: str
+    peer_address: str = ""
+    """
+    Who has connected: a proxy in front of us, or the client itself.
+    """
     request_id: str
     fields: Mapping[bytes, Sequence[bytes]] = field(repr=False)
     """

@@ -67,6 +67,7 @@ class LocalRequest(Request):
     The external origin of the host asked, as configured.
     """
     client_address: str = ""
+    peer_address: str = ""
     request_id: str = ""
     answering: Deferred[None] | None = None
     """
@@ -248,6 +249,7 @@ def _page_request(request: LocalRequest, *, reads_form: bool) -> PageRequest:
         query=parse_pairs(query),
         form_fields=form,
         client_address=request.client_address,
+        peer_address=request.peer_address,
         request_id=request.request_id,
         fields={name.lower(): tuple(values) for name, values in request.requestHeaders.getAllRawHeaders()},
     )

@@ -45,6 +45,7 @@ enable_google_cloud_serverless_authentication name description logo_url pass_ide
 identity_providers
 """.split()
 OURS = {
+    "trusted_proxies",
     "authenticate_address",
     "sign_out_redirect_allowlist",
     "sign_out_from_same_site",
@@ -115,7 +116,6 @@ class KeysTests(SynchronousTestCase):
             "bearer_token_format",
             "identity_providers",
             "services",
-            "xff_num_trusted_hops",
             "use_proxy_protocol",
             "autocert",
             "path_with_escaped_slashes_action",
@@ -147,8 +147,6 @@ class KeysTests(SynchronousTestCase):
             ("autocert", False, True),
             ("autocert", True, False),
             ("autocert", 0, False),
-            ("xff_num_trusted_hops", 0, True),
-            ("xff_num_trusted_hops", 1, False),
             ("path_with_escaped_slashes_action", "keep_unchanged", False),
             ("path_with_escaped_slashes_action", "REJECT_REQUEST", True),
             ("downstream_mtls", {}, True),

@@ -55,6 +55,17 @@ class RulesTests(SynchronousTestCase):
         self.refused({"routes": [route(to=...)]}, "routes[0].to", "required")
         self.refused({"routes": [route(from_=...)]}, "routes[0].from", "required")
 
+    def test_proxies_in_front(self) -> None:
+        """
+        Whoever would believe anybody about where they come from is told so.
+        """
+        both = {"routes": [route()], "trusted_proxies": "10.0.0.1", "xff_num_trusted_hops": 1}
+        self.warned({"routes": [route()], "xff_num_trusted_hops": 1}, "xff_num_trusted_hops", "whoever connects")
+        self.warned(
+            {"routes": [route()], "trusted_proxies": ["10.0.0.1", "0.0.0.0/0"]}, "trusted_proxies[1]", "everybody"
+        )
+        self.assertEqual(loaded(self.mktemp(), both).warnings, ())
+
     def test_tls(self) -> None:
         """
         Listening with TLS needs a certificate with its own key; without TLS must be asked for.
