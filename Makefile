@@ -5,13 +5,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test check interop bench bench-workers bench-signout bench-micro bench-growth bench-soak clean
+.PHONY: help demo test check docs interop bench bench-workers bench-signout bench-micro bench-growth bench-soak clean
 
 help:
 	@echo 'make demo            two applications, a provider and the proxy, on this machine; open a browser and try'
 	@echo 'make test            every test, ruff, mypy'
 	@echo 'make interop         the same proxy with real providers and a real browser'
 	@echo 'make check           ruff and mypy only'
+	@echo 'make docs            docs/configuration.md, from the model'
 	@echo 'make bench           beside nginx, Apache, Envoy and stock Twisted; QUICK=1 in three minutes'
 	@echo 'make bench-workers   one worker and two'
 	@echo 'make bench-signout   how long it takes until everything is cut, and what an end costs'
@@ -30,6 +31,10 @@ check: $(VENV)/.test-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict -p pomerium_tx
+
+docs: $(VENV)/.installed
+	$(BIN)/pomerium-tx schema --markdown > docs/configuration.md.new
+	mv docs/configuration.md.new docs/configuration.md
 
 # Installs what is missing: Debian's chromium and node, and what tests/interop/package.json names.
 interop: $(VENV)/.interop-installed

@@ -16,6 +16,7 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel
 from zope.interface import implementer
 
 from pomerium_tx import tap
+from pomerium_tx.advice import command as advice
 from pomerium_tx.config.loader import load
 from pomerium_tx.demo.config import DemoPorts, DemoSettings, banner, demo_config
 from pomerium_tx.demo.start import PortTaken, start
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--first-port", type=int, default=8000, metavar="PORT", help="use PORT and the five after it (default: 8000)"
     )
     command.add_commands(commands)
+    advice.add_commands(commands)
     chosen = parser.parse_args(arguments)
     if chosen.command != "demo":
         return command.run(chosen)

@@ -24,7 +24,7 @@ LEVELS = (
     ("proxy", "authenticate", "dashboard", "operations", "demo"),
     ("limits", "registrations"),
     ("applications",),
-    ("layout", "administration"),
+    ("layout", "administration", "advice"),
     ("house", "outside"),
     ("workers",),
     ("service",),

@@ -198,7 +198,7 @@ def domains(value: object) -> tuple[str, ...]:
 
 def upstreams(value: object) -> tuple[str, ...]:
     """
-    ``to``: one URL, or a list of one.
+    One URL, or a list of one.
     """
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list | tuple) or not items:

@@ -173,6 +173,7 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "dns": _NO_ENVOY,
     "installation_id": _ignored("nothing is reported"),
     "blob_storage": _refused("nothing is recorded; remove it"),
+    "policy_file": _refused("write its content under routes"),
 }
 
 ROOT_FAMILIES: Mapping[str, KnownKey] = {
@@ -242,18 +243,14 @@ THRESHOLD_KEYS: Mapping[str, KnownKey] = {
 Those of ``circuit_breaker_thresholds``.
 """
 
-OTHER_FLAGS = frozenset(
-    {
-        "config_hot_reload",
-        "envoy_resource_manager",
-        "grpc_databroker_keepalive",
-        "http3",
-        "legacy_identity_manager",
-        "mcp",
-        "pomerium_jwt_endpoint",
-        "ssh_rls",
-        "ssh_routes_portal",
-    }
+OTHER_FLAGS: Mapping[str, KnownKey] = dict.fromkeys(
+    """
+    add_extra_metrics_labels authorize_use_synced_data config_hot_reload debug_admin_endpoints envoy_resource_manager
+    grpc_databroker_keepalive http3 legacy_identity_manager mcp mcp_dynamic_client_registration pomerium_jwt_endpoint
+    set_envoy_concurrency_to_go_max_procs ssh_allow_direct_tcpip ssh_rls ssh_routes_portal
+    ssh_upstream_tunnel
+    """.split(),
+    _ignored("it has nothing to switch here"),
 )
 """
 Pomerium's runtime flags that have nothing to switch here.

@@ -14,7 +14,7 @@ from pomerium_tx.config.section import Section, Strings, Truth
 
 class RouteAccessKeys(Section):
     """
-    Who may pass. Without any of these keys nobody may.
+    Who may pass; without any of these keys nobody may.
     """
 
     allow_public_unauthenticated_access: Truth = False

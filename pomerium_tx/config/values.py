@@ -123,7 +123,7 @@ def positive_duration(value: object) -> timedelta:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Whole:
     """
     Reads a whole number from *least* to *most*, in quotes or not.
@@ -143,11 +143,7 @@ class Whole:
         return value
 
 
-def whole(least: int, most: int) -> Whole:
-    """
-    What reads a whole number from *least* to *most*.
-    """
-    return Whole(least=least, most=most)
+whole = Whole
 
 
 def string_list(value: object) -> tuple[str, ...]:
