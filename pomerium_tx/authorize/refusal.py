@@ -9,7 +9,8 @@ from typing import Final
 from pomerium_tx import paths
 from pomerium_tx.authorize.verdict import SESSION_NOT_FOUND, Action, Verdict
 from pomerium_tx.http11.heads import RequestHead
-from pomerium_tx.policy.decision import USER_UNAUTHENTICATED, Decision
+from pomerium_tx.policy.decision import Decision
+from pomerium_tx.policy.reasons import USER_UNAUTHENTICATED
 from pomerium_tx.sessions.handle import Presented
 from pomerium_tx.web.fetch_metadata import unauthenticated_is_401
 

@@ -8,6 +8,7 @@ words for the operator where it cannot be used.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 
 from pomerium_tx.config import values
 
@@ -194,6 +195,37 @@ def domains(value: object) -> tuple[str, ...]:
             raise ValueError(f"{item!r} is not a domain such as example.com")
         found.append(name)
     return tuple(found)
+
+
+def allowed_claims(value: object) -> dict[str, tuple[str | int | float | bool, ...]]:
+    """
+    ``allowed_idp_claims``: claims, flat as in a session, and the values of each.
+    """
+    if isinstance(value, str):
+        value = values.json_mapping(value)
+    if not isinstance(value, dict):
+        raise ValueError("must be a mapping of claims to their values")
+    return dict(_allowed_values("", value))
+
+
+def _allowed_values(
+    prefix: str, members: Mapping[str, object]
+) -> Iterator[tuple[str, tuple[str | int | float | bool, ...]]]:
+    for name, value in members.items():
+        claim = f"{prefix}{name}"
+        if isinstance(value, dict):
+            yield from _allowed_values(f"{claim}.", value)
+            continue
+        several = value if isinstance(value, list | tuple) else [value]
+        yield claim, tuple(_allowed_value(claim, one) for one in several)
+
+
+def _allowed_value(claim: str, value: object) -> str | int | float | bool:
+    if not isinstance(value, str | int | float | bool):
+        raise ValueError(f"{claim}: must be strings, numbers, true or false, not {values.kind(value)}")
+    if value == "":
+        raise ValueError(f"{claim}: contains an empty entry")
+    return value
 
 
 def upstreams(value: object) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ _FIXED_LOG = _ignored("log lines have fixed fields")
 _MTLS = _refused("client certificates are not asked for; remove it and say who may pass with allowed_users or the like")
 _OTHER_TOKENS = _refused("only sessions signed in here are accepted; remove it")
 _NO_SSH = _refused("there is no SSH; remove it")
-_DIRECTORY = _refused("there is no directory; remove it and use allowed_users or allowed_domains")
+_DIRECTORY = _refused("there is no directory; remove it; groups are those of the provider's groups claim")
 _NO_ACME = _refused("certificates are not fetched; name their files under certificates")
 _REWRITE = _refused("paths and hosts are passed as they are; remove it and let the application use the external path")
 _ANSWER = _refused("a route needs a to; remove the route, or let an application answer")
@@ -189,13 +189,8 @@ ROUTE_KEYS: Mapping[str, KnownKey] = {
     "id": _ignored("a route is known by what it matches"),
     "source": _refused("write from"),
     "destination": _refused("write to"),
-    "policy": _refused(
-        "the policy language is not read; write allowed_users, allowed_domains, or one of allow_any_..."
-    ),
-    "sub_policies": _refused("write allowed_users, allowed_domains, or one of allow_any_..."),
-    "allowed_groups": _DIRECTORY,
-    "allowed_idp_claims": _refused("remove it and write allowed_users or allowed_domains"),
-    "cors_allow_preflight": _refused("remove it; every request needs a session, or make the route public"),
+    "sub_policies": _refused("Pomerium's consoles write it; write its rules under policy"),
+    "allowed_groups": _refused("write allowed_idp_claims: {groups: [...]}, for the provider's groups claim"),
     "regex": _refused("write prefix or path; several routes may have the same from"),
     "regex_priority_order": _ignored("there is no regex"),
     "prefix_rewrite": _REWRITE,

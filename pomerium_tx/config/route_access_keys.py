@@ -4,11 +4,14 @@ Keys of a route about who may pass.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BeforeValidator
 
 from pomerium_tx.config import forms
+from pomerium_tx.config.policy_matchers import Scalar
+from pomerium_tx.config.policy_rules import Rule, rules
 from pomerium_tx.config.section import Section, Strings, Truth
 
 
@@ -36,4 +39,19 @@ class RouteAccessKeys(Section):
     show_error_details: Truth = False
     """
     Say on the page that refuses a person which criteria were not met, by the names that the log has for them.
+    """
+    allowed_idp_claims: Annotated[Mapping[str, tuple[Scalar, ...]], BeforeValidator(forms.allowed_claims)] = {}
+    """
+    Whoever has one of these values in one of these claims may pass: a mapping of claims to their values, or lists of
+    values. A claim inside of another is written ``outer.inner`` or ``outer/inner``.
+    """
+    cors_allow_preflight: Truth = False
+    """
+    The requests by which browsers ask an application whether pages of other origins may use it (``OPTIONS`` with
+    ``Origin`` and ``Access-Control-Request-Method``) pass without signing in, since they never carry a cookie.
+    """
+    policy: Annotated[tuple[Rule, ...], BeforeValidator(rules)] = ()
+    """
+    Rules in the Pomerium Policy Language (``docs/policy.md``), besides the keys above: whoever some ``allow`` admits
+    and no ``deny`` refuses may pass. A mapping, a list of mappings, or either as a string of YAML or JSON.
     """

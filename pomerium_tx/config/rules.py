@@ -244,9 +244,14 @@ def _access(finding: _MakesFinding, route: RouteSection) -> Iterator[Finding]:
     elif route.allow_any_authenticated_user:
         for name in lists:
             yield finding(name, f"contradicts {anybody}: true; remove one", anybody)
-    elif not lists:
-        message = f"admits nobody: write allowed_users, allowed_domains, {anybody} or {public}"
-        yield finding("from", message, public, anybody, "allowed_users", "allowed_domains", "policy", is_warning=True)
+    admits = (
+        *(route.allow_public_unauthenticated_access, route.allow_any_authenticated_user, route.cors_allow_preflight),
+        *(*lists, route.allowed_idp_claims),
+    )
+    if not any(admits) and not any(rule.action == "allow" for rule in route.policy):
+        names = (public, anybody, "allowed_users", "allowed_domains", "allowed_idp_claims", "policy")
+        message = f"admits nobody: write policy, allowed_users, allowed_domains, {anybody} or {public}"
+        yield finding("from", message, *names, is_warning=True)
 
 
 def _is_exposed_http(url: str) -> bool:

@@ -4,8 +4,7 @@ From what was written to what the model may see: unknown and unsupported keys ar
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,9 +12,11 @@ from pomerium_tx.config import keys, secrets
 from pomerium_tx.config.document import Document, KeyPath, dotted
 from pomerium_tx.config.keys import KeyClass, KnownKey
 from pomerium_tx.config.model import CertificateSection, Config, RuntimeFlags
+from pomerium_tx.config.policy_rules import read_rules
 from pomerium_tx.config.problems import Problem
 from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
 from pomerium_tx.config.section import Section
+from pomerium_tx.config.suggestion import suggestion
 from pomerium_tx.config.values import json_mapping
 
 _CONFIDENTIAL = {
@@ -99,12 +100,12 @@ class Sieve:
             if name in names:
                 if value is not None:
                     kept[name] = value
-                elif name.startswith("allow"):
+                elif name.startswith("allow") or (path and name == "policy"):
                     self.problem(here, "has no value; say who may pass, or remove it")
                 continue
             known = known_key(name)
             if known is None:
-                self.problem(here, f"is not a known key{_suggestion(name, names)}")
+                self.problem(here, f"is not a known key{suggestion(name, names)}")
             elif known.is_harmless(value):
                 continue
             elif known.key_class is KeyClass.REFUSED:
@@ -127,6 +128,7 @@ class Sieve:
                 if isinstance(item, dict):
                     items[index] = self._sift(item, (name, index), section, known_key)
                     self._sift_thresholds(items[index], (name, index))
+                    self._sift_policy(items[index], (name, index))
 
     def _sift_flags(self, values: dict[str, object]) -> None:
         flags = values.get("runtime_flags")
@@ -158,6 +160,19 @@ class Sieve:
                 thresholds, here, CircuitBreakerThresholds, keys.known_threshold_key
             )
 
+    def _sift_policy(self, values: dict[str, object], path: KeyPath) -> None:
+        if "policy" not in values:
+            return
+        wrong: list[KeyPath] = []
+
+        def complain(at: KeyPath, message: str) -> None:
+            wrong.append(at)
+            self.problem((*path, *at), message)
+
+        rules = read_rules(values.pop("policy"), ("policy",), complain)
+        if not wrong:
+            values["policy"] = rules
+
     def _read_files(self, values: dict[str, object], path: KeyPath, section: type[Section]) -> None:
         for key, file_key in section.files.items():
             name = values.get(file_key)
@@ -176,8 +191,3 @@ class Sieve:
             values[key] = content
             if file_key in _CONFIDENTIAL and secrets.is_exposed(Path(name.strip())):
                 self.warning((*path, file_key), "can be read by every user of this machine; chmod o-r it")
-
-
-def _suggestion(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name.lower(), sorted(names), n=1, cutoff=0.75)
-    return f"; did you mean {close[0]}?" if close else ""

@@ -1,24 +1,38 @@
 """
-The criteria that Pomerium's access settings of a route stand for.
+The rules that a route's settings come to: those of its access settings, then those of its policy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
-from pomerium_tx.http11.canonical import Canonical
-from pomerium_tx.http11.heads import RequestHead
-from pomerium_tx.policy import decision
-from pomerium_tx.policy.client import Client
-from pomerium_tx.policy.decision import Decision, Policy
-from pomerium_tx.sessions.session import Session
+from pomerium_tx.config.policy_matchers import Condition, Scalar
+from pomerium_tx.config.policy_rules import Criterion, Rule, Rules
+from pomerium_tx.config.route_access_keys import RouteAccessKeys
+from pomerium_tx.policy.decision import Policy
+from pomerium_tx.policy.language import compiled
 
-NOBODY = Decision(allow=False, deny=False, reasons=(), unauthenticated=False)
-"""
-No rule at all: everybody is refused, and nobody is sent to sign in for it.
-"""
-EVERYBODY = Decision(allow=True, deny=False, reasons=(decision.ACCEPT,), unauthenticated=False)
-ANONYMOUS = Decision(allow=False, deny=False, reasons=(decision.USER_UNAUTHENTICATED,), unauthenticated=True)
+
+def policy_of(route: RouteAccessKeys) -> Policy:
+    """
+    Who may use a route.
+    """
+    return compiled(rules_of(route))
+
+
+def rules_of(route: RouteAccessKeys) -> Rules:
+    """
+    All rules of a route.
+    """
+    settings = access_rules(
+        public=route.allow_public_unauthenticated_access,
+        cors_preflight=route.cors_allow_preflight,
+        any_authenticated=route.allow_any_authenticated_user,
+        domains=route.allowed_domains,
+        claims=route.allowed_idp_claims,
+        users=route.allowed_users,
+    )
+    return (*settings, *route.policy)
 
 
 def from_legacy(
@@ -29,57 +43,47 @@ def from_legacy(
     domains: Iterable[str] = (),
 ) -> Policy:
     """
-    The policy that a route's access settings stand for: one allow rule, satisfied by any of its criteria.
+    The policy that access settings alone stand for.
+    """
+    return compiled(access_rules(public=public, any_authenticated=any_authenticated, users=users, domains=domains))
+
+
+def access_rules(
+    *,
+    public: bool = False,
+    cors_preflight: bool = False,
+    any_authenticated: bool = False,
+    domains: Iterable[str] = (),
+    claims: Mapping[str, Iterable[Scalar]] | None = None,
+    users: Iterable[str] = (),
+) -> Rules:
+    """
+    What access settings stand for: one allow rule, satisfied by any of its criteria; none if they say nothing.
 
     :param users: User ids or e-mail addresses, compared exactly.
     :param domains: What must follow the first ``@`` of the e-mail address, compared exactly.
     """
+    criteria: list[Criterion] = []
+    for is_set, name, key in (
+        (public, "accept", "allow_public_unauthenticated_access"),
+        (cors_preflight, "cors_preflight", "cors_allow_preflight"),
+        (any_authenticated, "authenticated_user", "allow_any_authenticated_user"),
+    ):
+        if is_set:
+            criteria.append(Criterion(name=name, at=(key,)))
+    criteria += _each("domain", "allowed_domains", domains)
+    for claim, wanted in sorted((claims or {}).items()):
+        at = ("allowed_idp_claims", claim)
+        criteria += [Criterion(name="claim", path=claim, value=_condition("has", one), at=at) for one in wanted]
+    for user in users:
+        criteria += (*_each("user", "allowed_users", [user]), *_each("email", "allowed_users", [user]))
+    return (Rule(action="allow", operator="or", criteria=tuple(criteria)),) if criteria else ()
+
+
+def _each(name: str, key: str, wanted: Iterable[str]) -> Iterator[Criterion]:
     # An empty name would match a session that merely lacks the value.
-    allowed_users = frozenset(filter(None, users))
-    allowed_domains = frozenset(filter(None, domains))
-    if public:
-        return lambda session, head, canonical, client: EVERYBODY
-    if not (any_authenticated or allowed_users or allowed_domains):
-        return lambda session, head, canonical, client: NOBODY
-    decisions = {
-        (user, email, domain): _any_of(
-            {
-                **({decision.USER_OK: user} if any_authenticated or allowed_users else {}),
-                **({decision.EMAIL_OK: email} if allowed_users else {}),
-                **({decision.DOMAIN_OK: domain} if allowed_domains else {}),
-            }
-        )
-        for user in (False, True)
-        for email in (False, True)
-        for domain in (False, True)
-    }
-
-    def policy(session: Session | None, head: RequestHead, canonical: Canonical, client: Client) -> Decision:
-        if session is None:
-            return ANONYMOUS
-        user_id = session.user_id
-        email = session.email
-        return decisions[
-            (any_authenticated and user_id != "") or user_id in allowed_users,
-            email in allowed_users,
-            # Not the part after the last "@": "a@evil.example@good.example" is nobody's address.
-            email.partition("@")[2] in allowed_domains,
-        ]
-
-    return policy
+    return (Criterion(name=name, value=_condition("is", one), at=(key,)) for one in wanted if one)
 
 
-_UNAUTHORIZED = {
-    decision.USER_OK: decision.USER_UNAUTHORIZED,
-    decision.EMAIL_OK: decision.EMAIL_UNAUTHORIZED,
-    decision.DOMAIN_OK: decision.DOMAIN_UNAUTHORIZED,
-}
-
-
-def _any_of(criteria: dict[str, bool]) -> Decision:
-    """
-    Whether any criterion holds: with the reasons of those that hold, or else of all that do not.
-    """
-    holding = sorted(reason for reason, holds in criteria.items() if holds)
-    failing = sorted(_UNAUTHORIZED[reason] for reason in criteria)
-    return Decision(allow=bool(holding), deny=False, reasons=tuple(holding or failing), unauthenticated=False)
+def _condition(operator: str, value: Scalar) -> tuple[Condition, ...]:
+    return (Condition(operator=operator, value=value),)

@@ -1,28 +1,16 @@
 """
-What a policy answers, and the names of the reasons it gives.
-
-The reasons are Pomerium's (``pkg/policy/criteria/reasons.go``), so that existing log searches keep working.
+What a policy answers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy.client import Client
 from pomerium_tx.sessions.session import Session
-
-ACCEPT: Final = "accept"
-USER_OK: Final = "user-ok"
-USER_UNAUTHORIZED: Final = "user-unauthorized"
-USER_UNAUTHENTICATED: Final = "user-unauthenticated"
-EMAIL_OK: Final = "email-ok"
-EMAIL_UNAUTHORIZED: Final = "email-unauthorized"
-DOMAIN_OK: Final = "domain-ok"
-DOMAIN_UNAUTHORIZED: Final = "domain-unauthorized"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +39,17 @@ class Decision:
     """
     Whether signing in could change the answer. It wins over *allow* and *deny*.
     """
+    without_certificate: bool = False
+    """
+    Whether some deny rule misses a valid certificate of the client. It wins over all else.
+    """
 
     @property
     def admits(self) -> bool:
         """
         Whether the request may pass.
         """
-        return self.allow and not self.deny and not self.unauthenticated
+        return self.allow and not self.deny and not self.unauthenticated and not self.without_certificate
 
 
 Policy = Callable[[Session | None, RequestHead, Canonical, Client], Decision]

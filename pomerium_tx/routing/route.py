@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from pomerium_tx.config.model import RuntimeFlags
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.config.values import DEFAULT_PORTS, Origin, origin, split_url
-from pomerium_tx.policy.criteria import from_legacy
+from pomerium_tx.policy.criteria import policy_of
 from pomerium_tx.policy.decision import Policy
 
 IDLE_TIMEOUT: Final = 300.0
@@ -222,12 +222,7 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
         prefix=None if prefix is None else prefix.encode("ascii"),
         path=None if section.path is None else section.path.encode("ascii"),
         upstreams=tuple(map(_upstream, section.to)),
-        policy=from_legacy(
-            public=section.allow_public_unauthenticated_access,
-            any_authenticated=section.allow_any_authenticated_user,
-            users=section.allowed_users,
-            domains=section.allowed_domains,
-        ),
+        policy=policy_of(section),
         preserve_host_header=section.preserve_host_header,
         host_rewrite=section.host_rewrite,
         allow_websockets=section.allow_websockets,

@@ -8,7 +8,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.authorize.admitted import HEADS_KEPT, SESSIONS_KEPT, AdmittedVerdicts
 from pomerium_tx.authorize.verdict import Action, Verdict
-from pomerium_tx.policy.criteria import EVERYBODY, NOBODY
+from pomerium_tx.policy.criteria import from_legacy
+from tests.policy.clients import decided
+
+EVERYBODY = decided(from_legacy(public=True), None)
+NOBODY = decided(from_legacy(), None)
 
 
 def verdict() -> Verdict:

@@ -90,8 +90,7 @@ class KeysTests(SynchronousTestCase):
             with self.subTest(key):
                 self.assertIs(ROOT_KEYS[key].key_class, KeyClass.REFUSED)
         for key in (
-            "policy",
-            "allowed_idp_claims",
+            "sub_policies",
             "allowed_groups",
             "regex",
             "redirect",
@@ -121,7 +120,7 @@ class KeysTests(SynchronousTestCase):
         ):
             with self.subTest(f"{key}: {value}"):
                 self.assertEqual(ROOT_KEYS[key].is_harmless(value), harmless)
-        policy = known_route_key("policy")
-        assert policy is not None
-        self.assertTrue(policy.is_harmless([]))
-        self.assertFalse(policy.is_harmless([{"deny": {}}]))
+        policies = known_route_key("sub_policies")
+        assert policies is not None
+        self.assertTrue(policies.is_harmless([]))
+        self.assertFalse(policies.is_harmless([{"rego": ["allow = true"]}]))

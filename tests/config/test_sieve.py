@@ -44,10 +44,12 @@ class SieveTests(SynchronousTestCase):
         """
         What changes access is refused, with what to do instead; a value that asks for nothing passes silently.
         """
-        (problem,) = complaints(self.mktemp(), {"routes": [{**ROUTE, "policy": [{"deny": {"and": []}}]}]})
-        self.assertEqual(problem.key, "routes[0].policy")
-        self.assertIn("allowed_users", problem.message)
-        result = loaded(self.mktemp(), {"services": "all", "autocert": False, "routes": [{**ROUTE, "policy": []}]})
+        (problem,) = complaints(self.mktemp(), {"routes": [{**ROUTE, "sub_policies": [{"allowed_users": ["a"]}]}]})
+        self.assertEqual(problem.key, "routes[0].sub_policies")
+        self.assertIn("under policy", problem.message)
+        result = loaded(
+            self.mktemp(), {"services": "all", "autocert": False, "routes": [{**ROUTE, "sub_policies": []}]}
+        )
         self.assertEqual(result.warnings, ())
 
     def test_circuit_breaker_thresholds(self) -> None:
