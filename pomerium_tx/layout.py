@@ -13,12 +13,14 @@ from resource import RLIMIT_NOFILE, getrlimit
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from pomerium_tx import limits, paths
 from pomerium_tx.applications import Applications, Connect
 from pomerium_tx.assertion.assertion import Assertions
 from pomerium_tx.assertion.claims import LIFETIME as ASSERTION_LIFETIME
+from pomerium_tx.authenticate.forward_auth import AUTH, VERIFY, AuthPage, Deciding, VerifyPage
 from pomerium_tx.authenticate.site import authenticate_site
 from pomerium_tx.authorize.accessible import accessible
 from pomerium_tx.authorize.check import Authorizer
@@ -179,9 +181,7 @@ class Layout:
             resources=lambda route: self.resources[route.id],
             site_of=self._site_of,
             refusals=Refusals(
-                begin_sign_in=lambda url, cookies, route: self._login.begin(
-                    url, cookies, self.default_idp_id, lasting.clock.seconds()
-                ),
+                begin_sign_in=self._begin_sign_in,
                 dress=Dress(_look(config)).on,
                 response_fields=lambda route: (
                     config.response_headers(None) if route is None else route.set_response_headers
@@ -282,6 +282,7 @@ class Layout:
             site_data=self.table.site_data,
             session_events=lasting.session_events,
             back_channel=lasting.back_channel,
+            forward_auth=self._forward_auth(),
             clock=lasting.clock,
         )
         probes = Folder()
@@ -289,7 +290,28 @@ class Layout:
         probes.putChild(paths.HEALTHZ[1:].encode(), healthz)
         return Site(routes), Site(authenticate), Site(probes)  # type: ignore[no-untyped-call] # Twisted's own
 
+    def _forward_auth(self) -> dict[str, IResource]:
+        """
+        The pages at which other proxies ask, by name.
+        """
+        config = self.config
+        deciding = Deciding(
+            is_trusted=self._trusted_proxies.is_trusted,
+            check=self.authorizer.check,
+            used=self._used,
+            touch=self._lasting.registry.touch,
+            begin_sign_in=self._begin_sign_in,
+            assertions=self.assertions,
+            limits=self._head_limits,
+            normalize_path=config.normalize_path,
+            merge_slashes=config.merge_slashes,
+        )
+        return {VERIFY: VerifyPage(deciding), AUTH: AuthPage(deciding)}
+
     # What rooms ask of one another.
+
+    def _begin_sign_in(self, url: str, cookies: Sequence[bytes], route: Route) -> tuple[str, str]:
+        return self._login.begin(url, cookies, self.default_idp_id, self._lasting.clock.seconds())
 
     def _site_of(self, canonical: Canonical) -> Site:
         host, port = canonical.host, canonical.port

@@ -5,6 +5,7 @@ The resource tree of the authenticate host.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from twisted.internet.interfaces import IReactorTime
@@ -73,11 +74,13 @@ def authenticate_site(
     clock: IReactorTime,
     site_data: SiteData,
     back_channel: IResource,
+    forward_auth: Mapping[str, IResource] = MappingProxyType({}),
 ) -> Folder:
     """
     The root of the tree.
 
     :param back_channel: The page to which OPs post logout tokens, the same on every host.
+    :param forward_auth: The pages, by name, at which other proxies ask.
     :param session_events: Who listens for the end of sessions; the same for all hosts.
     :param cookie: The ``cookie_*`` options, with the route hosts' cookie name.
     :param serves_origin: Whether a URL's origin is that of a configured route.
@@ -169,6 +172,8 @@ def authenticate_site(
         b"signed_out",
         SignedOutPage(registry=registry, browsers=browsers, holds=holds, images=images, targets=targets, clock=clock),
     )
+    for name, page in forward_auth.items():
+        pomerium.putChild(name.encode(), page)
     oauth2 = Folder()
     oauth2.putChild(b"callback", callback)
     well_known_pomerium = WellKnownPage(browsers=browsers)

@@ -40,10 +40,15 @@ _READ: Final = frozenset({b"cookie", b"origin", b"authorization", b"x-pomerium-a
 
 
 _LINES: Final = {
-    (allow, deny): LineForm(
+    (allow, deny, forward_auth): LineForm(
         log,
         AUTHORIZE,
-        constant={"service": "authorize", "allow": allow, "deny": deny},
+        constant={
+            "service": "authorize",
+            "allow": allow,
+            "deny": deny,
+            **({"forward_auth": True} if forward_auth else {}),
+        },
         usual=(
             *("method", "host", "ip", "session_id", "user", "email", "route_id"),
             "allow_why_true" if allow else "allow_why_false",
@@ -54,6 +59,7 @@ _LINES: Final = {
     )
     for allow in (True, False)
     for deny in (True, False)
+    for forward_auth in (True, False)
 }
 
 
@@ -139,13 +145,23 @@ class Authorizer:
         """
         self._admitted = AdmittedVerdicts()
 
-    def check(self, head: RequestHead, canonical: Canonical, client: Client, request_id: str) -> Verdict:
+    def check(
+        self,
+        head: RequestHead,
+        canonical: Canonical,
+        client: Client,
+        request_id: str,
+        *,
+        forward_auth: bool = False,
+    ) -> Verdict:
         """
         What is to be done with a request.
+
+        :param forward_auth: Another proxy has it, and asks.
         """
         try:
             verdict = self._decide(head, canonical, client)
-            _log(verdict, head, canonical, client.address, request_id)
+            _log(verdict, head, canonical, client.address, request_id, forward_auth)
         except Exception:  # noqa: BLE001 - whatever is wrong with us, it must not let anybody in
             log.failure("The authorize check of request {request_id} failed", request_id=request_id)
             verdict = _failed()
@@ -316,12 +332,14 @@ def _not_found(origin: str | None) -> Verdict:
     )
 
 
-def _log(verdict: Verdict, head: RequestHead, canonical: Canonical, peer: str, request_id: str) -> None:
+def _log(
+    verdict: Verdict, head: RequestHead, canonical: Canonical, peer: str, request_id: str, forward_auth: bool
+) -> None:
     """
     One line for each decision, with Pomerium's field names.
     """
     # A verdict that is given again is given to the same fields.
-    form = _LINES[verdict.allow, bool(verdict.denials)]
+    form = _LINES[verdict.allow, bool(verdict.denials), forward_auth]
     if verdict.told_of != peer:
         session, route = verdict.session, verdict.route
         verdict.told_of = peer

@@ -171,6 +171,7 @@ def ask(
     content: bytes = b"",
     origin: str = "https://app.example.com",
     client_address: str = "192.0.2.1",
+    peer_address: str = "192.0.2.1",
     request_id: str = "request-1",
     version: bytes = b"HTTP/1.1",
 ) -> Asked:
@@ -188,6 +189,7 @@ def ask(
     channel = MemoryChannel(Site(_Everywhere(root) if isinstance(root, Page) else root, reactor=Clock()))
     request = LocalRequest(channel)
     request.origin, request.client_address, request.request_id = origin, client_address, request_id
+    request.peer_address = peer_address
     request.requestHeaders = raw
     request.gotLength(len(content))
     request.handleContentChunk(content)
