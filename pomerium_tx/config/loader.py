@@ -15,7 +15,7 @@ from pomerium_tx.config import rules, secrets
 from pomerium_tx.config.document import Document, KeyPath, read_document
 from pomerium_tx.config.environment import read_environment
 from pomerium_tx.config.model import Config
-from pomerium_tx.config.problems import InvalidConfig, Problem
+from pomerium_tx.config.problems import InvalidConfig, Place, Problem
 from pomerium_tx.config.sieve import Sieve
 
 _STAND_INS: Mapping[str, object] = {
@@ -44,6 +44,14 @@ class Loaded:
 
     config: Config
     warnings: tuple[Problem, ...]
+    places: tuple[Place, ...] = ()
+    """
+    Where each of its routes stands, in their order.
+    """
+    variables: tuple[str, ...] = ()
+    """
+    The environment variables that set a key.
+    """
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -68,13 +76,18 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     if config is not None:
         _apply_rules(sieve, config)
     if config is None or sieve.problems:
-        raise InvalidConfig(_in_order(sieve.problems))
+        raise InvalidConfig(_in_order(sieve.problems), _in_order(sieve.warnings))
     for name in ("shared_secret", "cookie_secret"):
         if name not in config.model_fields_set:
             sieve.warning((name,), "is not set: a random one is made, so that sessions end with this process")
     routes = (*config.policy, *config.routes)
     merged = config.model_copy(update={"routes": routes, "policy": ()})
-    return Loaded(config=merged, warnings=tuple(_in_order(sieve.warnings)))
+    return Loaded(
+        config=merged,
+        warnings=tuple(_in_order(sieve.warnings)),
+        places=tuple(sieve.place(key) for key, _ in rules.numbered_routes(config)),
+        variables=tuple(sorted(document.file.removeprefix("$") for document in overrides.values())),
+    )
 
 
 def _read_text(path: Path) -> str:

@@ -13,7 +13,7 @@ from pomerium_tx.config.document import Document, KeyPath, dotted
 from pomerium_tx.config.keys import KeyClass, KnownKey
 from pomerium_tx.config.model import CertificateSection, Config, RuntimeFlags
 from pomerium_tx.config.policy_rules import read_rules
-from pomerium_tx.config.problems import Problem
+from pomerium_tx.config.problems import Place, Problem
 from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
 from pomerium_tx.config.section import Section
 from pomerium_tx.config.suggestion import suggestion
@@ -82,9 +82,16 @@ class Sieve:
         """
         return any(path[: len(other)] == other[: len(path)] for other in self.broken)
 
-    def _located(self, path: KeyPath, message: str) -> Problem:
+    def place(self, path: KeyPath) -> Place:
+        """
+        Where *path* stands, or would stand.
+        """
         document = self.overrides.get(str(path[0]), self.document) if path else self.document
-        return Problem(file=document.file, line=document.line(path), key=dotted(path), message=message)
+        return Place(file=document.file, line=document.line(path), key=dotted(path))
+
+    def _located(self, path: KeyPath, message: str) -> Problem:
+        place = self.place(path)
+        return Problem(file=place.file, line=place.line, key=place.key, message=message)
 
     def _sift(
         self,

@@ -227,6 +227,39 @@ class LoadTests(SynchronousTestCase):
                 found = {problem.key for problem in complaints(self.mktemp(), values)}
                 self.assertEqual(found - {"certificates[0].key"}, {key})
 
+    def test_places_of_routes(self) -> None:
+        """
+        Each route knows where it stands, those of Pomerium's older key first.
+        """
+        text = yaml.safe_dump(dict(SMALLEST)) + (
+            "routes:\n- {from: https://a.example.com, to: http://a}\n- {from: https://b.example.com, to: http://b}\n"
+            "policy:\n- {from: https://c.example.com, to: http://c}\n"
+        )
+        path = written(self.mktemp(), text)
+        first = len(SMALLEST) + 1
+        found = load(path, {}).places
+        self.assertEqual(
+            [str(place) for place in found],
+            [f"{path}:{first + 4}: policy[0]", f"{path}:{first + 1}: routes[0]", f"{path}:{first + 2}: routes[1]"],
+        )
+
+    def test_variables(self) -> None:
+        """
+        What the environment has set is told by the names of the variables.
+        """
+        environ = {"LOG_LEVEL": "warn", "HEADERS": "A:b", "HOME": "/", "X": ""}
+        result = loaded(self.mktemp(), {"routes": [ROUTE]}, environ)
+        self.assertEqual(result.variables, ("HEADERS", "LOG_LEVEL"))
+
+    def test_warnings_beside_problems(self) -> None:
+        """
+        A configuration that cannot be used says what it would be warned of, too.
+        """
+        with self.assertRaises(InvalidConfig) as caught:
+            loaded(self.mktemp(), {"adress": ":443", "grpc_address": ":5443", "routes": [ROUTE]})
+        self.assertEqual([problem.key for problem in caught.exception.problems], ["adress"])
+        self.assertEqual([warning.key for warning in caught.exception.warnings], ["grpc_address"])
+
 
 KEYS = sorted({field.alias or name for name, field in Config.model_fields.items()} | set(ROOT_KEYS))
 ROUTE_KEY_NAMES = sorted({field.alias or name for name, field in RouteSection.model_fields.items()} | set(ROUTE_KEYS))

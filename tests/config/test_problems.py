@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.problems import InvalidConfig, Problem
+from pomerium_tx.config.problems import InvalidConfig, Place, Problem
 
 
 class ProblemTests(SynchronousTestCase):
@@ -32,3 +32,10 @@ class ProblemTests(SynchronousTestCase):
         """
         problems = [Problem(file="c", line=line, key="", message="is wrong") for line in (1, 2)]
         self.assertEqual(str(InvalidConfig(problems)), "c:1: is wrong\nc:2: is wrong")
+
+    def test_a_place(self) -> None:
+        """
+        Where something stands is said in the same form.
+        """
+        self.assertEqual(str(Place(file="c.yaml", line=3, key="routes[1]")), "c.yaml:3: routes[1]")
+        self.assertEqual(str(Place(file="$ROUTES", line=None, key="routes[0]")), "$ROUTES: routes[0]")
