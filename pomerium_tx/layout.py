@@ -133,6 +133,10 @@ class Layout:
         )
         self.providers: Mapping[str, Provider] = registrations.providers
         self.default_idp_id = registrations.default_idp_id
+        self._idp_ids = {
+            route.id: registrations.idp_id_of(section)
+            for route, section in zip(self.table.routes, config.routes, strict=True)
+        }
         self._login = LoginStart(
             url_signer=self._url_signer,
             authenticate_origin=self._authenticate_origin,
@@ -142,7 +146,7 @@ class Layout:
             self.table,
             lasting.registry,
             self._handles,
-            idp_id_of=lambda route: self.default_idp_id,
+            idp_id_of=self._idp_id_of,
             authenticate_origin=self._authenticate_origin,
         )
         self._trusted_proxies = TrustedProxies(config.trusted_proxies, config.xff_num_trusted_hops)
@@ -249,7 +253,7 @@ class Layout:
             url_signer=self._url_signer,
             assertions=self.assertions,
             login=self._login,
-            idp_id_of=lambda origin: self.default_idp_id,
+            idp_id_of=self._idp_id_at,
             from_same_site_now=from_same_site_now,
             jwks=jwks,
             ping=ping,
@@ -311,7 +315,7 @@ class Layout:
     # What rooms ask of one another.
 
     def _begin_sign_in(self, url: str, cookies: Sequence[bytes], route: Route) -> tuple[str, str]:
-        return self._login.begin(url, cookies, self.default_idp_id, self._lasting.clock.seconds())
+        return self._login.begin(url, cookies, self._idp_id_of(route), self._lasting.clock.seconds())
 
     def _site_of(self, canonical: Canonical) -> Site:
         host, port = canonical.host, canonical.port
@@ -321,6 +325,19 @@ class Layout:
 
     def _accessible(self, session: Session, request: PageRequest) -> list[Route]:
         return accessible(self.table.routes, session, Client(address=request.client_address))
+
+    def _idp_id_of(self, route: Route | None) -> str:
+        """
+        The client that people of a route sign in for.
+        """
+        return self.default_idp_id if route is None else self._idp_ids[route.id]
+
+    def _idp_id_at(self, origin: str) -> str:
+        """
+        The client that people sign in for who ask an origin for one of our own pages: that of the route of its root, or
+        else of the first of its routes.
+        """
+        return self._idp_id_of(self.table.root_of(origin))
 
     def _identity(self, verdict: Verdict, canonical: Canonical) -> FieldLines:
         route = verdict.route

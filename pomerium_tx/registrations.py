@@ -4,19 +4,23 @@ The clients that a configuration has registered at OPs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from twisted.internet.interfaces import IReactorTime
 
 from pomerium_tx import paths
 from pomerium_tx.config.model import Config
+from pomerium_tx.config.provider_section import ProviderSection
+from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.oidc.fetch import HTTPClient
+from pomerium_tx.oidc.github import GitHub
 from pomerium_tx.oidc.provider import Provider, ProviderSettings
+from pomerium_tx.oidc.provider_settings import Revocation, idp_id
 
 
 class Registrations:
     """
-    Every OP of one configuration.
+    Every client of every OP of one configuration.
 
     :param previous: Those of the configuration before, by id: one with the same settings is taken over, and what was
         learnt of an issuer is not forgotten.
@@ -27,37 +31,81 @@ class Registrations:
     ) -> None:
         self._http = http
         self._clock = clock
-        provider = self._provider(_settings(config), previous)
-        self.providers: Mapping[str, Provider] = {provider.idp_id: provider}
+        self._sections = config.provider_sections
+        self._default = config.default_provider_name
+        providers: dict[str, Provider] = {}
+        for settings in _all_settings(config):
+            name = idp_id(settings.issuer, settings.client_id)
+            if name not in providers:
+                providers[name] = self._provider(settings, (*previous.values(), *providers.values()))
+        self.providers: Mapping[str, Provider] = providers
         """
         By id.
         """
-        self.default_idp_id = provider.idp_id
+        default = self._sections[self._default]
+        assert default.idp_client_id is not None
+        self.default_idp_id = idp_id(default.issuer, default.idp_client_id)
         """
         Of the OP of routes that name none.
         """
 
-    def _provider(self, settings: ProviderSettings, previous: Mapping[str, Provider]) -> Provider:
-        known = previous.values()
+    def idp_id_of(self, section: RouteSection) -> str:
+        """
+        The id of the client that people of a route sign in for.
+        """
+        chosen = self._sections[section.idp or self._default]
+        client_id = section.idp_client_id or chosen.idp_client_id
+        assert client_id is not None
+        return idp_id(chosen.issuer, client_id)
+
+    def _provider(self, settings: ProviderSettings, known: Iterable[Provider]) -> Provider:
+        known = tuple(known)
         for provider in known:
             if provider.settings == settings:
                 return provider
-        found = Provider(settings, http=self._http, clock=self._clock)
+        kind = Provider if settings.is_oidc else GitHub
+        found = kind(settings, http=self._http, clock=self._clock)
         for provider in known:
             found.succeed(provider)
         return found
 
 
-def _settings(config: Config) -> ProviderSettings:
+def _all_settings(config: Config) -> Iterable[ProviderSettings]:
+    redirect_uri = config.authenticate_service_url + paths.PROVIDER_CALLBACK
+    for name, section in config.provider_sections.items():
+        yield _settings(name, section, redirect_uri, section)
+    for route in config.routes:
+        if route.idp_client_id is not None:
+            name = route.idp or config.default_provider_name
+            yield _settings(name, config.provider_sections[name], redirect_uri, route)
+
+
+def _settings(
+    name: str, section: ProviderSection, redirect_uri: str, client: ProviderSection | RouteSection
+) -> ProviderSettings:
+    """
+    The settings of a client, which may be one of a route, at the provider of that name.
+    """
+    particulars = section.particulars
+    secret = client.idp_client_secret or section.idp_client_secret
+    assert client.idp_client_id is not None and secret is not None
+    needs_hint = section.end_session_needs_hint
     return ProviderSettings(
-        issuer=config.idp_provider_url,
-        client_id=config.idp_client_id,
-        client_secret=config.idp_client_secret.get_secret_value(),
-        redirect_uri=config.authenticate_service_url + paths.PROVIDER_CALLBACK,
-        scopes=config.idp_scopes,
-        request_params=config.idp_request_params,
-        end_session_needs_hint=config.end_session_needs_hint,
-        id_token_signed_response_alg=config.id_token_signed_response_alg,
-        backchannel_logout_allow_missing_exp=config.backchannel_logout_allow_missing_exp,
-        frontchannel_sid_is_sub=config.frontchannel_sid_is_sub,
+        name=name,
+        issuer=section.issuer,
+        client_id=client.idp_client_id,
+        client_secret=secret.get_secret_value(),
+        redirect_uri=redirect_uri,
+        scopes=section.scopes,
+        request_params=section.request_params,
+        end_session_needs_hint=particulars.end_session_needs_hint if needs_hint is None else needs_hint,
+        id_token_signed_response_alg=section.id_token_signed_response_alg,
+        backchannel_logout_allow_missing_exp=section.backchannel_logout_allow_missing_exp,
+        frontchannel_sid_is_sub=section.frontchannel_sid_is_sub,
+        is_oidc=particulars.is_oidc,
+        end_session=section.end_session is not False,
+        sign_out_url=section.sign_out_url or particulars.sign_out_url,
+        fallback_sign_out_url=particulars.fallback_sign_out_url,
+        revocation=Revocation(section.revocation or particulars.revocation),
+        revocation_path=particulars.revocation_path,
     )

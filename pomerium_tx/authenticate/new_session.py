@@ -44,8 +44,7 @@ async def person_of(
     :raises ProviderUnavailable: If it does not say enough.
     :raises UserInfoRefused: If it does not know its own access token.
     """
-    assert response.id_token is not None
-    id_token = await provider.id_token(response.id_token, nonce=nonce, access_token=response.access_token)
+    id_token = await provider.end_user(response, nonce=nonce)
     metadata = await provider.metadata()
     require_current(id_token)
     userinfo = {} if metadata.userinfo_endpoint is None else await provider.userinfo(response.access_token)

@@ -273,7 +273,7 @@ class Refresher:
     ) -> Mapping[str, tuple[object, ...]]:
         self._checked[session.id] = self._clock.seconds()
         try:
-            said = parse(tokens.id_token).claims if id_token is None else id_token.claims
+            said = _said(session, tokens) if id_token is None else id_token.claims
             metadata = await provider.metadata()
             if metadata.userinfo_endpoint is None:
                 return session.claims if id_token is None else merge_claims(said, {})
@@ -354,6 +354,15 @@ class Refresher:
         self._failures[session.id] = failures + 1
         pause = min(FIRST_PAUSE * 2.0 ** min(failures, 20), LONGEST_PAUSE)
         self._registry.put_off_refresh(session.id, self._clock.seconds() + pause * (1.0 + self._jitter() / 4.0))
+
+
+def _said(session: Session, tokens: Tokens) -> Mapping[str, object]:
+    """
+    What was said of the person before UserInfo is asked: by the last ID Token, or, where there are none, about whom.
+    """
+    if tokens.id_token:
+        return parse(tokens.id_token).claims
+    return {"sub": next(iter(session.claims.get("sub", ())), session.sub)}
 
 
 def plan_refresh_by_id_token(registry: SessionRegistry, session_id: str, tokens: Tokens, since: float) -> None:

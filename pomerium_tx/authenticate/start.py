@@ -158,8 +158,11 @@ def _reprompt(provider: Provider, metadata: ProviderMetadata) -> str:
     The ``prompt`` that makes this OP ask who is there: ``login``, unless it says or was configured otherwise.
     """
     # Few OPs say; a configured one is then known to work.
-    known = metadata.prompt_values_supported or provider.settings.request_params.get("prompt", "").split()
-    return "select_account" if "select_account" in known and "login" not in known else "login"
+    configured = provider.settings.request_params.get("prompt", "")
+    known = metadata.prompt_values_supported or configured.split()
+    asking = "select_account" if "select_account" in known and "login" not in known else "login"
+    # What is configured besides may be what gives a refresh token.
+    return configured if asking == "select_account" and asking in configured.split() else asking
 
 
 def _with_max_age(settings: ProviderSettings, most_age: float) -> ProviderSettings:

@@ -24,7 +24,6 @@ _SIGNATURE_ALGORITHMS = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512",
 )  # fmt: skip
 _SITE_DATA = ("cache", "cookies", "storage")
-_LATER_PROVIDERS = "apple auth0 azure cognito github gitlab google okta onelogin ping".split()
 
 
 def text(value: object) -> str:
@@ -90,18 +89,6 @@ def issuer_format(value: object) -> str:
     if found is None:
         raise ValueError("must be hostOnly or uri")
     return found
-
-
-def provider(value: object) -> str:
-    """
-    ``idp_provider``.
-    """
-    word = lower(value)
-    if word in _LATER_PROVIDERS:
-        raise ValueError(f"{word} is not supported yet; write oidc, with idp_provider_url set to its issuer")
-    if word != "oidc":
-        raise ValueError("must be oidc")
-    return word
 
 
 def storage(value: object) -> str:

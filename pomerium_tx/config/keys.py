@@ -214,8 +214,6 @@ ROUTE_KEYS: Mapping[str, KnownKey] = {
     "tls_downstream_client_ca_file": _MTLS,
     "tls_downstream_server_name": _ignored("the certificate follows the name that the browser asks for"),
     "tls_upstream_allow_renegotiation": _ignored("renegotiation is never allowed"),
-    "idp_client_id": _refused("every route uses the one client; remove it"),
-    "idp_client_secret": _refused("every route uses the one client; remove it"),
     "idp_access_token_allowed_audiences": _ignored("access tokens of others are never accepted"),
     "identity_providers": _OTHER_TOKENS,
     "bearer_token_format": _refused("only sessions signed in here are accepted; remove it", "default"),

@@ -29,10 +29,6 @@ _REQUIRED = {
     "authenticate_service_url": "is required: the URL at which browsers reach the sign-in pages",
     "from": "is required: the URL at which browsers reach the application",
     "to": "is required: the URL of the application",
-    "idp_provider": "is required: write oidc",
-    "idp_provider_url": "is required: the issuer of the OpenID Provider",
-    "idp_client_id": "is required: as the OpenID Provider has registered it",
-    "idp_client_secret": "is required: it, or idp_client_secret_file",
 }
 
 
@@ -130,6 +126,12 @@ def _repair(values: dict[str, object], path: KeyPath) -> None:
                 route.pop(key, None)
                 if key in ("from", "to"):
                     route[key] = _stand_in_route(index)[key]
+        case ("providers", str(name), str(key), *_):
+            _repair_provider(values, name, key)
+        case ("providers", str(name)):
+            providers = values.get("providers")
+            if isinstance(providers, dict):
+                providers.pop(name, None)
         case ("circuit_breaker_thresholds", str(key), *_):
             thresholds = values.get("circuit_breaker_thresholds")
             if isinstance(thresholds, dict):
@@ -142,6 +144,15 @@ def _repair(values: dict[str, object], path: KeyPath) -> None:
             values.pop(key, None)
             if key in _STAND_INS:
                 values[key] = _STAND_INS[key]
+
+
+def _repair_provider(values: dict[str, object], name: str, key: str) -> None:
+    providers = values.get("providers")
+    section = providers.get(name) if isinstance(providers, dict) else None
+    if isinstance(section, dict):
+        section.pop(key, None)
+        if key in _STAND_INS:
+            section[key] = _STAND_INS[key]
 
 
 def _item(values: dict[str, object], name: str) -> list[object]:

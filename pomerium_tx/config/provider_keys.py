@@ -1,84 +1,38 @@
 """
-Keys about the OpenID Provider.
+Keys about the OpenID Providers: those of one stand outside of everything, as Pomerium has them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from pomerium_tx.config import forms
-from pomerium_tx.config.section import (
-    Certificates,
-    Duration,
-    FileName,
-    Password,
-    Section,
-    StringMap,
-    Strings,
-    Text,
-    Truth,
-)
+from pomerium_tx.config import provider_section
+from pomerium_tx.config.provider_section import DEFAULT, ProviderSection
+from pomerium_tx.config.section import Certificates, Duration, FileName, Text
 
 
-class ProviderKeys(Section):
+class ProviderKeys(ProviderSection):
     """
-    The OpenID Provider.
+    The OpenID Providers.
     """
 
-    idp_provider: Annotated[Literal["oidc"], BeforeValidator(forms.provider)]
+    providers: Annotated[Mapping[str, ProviderSection], BeforeValidator(provider_section.by_name)] = {}
     """
-    The kind of provider.
+    Further providers by name, each with the ``idp_...`` keys of one and those about its sign-out. A route chooses one
+    by ``idp``. The provider whose keys stand outside of ``providers`` is called ``default``; there need not be one.
     """
-    idp_provider_url: Annotated[str, BeforeValidator(forms.issuer)]
+    default_provider: Text | None = None
     """
-    The provider's issuer, letter for letter as in its ``/.well-known/openid-configuration``.
-    """
-    idp_client_id: Text
-    """
-    The name under which the provider has registered this proxy.
-    """
-    idp_client_secret: Password
-    """
-    The client's secret, as the provider has given it out.
-    """
-    idp_client_secret_file: FileName | None = None
-    """
-    The file with ``idp_client_secret``.
-    """
-    idp_scopes: Strings = ("openid", "profile", "email", "offline_access")
-    """
-    What the provider is asked for. ``openid`` must be among them. ``offline_access`` is what gives a refresh token at
-    most providers, without which a session ends with its access token.
-    """
-    idp_request_params: StringMap = Field(default={})
-    """
-    More parameters of the sign-in request to the provider, such as ``prompt: select_account``.
-    """
-    end_session_needs_hint: Truth = False
-    """
-    The provider ignores or refuses a sign-out without an ID Token: where we have none it is then sent neither return
-    address nor state.
-    """
-    id_token_signed_response_alg: Annotated[str, BeforeValidator(forms.signature_algorithm)] | None = None
-    """
-    How the provider signs ID Tokens and logout tokens, if only that is to be accepted. Unset, any asymmetric algorithm
-    that its metadata lists; logout tokens as the ID Tokens were.
+    The name of the provider for routes that choose none. Unset, ``default``, or the first of ``providers`` if no
+    provider's keys stand outside of it.
     """
     revocation_delay: Duration = timedelta(seconds=60)
     """
     How long to wait for the browser to come back from the provider's sign-out before the session's tokens are revoked.
-    """
-    backchannel_logout_allow_missing_exp: Truth = False
-    """
-    Accept back-channel logout tokens without ``exp``: they are then good for two minutes from when they were issued.
-    """
-    frontchannel_sid_is_sub: Truth = False
-    """
-    What the provider calls ``sid`` in front-channel logouts is the person's ``sub``: one ends those of their sessions
-    that were last used from the same address.
     """
     certificate_authority: Certificates | None = Field(default=None, repr=False)
     """
@@ -88,3 +42,17 @@ class ProviderKeys(Section):
     """
     The file with ``certificate_authority``.
     """
+
+    @property
+    def provider_sections(self) -> Mapping[str, ProviderSection]:
+        """
+        Every provider by its name, that of the keys outside of ``providers`` first.
+        """
+        return {DEFAULT: self, **self.providers} if self.is_written else self.providers
+
+    @property
+    def default_provider_name(self) -> str:
+        """
+        Of the provider of routes that choose none.
+        """
+        return self.default_provider or next(iter(self.provider_sections), DEFAULT)

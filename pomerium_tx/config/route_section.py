@@ -16,12 +16,15 @@ from pomerium_tx.config.route_access_keys import RouteAccessKeys
 from pomerium_tx.config.route_forwarding_keys import CircuitBreakerThresholds, RouteForwardingKeys
 from pomerium_tx.config.route_identity_keys import RouteIdentityKeys
 from pomerium_tx.config.route_match_keys import RouteMatchKeys
+from pomerium_tx.config.route_provider_keys import RouteProviderKeys
 from pomerium_tx.config.route_tls_keys import RouteTlsKeys
 
 __all__ = ["CircuitBreakerThresholds", "RouteSection"]
 
 
-class RouteSection(RouteMatchKeys, RouteAccessKeys, RouteForwardingKeys, RouteIdentityKeys, RouteTlsKeys):
+class RouteSection(
+    RouteMatchKeys, RouteAccessKeys, RouteProviderKeys, RouteForwardingKeys, RouteIdentityKeys, RouteTlsKeys
+):
     """
     One of ``routes``.
     """
@@ -30,6 +33,7 @@ class RouteSection(RouteMatchKeys, RouteAccessKeys, RouteForwardingKeys, RouteId
         "tls_custom_ca": "tls_custom_ca_file",
         "tls_client_cert": "tls_client_cert_file",
         "tls_client_key": "tls_client_key_file",
+        "idp_client_secret": "idp_client_secret_file",
     }
 
     @property

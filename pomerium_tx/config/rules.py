@@ -8,31 +8,15 @@ that it is dropped where one of them was already complained about.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from pomerium_tx.config.document import KeyPath
+from pomerium_tx.config.findings import LOOPBACK_ONLY, Finding, is_exposed_http, numbered_routes
 from pomerium_tx.config.model import Config
+from pomerium_tx.config.provider_rules import provider_findings
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.config.secrets import belong_together
-from pomerium_tx.config.values import Origin, is_loopback, origin, origin_of, split_url
-
-_LOOPBACK_ONLY = "http:// is for names of this machine only (localhost, *.localhost, 127.0.0.1); write https://"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """
-    Something to mend, or to be warned of.
-    """
-
-    key: KeyPath
-    message: str
-    rests_on: tuple[KeyPath, ...] = ()
-    """
-    Other keys without which the finding would not hold.
-    """
-    is_warning: bool = False
+from pomerium_tx.config.values import Origin, origin, split_url
 
 
 class _MakesFinding(Protocol):
@@ -46,17 +30,10 @@ def findings(config: Config) -> Iterator[Finding]:
     yield from _listening(config)
     yield from _bounds(config)
     yield from _signing_in(config)
+    yield from provider_findings(config)
     yield from _cookies(config)
     yield from _ending(config)
     yield from _routes(config)
-
-
-def numbered_routes(config: Config) -> list[tuple[KeyPath, RouteSection]]:
-    """
-    All routes in the order in which they are tried, with the key of each.
-    """
-    older = [(("policy", index), route) for index, route in enumerate(config.policy)]
-    return [*older, *((("routes", index), route) for index, route in enumerate(config.routes))]
 
 
 def _listening(config: Config) -> Iterator[Finding]:
@@ -109,21 +86,10 @@ def _bounds(config: Config) -> Iterator[Finding]:
 
 
 def _signing_in(config: Config) -> Iterator[Finding]:
-    for key, url in (
-        ("authenticate_service_url", config.authenticate_service_url),
-        ("idp_provider_url", config.idp_provider_url),
-    ):
-        if _is_exposed_http(url):
-            yield Finding(key=(key,), message=_LOOPBACK_ONLY)
-    if "openid" not in config.idp_scopes:
-        yield Finding(key=("idp_scopes",), message="must contain openid")
+    if is_exposed_http(config.authenticate_service_url):
+        yield Finding(key=("authenticate_service_url",), message=LOOPBACK_ONLY)
     if not config.cookie_expire:
         yield Finding(key=("cookie_expire",), message="must be longer than nothing")
-    ours = {"client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge"}
-    for name in sorted(ours & set(config.idp_request_params)):
-        yield Finding(
-            key=("idp_request_params", name), message="is ignored: it is set anew for each sign-in", is_warning=True
-        )
     if config.runtime_flags.allow_any_sign_out_redirect_uri:
         yield Finding(
             key=("runtime_flags", "allow_any_sign_out_redirect_uri"),
@@ -189,8 +155,8 @@ def _one_route(config: Config, key: KeyPath, route: RouteSection) -> Iterator[Fi
         on = tuple((*key, other) for other in rests_on)
         return Finding(key=(*key, name), message=message, rests_on=on, is_warning=is_warning)
 
-    if _is_exposed_http(route.from_):
-        yield finding("from", _LOOPBACK_ONLY)
+    if is_exposed_http(route.from_):
+        yield finding("from", LOOPBACK_ONLY)
     elif route.from_.startswith("http://") and not config.insecure_server:
         yield finding("from", "says http:// but the listener speaks TLS", is_warning=True)
     if route.path is not None and route.prefix is not None:
@@ -252,8 +218,3 @@ def _access(finding: _MakesFinding, route: RouteSection) -> Iterator[Finding]:
         names = (public, anybody, "allowed_users", "allowed_domains", "allowed_idp_claims", "policy")
         message = f"admits nobody: write policy, allowed_users, allowed_domains, {anybody} or {public}"
         yield finding("from", message, *names, is_warning=True)
-
-
-def _is_exposed_http(url: str) -> bool:
-    split = split_url(url)
-    return split.scheme == "http" and not is_loopback(origin_of(split).host)

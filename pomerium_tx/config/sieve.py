@@ -14,6 +14,7 @@ from pomerium_tx.config.keys import KeyClass, KnownKey
 from pomerium_tx.config.model import CertificateSection, Config, RuntimeFlags
 from pomerium_tx.config.policy_rules import read_rules
 from pomerium_tx.config.problems import Place, Problem
+from pomerium_tx.config.provider_section import ProviderSection
 from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
 from pomerium_tx.config.section import Section
 from pomerium_tx.config.suggestion import suggestion
@@ -59,6 +60,7 @@ class Sieve:
         for name in ("policy", "routes"):
             self._sift_items(values, name, RouteSection, keys.known_route_key)
         self._sift_items(values, "certificates", CertificateSection, lambda _: None)
+        self._sift_providers(values)
         self._sift_flags(values)
         self._sift_thresholds(values, ())
         self.values = values
@@ -136,6 +138,23 @@ class Sieve:
                     items[index] = self._sift(item, (name, index), section, known_key)
                     self._sift_thresholds(items[index], (name, index))
                     self._sift_policy(items[index], (name, index))
+
+    def _sift_providers(self, values: dict[str, object]) -> None:
+        providers = values.get("providers")
+        if isinstance(providers, str):
+            try:
+                providers = json_mapping(providers)
+            except ValueError:
+                # The model says what is wrong with it.
+                return
+        if not isinstance(providers, dict):
+            return
+        values["providers"] = {
+            name: self._sift(section, ("providers", name), ProviderSection, lambda _: None)
+            if isinstance(section, dict)
+            else section
+            for name, section in providers.items()
+        }
 
     def _sift_flags(self, values: dict[str, object]) -> None:
         flags = values.get("runtime_flags")

@@ -115,8 +115,12 @@ class FrontChannel:
         if said.iss:
             return next((iss for iss in said.iss[0] if iss in known), None)
         if said.idp:
-            named = [provider for name in said.idp[0] if (provider := self._providers.get(name)) is not None]
-            return named[0].settings.issuer if named else None
+            named = {
+                provider.settings.issuer
+                for provider in self._providers.values()
+                if not ({provider.settings.name, provider.idp_id} - {""}).isdisjoint(said.idp[0])
+            }
+            return named.pop() if len(named) == 1 else None
         return known.pop() if len(known) == 1 else None
 
     def _logout(self, iss: str, readings: Sequence[str]) -> ProviderLogout:

@@ -74,6 +74,21 @@ class Answer:
     media_type: str
     body: bytes = field(repr=False)
 
+    def json_objects(self) -> list[dict[str, Any]]:
+        """
+        The JSON objects that the body is a list of.
+
+        :raises ProviderUnavailable: If it is not one.
+        """
+        try:
+            # What can be read of an object can be read of a list in one.
+            (listed,) = json_object(b'{"all":' + self.body + b"}").values()
+        except (InvalidJSON, ValueError):
+            listed = None
+        if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+            raise ProviderUnavailable("the provider's answer is no list")
+        return listed
+
     def json_object(self) -> dict[str, Any]:
         """
         The JSON object that the body is.
@@ -124,6 +139,14 @@ class Fetcher:
         """
         headers = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
         return await self._in_time("POST", url, headers, urlencode(form).encode("ascii"))
+
+    async def delete(self, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
+        """
+        The answer to a DELETE with JSON as its content.
+
+        :raises ProviderUnavailable: If there is none that could be read.
+        """
+        return await self._in_time("DELETE", url, {**headers, "Content-Type": "application/json"}, content)
 
     async def _in_time(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         late = False

@@ -19,14 +19,16 @@ from twisted.logger import Logger
 from pomerium_tx.jose.jwk_set import ASYMMETRIC, InvalidKeySet, JWKSet
 from pomerium_tx.jose.jwt import InvalidToken, UnverifiedToken, Verified, parse, verify
 from pomerium_tx.oidc import id_token, logout_token, metadata, token_response
+from pomerium_tx.oidc.end_session import brings_state_back, has_end_session
 from pomerium_tx.oidc.fetch import Answer, Fetcher, HTTPClient, ProviderUnavailable
 from pomerium_tx.oidc.id_token import IdToken
 from pomerium_tx.oidc.logout_token import LogoutToken
 from pomerium_tx.oidc.metadata import ProviderMetadata
-from pomerium_tx.oidc.provider_settings import ProviderSettings, idp_id
+from pomerium_tx.oidc.provider_settings import ProviderSettings, Revocation, idp_id
 from pomerium_tx.oidc.published import Published
 from pomerium_tx.oidc.signing_keys import SigningKeys
 from pomerium_tx.oidc.token_response import AuthenticationRefused, TokenResponse
+from pomerium_tx.oidc.urls import origin_of
 
 __all__ = [
     "AuthenticationRefused",
@@ -110,12 +112,26 @@ class Provider:
         Share what *previous*, which has other settings, knows and will yet learn: of an issuer what it publishes, of
         one client of it how its tokens are made; not their alg, if the configured one has changed.
         """
-        if previous.settings.issuer == self.settings.issuer:
+        if previous.settings.issuer == self.settings.issuer and type(previous) is type(self):
             self._metadata, self._keys = previous._metadata, previous._keys
         if previous.idp_id == self.idp_id:
             self._logout_tokens_seen = previous._logout_tokens_seen
             if previous.settings.id_token_signed_response_alg == self.settings.id_token_signed_response_alg:
                 self._id_tokens_seen = previous._id_tokens_seen
+
+    @property
+    def may_end_session(self) -> bool:
+        """
+        Whether a person can be sent to the provider's own sign-out; what is not known yet may turn out to be there.
+        """
+        return has_end_session(self.known_metadata, self.settings)
+
+    @property
+    def brings_state_back(self) -> bool:
+        """
+        Whether who is sent there may be expected to return with the ``state``.
+        """
+        return brings_state_back(self.known_metadata, self.settings)
 
     @property
     def known_metadata(self) -> ProviderMetadata | None:
@@ -188,10 +204,18 @@ class Provider:
         :param hint: ``refresh_token`` or ``access_token``.
         :raises ProviderUnavailable: If it should be told again later.
         """
-        endpoint = (await self.metadata()).revocation_endpoint
+        if self.settings.revocation is Revocation.OFF:
+            return
+        known = await self.metadata()
+        endpoint = known.revocation_endpoint
+        if endpoint is None and self.settings.revocation_path is not None:
+            endpoint = origin_of(known.authorization_endpoint) + self.settings.revocation_path
         if endpoint is None:
             return
         answer = await self._as_client(endpoint, [("token", token), ("token_type_hint", hint)])
+        self._require_final(answer, hint)
+
+    def _require_final(self, answer: Answer, hint: str) -> None:
         # A client that is refused may have a new secret soon.
         if answer.status in (401, 403, 429) or answer.status >= 500 or _is_invalid_client(answer):
             raise ProviderUnavailable(f"the revocation endpoint answers {answer.status}")
@@ -202,6 +226,17 @@ class Provider:
                 hint=hint,
                 status=answer.status,
             )
+
+    async def end_user(self, response: TokenResponse, *, nonce: str) -> IdToken:
+        """
+        Whom fresh tokens are about: what their ID Token says, verified.
+
+        :param nonce: The one sent with the Authentication Request.
+        :raises InvalidToken: If it must not be believed.
+        :raises ProviderUnavailable: If there are no keys to verify it with.
+        """
+        assert response.id_token is not None
+        return await self.id_token(response.id_token, nonce=nonce, access_token=response.access_token)
 
     async def id_token(
         self,

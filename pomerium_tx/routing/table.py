@@ -47,6 +47,13 @@ class OriginRoutes:
                 prefixes.setdefault(route.prefix or b"/", index)
         self._prefixes = _Prefixes(prefixes)
 
+    @property
+    def root(self) -> Route:
+        """
+        The route of the root path, or else the first.
+        """
+        return self.find(b"/") or self._routes[0]
+
     def origin(self, port: int | None) -> str:
         """
         The external origin.
@@ -192,6 +199,13 @@ class RouteTable:
         """
         routes = self._of_origin(origin)
         return frozenset() if routes is None else routes.site_data
+
+    def root_of(self, origin: str) -> Route | None:
+        """
+        The route of the root of the host with this external origin, or else its first; None for an unknown one.
+        """
+        routes = self._of_origin(origin)
+        return None if routes is None else routes.root
 
     def serves_origin(self, url: str) -> bool:
         """

@@ -26,6 +26,11 @@ OURS = {
     "admin_address",
     "admin_token",
     "admin_token_file",
+    "providers",
+    "default_provider",
+    "end_session",
+    "sign_out_url",
+    "revocation",
     "workers",
     "timeout_request_head",
     "timeout_request",
@@ -40,6 +45,8 @@ OURS = {
     "timeout_upstream_queue",
 }
 OURS_OF_ROUTES = {
+    "idp",
+    "idp_client_secret_file",
     "allow_websocket_origins",
     "caching",
     "clear_site_data",

@@ -55,7 +55,7 @@ class LoadTests(SynchronousTestCase):
         self.assertEqual(result.warnings, ())
         self.assertEqual((str(config.address), config.cookie_name), (":443", "_pomerium"))
         self.assertEqual(config.cookie_expire.total_seconds(), 14 * 3600)
-        self.assertEqual(config.idp_scopes, ("openid", "profile", "email", "offline_access"))
+        self.assertEqual(config.scopes, ("openid", "profile", "email", "offline_access"))
         self.assertEqual(config.shared_secret.get_secret_value(), bytes(range(32)))
         (route,) = config.routes
         self.assertEqual((route.from_, route.to), ("https://app.example.com", ("http://127.0.0.1:3000",)))

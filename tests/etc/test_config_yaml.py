@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.config.loader import load
 from pomerium_tx.config.model import CertificateSection, Config, RuntimeFlags
 from pomerium_tx.config.problems import InvalidConfig
+from pomerium_tx.config.provider_section import ProviderSection
 from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
 from pomerium_tx.config.section import Section
 from tests.config.material import key_pair, written
@@ -107,6 +108,7 @@ class ConfigYamlTests(SynchronousTestCase):
         self.assertEqual(set(values["routes"][0]), names(RouteSection))
         self.assertEqual(set(values["certificates"][0]), names(CertificateSection))
         self.assertEqual(set(values["runtime_flags"]), names(RuntimeFlags))
+        self.assertLessEqual(set(values["providers"]["partners"]), names(ProviderSection))
         for thresholds in (values, values["routes"][0]):
             self.assertEqual(set(thresholds["circuit_breaker_thresholds"]), names(CircuitBreakerThresholds))
 
@@ -150,12 +152,10 @@ class ConfigYamlTests(SynchronousTestCase):
             "max_upstream_queue",
             "timeout_upstream_queue",
             "workers",
-            "idp_scopes",
             "cookie_name",
             "cookie_expire",
             "cookie_http_only",
             "sign_out_from_same_site",
-            "end_session_needs_hint",
             "revocation_delay",
             "session_idle_counts_streams",
             "backchannel_logout_allow_missing_exp",
