@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pomerium_tx.config import rules, secrets
 from pomerium_tx.config.document import Document, KeyPath, read_document
 from pomerium_tx.config.environment import read_environment
+from pomerium_tx.config.findings import numbered_routes
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.problems import InvalidConfig, Place, Problem
 from pomerium_tx.config.sieve import Sieve
@@ -81,7 +82,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     return Loaded(
         config=merged,
         warnings=tuple(_in_order(sieve.warnings)),
-        places=tuple(sieve.place(key) for key, _ in rules.numbered_routes(config)),
+        places=tuple(sieve.place(key) for key, _ in numbered_routes(config)),
         variables=tuple(sorted(document.file.removeprefix("$") for document in overrides.values())),
     )
 
