@@ -70,7 +70,6 @@ class DescribedTests(SynchronousTestCase):
             ("cookie_expire", "14h"),
             ("timeout_idle", "5m"),
             ("insecure_server", "false"),
-            ("idp_scopes", "[openid, profile, email, offline_access]"),
             ("admin_address", "unix:/run/pomerium-tx/admin.sock"),
             ("shared_secret", "random"),
             ("cookie_domain", ""),
