@@ -5,6 +5,7 @@ The rooms, from the street down to the ground; each may use those below it, neve
 
 * ``tap``, ``cli``: what a person types (``twistd pomerium``, ``pomerium-tx``)
 * ``service``: listens; starts and stops in order
+* ``drill``: a session of nobody's ends, on real sockets, to see how fast it is cut
 * ``house``: what lasts as long as the process, around the layout of the day
 * ``outside``: the network, as a configuration sees it
 * ``layout``: what a configuration comes to; builds every room and joins them; a reload replaces it

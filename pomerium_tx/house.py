@@ -7,7 +7,7 @@ configuration comes to, and what a reload replaces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum
 from typing import Any
 
@@ -25,6 +25,7 @@ from pomerium_tx.layout import Lasting, Layout, log_access
 from pomerium_tx.logout.back_channel import BackChannelLogoutPage
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.expiry import Expiry
+from pomerium_tx.logout.heard import Hear, LastHeard
 from pomerium_tx.logout.late_tokens import LateTokens
 from pomerium_tx.logout.outbox import Outbox
 from pomerium_tx.logout.revocation import Revocations
@@ -32,8 +33,11 @@ from pomerium_tx.logout.session_events import SessionEvents
 from pomerium_tx.logout.upstream_notice import UpstreamNotices
 from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.provider import Provider
+from pomerium_tx.oidc.registered_uris import RegisteredUris
 from pomerium_tx.operations import audit_log
 from pomerium_tx.operations.admin import Administered
+from pomerium_tx.operations.doctor import Examined
+from pomerium_tx.operations.drill_report import DrillReport
 from pomerium_tx.proxy.access_lines import AccessLines
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.factory import DownstreamFactory
@@ -45,6 +49,12 @@ from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause, SessionStore, StoreUnavailable
 
 log = Logger()
+
+
+Drill = Callable[["House"], Coroutine[Deferred[Any], Any, DrillReport]]
+"""
+Holds a fire drill in a house.
+"""
 
 
 class Part(Enum):
@@ -72,6 +82,8 @@ class House:
     :param http: What speaks to the OP.
     :param http_of: What speaks to the application of a route for ourselves.
     :param elsewhere: Asks what is open in other processes.
+    :param tell_heard: Told what OPs ask for, where another process keeps it.
+    :param drill: Holds a fire drill, where there is a network for it.
     """
 
     def __init__(
@@ -86,6 +98,8 @@ class House:
         connect: Connect,
         part: Part = Part.ALL,
         elsewhere: Elsewhere = nowhere,
+        tell_heard: Hear | None = None,
+        drill: Drill | None = None,
     ) -> None:
         self._part = part
         self.registry = SessionRegistry(store, clock, elsewhere=elsewhere)
@@ -94,6 +108,11 @@ class House:
         self._providers: dict[str, Provider] = {}
         # What is owed to one that a reload has removed is still to be paid.
         self._providers_ever: dict[str, Provider] = {}
+        self.heard = LastHeard()
+        """
+        What OPs have asked for, by any process.
+        """
+        hear = self.heard.note if tell_heard is None else tell_heard
         self.ending = Ending(
             registry=self.registry,
             providers=self._providers,
@@ -102,6 +121,7 @@ class House:
             revocation_delay=config.revocation_delay.total_seconds(),
             # Of an end that a worker asked for, its parent writes the line: nothing that happens to it can cost that.
             audit=(lambda receipt: None) if part is Part.WORKER else audit_log.session_ended,
+            heard=hear,
         )
         late_tokens = LateTokens(registry=self.registry, clock=clock)
         self._deadlines = Deadlines(clock, now)
@@ -113,7 +133,7 @@ class House:
             late_tokens=late_tokens,
             providers=self._providers,
             back_channel=BackChannelLogoutPage(
-                registry=self.registry, providers=self._providers, ending=self.ending, clock=clock
+                registry=self.registry, providers=self._providers, ending=self.ending, clock=clock, refused=hear
             ),
             session_events=self._session_events,
             access_lines=self._access_lines,
@@ -148,6 +168,14 @@ class House:
             clock=clock,
             revocation_attempts=self.revocations.attempts_of,
             notice_attempts=self.notices.attempts_of,
+            examined=Examined(
+                registry=self.registry,
+                providers=self._providers,
+                heard=self.heard,
+                uris=lambda provider: RegisteredUris.at(self.layout.config.authenticate_service_url),
+                drill=None if drill is None else lambda: drill(self),
+                clock=clock,
+            ),
         )
         self._admin_proxy = (
             None
@@ -191,6 +219,12 @@ class House:
         self._deadlines.start()
         for job in self._jobs:
             job.start()
+
+    def layout_of(self, config: Config) -> Layout:
+        """
+        What another configuration would come to here; it is not put in force.
+        """
+        return Layout(config, self._lasting, self.layout)
 
     def reload(self, config: Config) -> None:
         """
@@ -276,6 +310,7 @@ class House:
         self._providers.clear()
         self._providers.update(self.layout.providers)
         self._providers_ever.update(self.layout.providers)
+        self.heard.keep(provider.settings.issuer for provider in self._providers.values())
         self.ending.configure(
             revocation_delay=config.revocation_delay.total_seconds(),
             notify=[route.id for route in self.layout.table.routes if route.upstream_logout_uri],

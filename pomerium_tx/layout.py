@@ -27,6 +27,7 @@ from pomerium_tx.authorize.check import Authorizer
 from pomerium_tx.authorize.refusal import unauthenticated
 from pomerium_tx.authorize.trusted_proxies import TrustedProxies
 from pomerium_tx.authorize.verdict import Verdict
+from pomerium_tx.config import values
 from pomerium_tx.config.model import Config
 from pomerium_tx.dashboard.login import LoginStart
 from pomerium_tx.dashboard.published import JwksPage, PingPage
@@ -169,6 +170,17 @@ class Layout:
             clock=lasting.clock,
         )
         self._route_site, self._authenticate_site, self._probe_site = self._sites(jwks)
+
+    def cookie_of(self, session: Session) -> str:
+        """
+        What a request has in its ``Cookie`` field to be *session*'s on a route.
+        """
+        host = values.origin(self._authenticate_origin).host
+        now = self._lasting.clock.seconds()
+        handle = self._handles.mint(
+            session.id, user_id=session.user_id, issuer=host, audience=(host,), idp_id=session.idp_id, now=now
+        )
+        return f"{self._cookie.name}={handle}"
 
     def proxy(self) -> Proxy:
         """

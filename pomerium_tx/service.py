@@ -23,6 +23,7 @@ from pomerium_tx.config.loader import Loaded
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.problems import InvalidConfig
 from pomerium_tx.config.reload import merged
+from pomerium_tx.drill import drill
 from pomerium_tx.house import House, Part, drained
 from pomerium_tx.operations.unix_listener import SocketNotBound, UnixListener
 from pomerium_tx.outside import Outside
@@ -230,6 +231,7 @@ def build_service(loaded: Loaded, reactor: Any, *, drain_seconds: float = DRAIN_
             reactor,
             shared,
             count=config.workers,
+            heard=lambda heard: house.heard.note(heard),
             descriptors=lambda: [descriptor for listener in listeners for descriptor in listener.descriptors],
         )
         part, elsewhere = Part.PARENT, workers.exchanges
@@ -243,6 +245,7 @@ def build_service(loaded: Loaded, reactor: Any, *, drain_seconds: float = DRAIN_
         connect=outside.endpoint,
         part=part,
         elsewhere=elsewhere,
+        drill=lambda house: drill(reactor, house),
     )
     return PomeriumService(
         reactor,

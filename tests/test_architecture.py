@@ -26,7 +26,7 @@ LEVELS = (
     ("applications",),
     ("layout", "administration", "advice"),
     ("house", "outside"),
-    ("workers",),
+    ("workers", "drill"),
     ("service",),
     ("tap", "worker"),
     ("cli",),

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from pomerium_tx.jose.jwt import InvalidToken, parse
 from pomerium_tx.logout.ending import Ending
+from pomerium_tx.logout.heard import Hear, Heard
 from pomerium_tx.oidc.fetch import ProviderUnavailable
 from pomerium_tx.oidc.logout_token import LEEWAY, LogoutToken, audience
 from pomerium_tx.oidc.provider import Provider
@@ -43,11 +44,14 @@ class BackChannelLogoutPage(Page):
         providers: Mapping[str, Provider],
         ending: Ending,
         clock: IReactorTime,
+        refused: Hear = lambda heard: None,
     ) -> None:
         """
         :param providers: By id; read anew each time, since a reload changes it.
+        :param refused: Told each token that is said to be of a configured OP and is not believed.
         """
         super().__init__()
+        self._refused = refused
         self._registry = registry
         self._providers = providers
         self._ending = ending
@@ -68,6 +72,7 @@ class BackChannelLogoutPage(Page):
             await self._act_once_on(await provider.logout_token(raw))
         except InvalidToken as problem:
             log.warn("A logout token of {iss} is refused: {reason}", iss=iss, reason=problem.reason)
+            self._note_refusal(iss, problem.reason)
             # Section 2.8. OPs count 400 as final.
             return protocol_problem_answer("invalid_request", problem.reason, status=400)
         except ProviderUnavailable as problem:
@@ -85,6 +90,11 @@ class BackChannelLogoutPage(Page):
         """
         error = "temporarily_unavailable" if problem.status >= 500 else "invalid_request"
         return protocol_problem_answer(error, problem.message, status=problem.status, headers=problem.headers)
+
+    def _note_refusal(self, iss: str, reason: str) -> None:
+        if any(provider.settings.issuer == iss for provider in self._providers.values()):
+            now = self._clock.seconds()
+            self._refused(Heard(iss=iss, channel=Cause.BACK_CHANNEL, at=now, refused=reason))
 
     def _provider(self, claims: Mapping[str, Any]) -> Provider:
         """

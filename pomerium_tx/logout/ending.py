@@ -16,6 +16,7 @@ from math import inf
 
 from twisted.internet.interfaces import IReactorTime
 
+from pomerium_tx.logout.heard import Hear, Heard
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.sessions.provider_logout import SKEW, ProviderLogout
 from pomerium_tx.sessions.receipt import Receipt
@@ -106,18 +107,21 @@ class Ending:
         key: bytes,
         revocation_delay: float,
         audit: Callable[[Receipt], None],
+        heard: Hear = lambda heard: None,
         notify: Iterable[str] = (),
     ) -> None:
         """
         :param providers: By id; read anew each time, since a reload changes it.
         :param key: A secret that all processes share: references are made from it.
         :param audit: Told each end of at least one session, once.
+        :param heard: Told each logout that an OP has asked for.
         """
         self._registry = registry
         self._providers = providers
         self._clock = clock
         self._reference_key = purpose_key(key, "departure reference")
         self._audit = audit
+        self._heard = heard
         self.configure(revocation_delay=revocation_delay, notify=notify)
 
     def configure(self, *, revocation_delay: float, notify: Iterable[str]) -> None:
@@ -230,6 +234,7 @@ class Ending:
             jti=jti,
             confirms=self._registry.confirmed_by(logout) if is_proof else (),
         )
+        self._heard(Heard(iss=logout.iss, channel=cause, at=now, sessions_ended=receipt.sessions_ended))
         if is_proof:
             # Own sign-outs that were recorded meanwhile.
             await self.confirm_by_provider(logout)

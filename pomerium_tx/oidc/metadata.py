@@ -43,6 +43,9 @@ class ProviderMetadata:
     None where the provider does not say, which means ``client_secret_basic``.
     """
     authorization_response_iss_parameter_supported: bool = False
+    frontchannel_logout_supported: bool = False
+    backchannel_logout_supported: bool = False
+    backchannel_logout_session_supported: bool = False
 
     @property
     def supports_pkce(self) -> bool:
@@ -94,6 +97,9 @@ def parse(document: Mapping[str, Any], issuer: str) -> ProviderMetadata:
         token_endpoint_auth_methods_supported=_strings(document, "token_endpoint_auth_methods_supported"),
         authorization_response_iss_parameter_supported=document.get("authorization_response_iss_parameter_supported")
         is True,
+        frontchannel_logout_supported=document.get("frontchannel_logout_supported") is True,
+        backchannel_logout_supported=document.get("backchannel_logout_supported") is True,
+        backchannel_logout_session_supported=document.get("backchannel_logout_session_supported") is True,
     )
 
 

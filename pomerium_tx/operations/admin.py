@@ -16,6 +16,7 @@ from twisted.web.server import Request
 
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.oidc.provider import Provider
+from pomerium_tx.operations.doctor import Examined
 from pomerium_tx.operations.listing import LOOKED_AT, WINDOW, Key, Window, in_turns, list_answer
 from pomerium_tx.operations.selection import FILTERS, Selection, WrongParameter, parameters, truth
 from pomerium_tx.operations.views import notice_view, reference, revocation_view, session_view
@@ -56,6 +57,7 @@ class Administered:
     clock: IReactorTime
     revocation_attempts: Attempts
     notice_attempts: Attempts
+    examined: Examined
 
     def route_names(self) -> dict[str, str]:
         """

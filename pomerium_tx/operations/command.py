@@ -1,5 +1,5 @@
 """
-``pomerium-tx sessions`` and ``pomerium-tx revocations``: the administrator's listener, from a terminal.
+``pomerium-tx sessions``, ``revocations`` and ``doctor``: the administrator's listener, from a terminal.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pomerium_tx.config.loader import load
 from pomerium_tx.config.problems import InvalidConfig
 from pomerium_tx.config.values import AdminAddress
 from pomerium_tx.operations.admin_client import AdminClient, NotReachable, Refused
+from pomerium_tx.operations.doctor_report import drill_report, needs_attention, providers_report
 from pomerium_tx.operations.listing import MOST
 from pomerium_tx.operations.report import (
     notices_report,
@@ -70,7 +71,12 @@ def add_commands(commands: Any) -> None:
             parser.add_argument(option, dest=name, metavar=placeholder, help=f"sessions {words}")
     ending.add_argument("--dry-run", action="store_true", help="show what would end, and end nothing")
     ending.add_argument("--yes", action="store_true", help="do not ask")
-    for parser, run in ((listing, _list), (ending, _end), (revocations, _revocations)):
+    doctor = commands.add_parser(
+        "doctor", help="say what sign-out can do at each provider and has done, and hold a fire drill"
+    )
+    doctor.add_argument("--no-drill", action="store_true", help="end no session of nobody's to see how fast it is cut")
+    commands_and_runs = ((listing, _list), (ending, _end), (revocations, _revocations), (doctor, _doctor))
+    for parser, run in commands_and_runs:
         whom = parser.add_mutually_exclusive_group()
         whom.add_argument("--config", metavar="FILE", help=f"where admin_address is read (default: {DEFAULT_CONFIG})")
         whom.add_argument("--address", metavar="ADDRESS", help="unix:/path or 127.0.0.1:PORT, instead of a file")
@@ -159,6 +165,19 @@ def _revocations(chosen: Namespace) -> int:
         _print_lines(revocations_report(revocations["revocations"]))
         _print_lines(notices_report(notices["notices"]))
     return 0
+
+
+def _doctor(chosen: Namespace) -> int:
+    client = _client(chosen)
+    providers = client.ask("GET", "/providers")["providers"]
+    drill = None if chosen.no_drill else client.ask("POST", "/drill")
+    if chosen.json:
+        _print_json({"providers": providers, "drill": drill})
+    else:
+        _print_lines(providers_report(providers))
+        _print_lines([] if drill is None else drill_report(drill))
+    is_passed = drill is None or drill["passed"]
+    return 0 if is_passed and not needs_attention(providers) else 1
 
 
 def _all(client: AdminClient, method: str, path: str, name: str, parameters: Mapping[str, str]) -> dict[str, Any]:

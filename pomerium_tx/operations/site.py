@@ -20,6 +20,7 @@ from pomerium_tx.http11.authority import InvalidAuthority, authority
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.operations.admin import Administered, NoticesPage, ReceiptsFolder, RevocationsPage, SessionsPage
+from pomerium_tx.operations.doctor import DrillPage, ProvidersPage
 from pomerium_tx.policy.client import Client
 from pomerium_tx.web.answers import Answer, HttpProblem
 from pomerium_tx.web.page_request import PageRequest
@@ -39,6 +40,8 @@ def admin_site(administered: Administered, address: AdminAddress, token: str | N
     root.putChild(b"sessions", SessionsPage(administered))
     root.putChild(b"revocations", RevocationsPage(administered))
     root.putChild(b"notices", NoticesPage(administered))
+    root.putChild(b"providers", ProvidersPage(administered.examined))
+    root.putChild(b"drill", DrillPage(administered.examined))
     root.putChild(b"receipts", ReceiptsFolder(administered.registry))
     return AdminSite(root, Gate(address, token), administered.clock)
 

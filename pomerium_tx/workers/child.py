@@ -19,11 +19,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pomerium_tx.config.model import Config
+from pomerium_tx.logout.heard import Hear
 from pomerium_tx.sessions.elsewhere import Seen
 from pomerium_tx.workers.link import Link
 from pomerium_tx.workers.messages import (
     Append,
     Applied,
+    Asked,
     Begin,
     Configure,
     Configured,
@@ -74,6 +76,7 @@ class Child(ProcessProtocol):
     :param gone: Called, with the reason, once the process has ended: the kernel has closed all that it had.
     :param ended: Told the receipt of each end that it has asked for, when it is in force everywhere.
     :param elsewhere: Asks all others what is open there.
+    :param heard: Told what OPs ask it for.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Child(ProcessProtocol):
         gone: Callable[[Child, Failure], object],
         ended: Callable[[str], object],
         elsewhere: Callable[[Child, Collection[str]], Deferred[Seen]],
+        heard: Hear,
     ) -> None:
         self.number = number
         self.is_ready = False
@@ -96,6 +100,7 @@ class Child(ProcessProtocol):
         self._ready = ready
         self._gone = gone
         self._elsewhere = elsewhere
+        self._heard = heard
         self._numbers = count(1)
         self._answers: dict[int, Deferred[Any]] = {}
         self._is_leaving = False
@@ -262,6 +267,8 @@ class Child(ProcessProtocol):
             self._elsewhere(self, message.session_ids).addCallback(
                 lambda seen: self.link.send(Open(number=message.number, exchanges=seen))
             )
+        elif isinstance(message, Asked):
+            self._heard(message.heard)
         elif isinstance(message, Ready):
             self.is_ready = True
             self._ready(self)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pomerium_tx.config.model import Config
+from pomerium_tx.logout.heard import Heard
 from pomerium_tx.sessions.elsewhere import SeenExchange
 from pomerium_tx.sessions.store import Change
 
@@ -174,6 +175,18 @@ class Hurry:
     """
     Finish nothing.
     """
+
+
+# What OPs ask for.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """
+    A worker was asked for a logout by an OP.
+    """
+
+    heard: Heard
 
 
 # What is open.

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pomerium_tx.config.model import Config
+from pomerium_tx.logout.heard import Hear
 from pomerium_tx.sessions.elsewhere import Seen, joined
 from pomerium_tx.workers.child import Child
 from pomerium_tx.workers.shared_store import SharedStore
@@ -71,6 +72,7 @@ class Supervisor:
     Keeps as many workers as there are to be.
 
     :param descriptors: Of the sockets to accept on, asked each time.
+    :param heard: Told what OPs ask workers for.
     """
 
     def __init__(
@@ -80,12 +82,14 @@ class Supervisor:
         *,
         count: int,
         descriptors: Callable[[], list[int]],
+        heard: Hear = lambda heard: None,
         child: Callable[..., Child] = Child,
     ) -> None:
         self._reactor = reactor
         self._shared = shared
         self._descriptors = descriptors
         self._child = child
+        self._heard = heard
         self._ended: Callable[[str], object] = lambda receipt_id: None
         self._failed: Callable[[Failure], object] = lambda reason: None
         self._places = [_Place(number) for number in range(1, count + 1)]
@@ -187,6 +191,7 @@ class Supervisor:
             ready=lambda child: self._ready(place),
             gone=lambda child, reason: self._gone(place, reason),
             ended=self._ended,
+            heard=self._heard,
             elsewhere=lambda child, ids: Deferred.fromCoroutine(self._exchanges(ids, besides=child)),
         )
         place.child.spawn([self._shares.descriptor, *self._descriptors()], self._config)

@@ -27,6 +27,7 @@ from pomerium_tx.sessions.elsewhere import Seen, seen
 from pomerium_tx.workers.link import Link
 from pomerium_tx.workers.messages import (
     Appended,
+    Asked,
     Begin,
     Changes,
     Configure,
@@ -132,6 +133,7 @@ class Worker:
             connect=outside.endpoint,
             part=Part.WORKER,
             elsewhere=self._elsewhere,
+            tell_heard=lambda heard: self.link.send(Asked(heard=heard)),
         )
         await house.start()
         self._listener = Listener(config.address, key="address")

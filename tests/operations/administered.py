@@ -12,8 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.config.values import AdminAddress
 from pomerium_tx.logout.ending import Ending
+from pomerium_tx.logout.heard import LastHeard
 from pomerium_tx.oidc.provider import Provider, ProviderSettings
+from pomerium_tx.oidc.registered_uris import RegisteredUris
 from pomerium_tx.operations.admin import Administered
+from pomerium_tx.operations.doctor import Examined
 from pomerium_tx.operations.site import admin_site
 from pomerium_tx.policy.criteria import from_legacy
 from pomerium_tx.routing.route import Route, Upstream
@@ -87,6 +90,7 @@ class AdministeredCase(SynchronousTestCase):
             revocation_delay=60.0,
             audit=self.audited.append,
         )
+        self.heard = LastHeard()
         self.attempts: dict[str, int] = {}
         self.administered = Administered(
             registry=self.registry,
@@ -96,6 +100,14 @@ class AdministeredCase(SynchronousTestCase):
             clock=self.clock,
             revocation_attempts=lambda name: self.attempts.get(name, 0),
             notice_attempts=lambda name: self.attempts.get(name, 0),
+            examined=Examined(
+                registry=self.registry,
+                providers={self.provider.idp_id: self.provider},
+                heard=self.heard,
+                uris=lambda provider: RegisteredUris.at("https://a.example.com"),
+                drill=None,
+                clock=self.clock,
+            ),
         )
         self.site = admin_site(self.administered, SOCKET, None)
 

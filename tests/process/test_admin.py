@@ -114,6 +114,22 @@ class SocketTests(AdminCase):
         self.assertNotIn("alice", running.out)
         self.assertEqual(running.err, "")
 
+    def test_doctor(self) -> None:
+        """
+        A running daemon, with workers too, passes its fire drill; a provider that does not answer is told of.
+        """
+        for changes, replicas in (({}, "1/1"), ({"workers": 2}, "2/2")):
+            with self.subTest(replicas):
+                running = self.begin(**changes)
+                asked = self.command("doctor", "--address", f"unix:{self.socket_path}", "--json")
+                told = json.loads(asked.out)
+                self.assertTrue(told["drill"]["passed"], told)
+                self.assertEqual(told["drill"]["receipt"]["replicas"], replicas)
+                self.assertEqual([provider["answers"] for provider in told["providers"]], [False])
+                self.assertEqual(asked.status(), 1)
+                running.signal(signal.SIGTERM)
+                self.assertEqual(running.status(), 0)
+
     def test_strict_reading(self) -> None:
         """
         It reads requests as strictly as every other listener, and an answer that is cut short by its reader, or a

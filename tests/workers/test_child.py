@@ -19,13 +19,15 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.config.model import Config
+from pomerium_tx.logout.heard import Heard
 from pomerium_tx.sessions.elsewhere import Seen, SeenExchange
 from pomerium_tx.sessions.memory import MemoryStore
-from pomerium_tx.sessions.store import UsedOnce
+from pomerium_tx.sessions.store import Cause, UsedOnce
 from pomerium_tx.workers.child import ALIVE_SECONDS, ANSWER_SECONDS, CONFIGURE_SECONDS, LEAVE_SECONDS, LINK, Child
 from pomerium_tx.workers.follower import PATIENCE, SECOND_LOOK
 from pomerium_tx.workers.link import Link
 from pomerium_tx.workers.messages import (
+    Asked,
     Begin,
     Configure,
     Configured,
@@ -103,6 +105,7 @@ class ChildTests(SynchronousTestCase):
             gone=lambda child, reason: self.told.append("gone"),
             ended=lambda receipt_id: self.told.append(receipt_id),
             elsewhere=self.elsewhere,
+            heard=self.told.append,
         )
         self.child.spawn([7, 8], cast(Config, "a configuration"))
         self.said: list[Any] = []
@@ -179,6 +182,7 @@ class ChildTests(SynchronousTestCase):
             gone=lambda child, reason: self.told.append(str(reason.value)),
             ended=lambda receipt_id: None,
             elsewhere=self.elsewhere,
+            heard=self.told.append,
         )
         with capturedLogs() as events:
             child.spawn([7], cast(Config, "a configuration"))
@@ -265,6 +269,14 @@ class ChildTests(SynchronousTestCase):
         gone = self.child.exchanges(["a"])
         self.end()
         self.assertEqual(self.successResultOf(gone), {})
+
+    def test_heard(self) -> None:
+        """
+        What an OP has asked the worker for is passed on.
+        """
+        heard = Heard(iss="https://op.example.com", channel=Cause.BACK_CHANNEL, at=1.0, sessions_ended=2)
+        self.say(Asked(heard=heard))
+        self.assertEqual(self.told[-1], heard)
 
     def test_what_is_open_elsewhere(self) -> None:
         """
