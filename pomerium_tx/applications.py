@@ -52,9 +52,9 @@ class Applications:
         self._origins: limits.Origins = limits.Origins(
             config, deadlines, most_connections, None if previous is None else previous._origins
         )
-        self.resources = {route.id: self._resource(route, previous) for route in routes}
+        self.resources = {route.id: self._resource(route, previous) for route in routes if route.answer is None}
         """
-        By the id of the route.
+        By the id of the route; those that answer by themselves have none.
         """
 
     def retire(self, successor: Applications | None) -> None:

@@ -218,8 +218,10 @@ class Authorizer:
         ):
             action, status, reason = Action.DENY, 403, "Forbidden"
             denials = (*denials, refused)
-        else:
+        elif route.answer is None:
             action, status, reason = Action.PROCEED, 200, ""
+        else:
+            action, status, reason = Action.ANSWER, route.answer.status, "direct_response"
         verdict = Verdict(
             action=action,
             status=status,

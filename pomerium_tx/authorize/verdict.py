@@ -33,6 +33,10 @@ class Action(Enum):
     """
     It goes upstream.
     """
+    ANSWER = "answer"
+    """
+    It is let through to a route that answers by itself.
+    """
     OWN_PATH = "own path"
     """
     One of our own pages answers.

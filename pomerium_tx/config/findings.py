@@ -5,7 +5,7 @@ What rules about several keys find, and what they all need to know.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pomerium_tx.config.document import KeyPath
 from pomerium_tx.config.values import is_loopback, origin_of, split_url
@@ -32,6 +32,19 @@ class Finding:
     is_warning: bool = False
 
 
+class MakesFinding(Protocol):
+    """
+    Makes a finding about one section of a configuration.
+    """
+
+    def __call__(self, name: str, message: str, *rests_on: str, is_warning: bool = False) -> Finding:
+        """
+        A finding about the key *name* there.
+
+        :param rests_on: Other keys there without which it would not hold.
+        """
+
+
 def numbered_routes(config: Config) -> list[tuple[KeyPath, RouteSection]]:
     """
     All routes in the order in which they are tried, with the key of each.
@@ -44,5 +57,5 @@ def is_exposed_http(url: str) -> bool:
     """
     Whether what is sent to *url* leaves this machine in the clear.
     """
-    split = split_url(url)
+    split = split_url(url, wildcard=True)
     return split.scheme == "http" and not is_loopback(origin_of(split).host)

@@ -303,6 +303,15 @@ def path(value: object) -> str:
     return written
 
 
+def header_name(value: object) -> str:
+    """
+    The name of one header.
+    """
+    name = text(value)
+    _check_name(name)
+    return name
+
+
 def header_names(value: object) -> tuple[str, ...]:
     """
     A list of header names.

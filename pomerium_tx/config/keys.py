@@ -66,8 +66,6 @@ _OTHER_TOKENS = _refused("only sessions signed in here are accepted; remove it")
 _NO_SSH = _refused("there is no SSH; remove it")
 _DIRECTORY = _refused("there is no directory; remove it; groups are those of the provider's groups claim")
 _NO_ACME = _refused("certificates are not fetched; name their files under certificates")
-_REWRITE = _refused("paths and hosts are passed as they are; remove it and let the application use the external path")
-_ANSWER = _refused("a route needs a to; remove the route, or let an application answer")
 _ONE_UPSTREAM = _ignored("there is only one upstream to choose from")
 _RENAMED_HEADERS = _refused("write set_response_headers")
 
@@ -191,17 +189,7 @@ ROUTE_KEYS: Mapping[str, KnownKey] = {
     "destination": _refused("write to"),
     "sub_policies": _refused("Pomerium's consoles write it; write its rules under policy"),
     "allowed_groups": _refused("write allowed_idp_claims: {groups: [...]}, for the provider's groups claim"),
-    "regex": _refused("write prefix or path; several routes may have the same from"),
-    "regex_priority_order": _ignored("there is no regex"),
-    "prefix_rewrite": _REWRITE,
-    "regex_rewrite_pattern": _REWRITE,
-    "regex_rewrite_substitution": _REWRITE,
-    "host_rewrite_header": _refused("write host_rewrite, or preserve_host_header: true"),
-    "host_path_regex_rewrite_pattern": _refused("write host_rewrite, or preserve_host_header: true"),
-    "host_path_regex_rewrite_substitution": _refused("write host_rewrite, or preserve_host_header: true"),
     "rewrite_response_headers": _refused("response headers are passed as they are; remove it"),
-    "redirect": _ANSWER,
-    "response": _ANSWER,
     "load_balancing_policy": _ONE_UPSTREAM,
     "healthy_panic_threshold": _ONE_UPSTREAM,
     "health_checks": _ONE_UPSTREAM,

@@ -42,14 +42,6 @@ class RouteForwardingKeys(Section):
     What becomes of requests and answers on their way.
     """
 
-    preserve_host_header: Truth = False
-    """
-    The application sees the ``Host`` that the browser has sent, instead of the host of ``to``.
-    """
-    host_rewrite: Annotated[str, BeforeValidator(forms.authority)] | None = None
-    """
-    The ``Host`` that the application sees.
-    """
     allow_websockets: Truth = False
     """
     Let WebSockets through; otherwise they are refused with 403.

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from pomerium_tx.config import forms
-from pomerium_tx.config.section import ImageUrl, Origin, Section, Text
+from pomerium_tx.config import forms, path_forms
+from pomerium_tx.config.section import ImageUrl, RouteOrigin, Section, Text
 
 
 class RouteMatchKeys(Section):
@@ -17,14 +17,15 @@ class RouteMatchKeys(Section):
     From where to where.
     """
 
-    from_: Origin = Field(alias="from")
+    from_: RouteOrigin = Field(alias="from")
     """
     Where browsers reach the application: scheme, host and, if it matters, port; no path. Without a port it matches
-    requests for any port, unless ``runtime_flags`` say otherwise.
+    requests for any port, unless ``runtime_flags`` say otherwise. ``*`` stands for any characters of the host, dots
+    included: ``https://*.example.com``; a route that names the host exactly comes before one that does not.
     """
-    to: Annotated[tuple[str, ...], BeforeValidator(forms.upstreams)]
+    to: Annotated[tuple[str, ...], BeforeValidator(forms.upstreams)] = ()
     """
-    Where the application is.
+    Where the application is. A route has this, ``redirect`` or ``response``.
     """
     prefix: Annotated[str, BeforeValidator(forms.path)] | None = None
     """
@@ -33,7 +34,17 @@ class RouteMatchKeys(Section):
     """
     path: Annotated[str, BeforeValidator(forms.path)] | None = None
     """
-    Only requests for exactly this path.
+    Only requests for exactly this path; then ``prefix`` is ignored.
+    """
+    regex: Annotated[str, BeforeValidator(path_forms.expression)] | None = None
+    """
+    Only requests whose whole path this regular expression (RE2) matches; then ``path`` and ``prefix`` are ignored. It
+    is compared with the path in the form in which it would be sent on, without the query.
+    """
+    regex_priority_order: Annotated[int, BeforeValidator(path_forms.order)] | None = None
+    """
+    Nothing: routes are tried in the order in which they are written. Pomerium sorts by it those that are not from its
+    file.
     """
     name: Text = ""
     """

@@ -13,17 +13,26 @@ from typing import ClassVar
 from pydantic import SecretBytes
 
 from pomerium_tx.config.route_access_keys import RouteAccessKeys
+from pomerium_tx.config.route_answer_keys import RouteAnswerKeys
 from pomerium_tx.config.route_forwarding_keys import CircuitBreakerThresholds, RouteForwardingKeys
 from pomerium_tx.config.route_identity_keys import RouteIdentityKeys
 from pomerium_tx.config.route_match_keys import RouteMatchKeys
 from pomerium_tx.config.route_provider_keys import RouteProviderKeys
+from pomerium_tx.config.route_rewrite_keys import RouteRewriteKeys
 from pomerium_tx.config.route_tls_keys import RouteTlsKeys
 
 __all__ = ["CircuitBreakerThresholds", "RouteSection"]
 
 
 class RouteSection(
-    RouteMatchKeys, RouteAccessKeys, RouteProviderKeys, RouteForwardingKeys, RouteIdentityKeys, RouteTlsKeys
+    RouteMatchKeys,
+    RouteAccessKeys,
+    RouteProviderKeys,
+    RouteAnswerKeys,
+    RouteRewriteKeys,
+    RouteForwardingKeys,
+    RouteIdentityKeys,
+    RouteTlsKeys,
 ):
     """
     One of ``routes``.

@@ -8,19 +8,16 @@ that it is dropped where one of them was already complained about.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
+from pomerium_tx.config.answer_rules import answers
 from pomerium_tx.config.document import KeyPath
-from pomerium_tx.config.findings import LOOPBACK_ONLY, Finding, is_exposed_http, numbered_routes
+from pomerium_tx.config.findings import LOOPBACK_ONLY, Finding, MakesFinding, is_exposed_http, numbered_routes
 from pomerium_tx.config.model import Config
+from pomerium_tx.config.path_rules import matches_all_of, paths_and_hosts, what_is_matched
 from pomerium_tx.config.provider_rules import provider_findings
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.config.secrets import belong_together
 from pomerium_tx.config.values import Origin, origin, split_url
-
-
-class _MakesFinding(Protocol):
-    def __call__(self, name: str, message: str, *rests_on: str, is_warning: bool = False) -> Finding: ...
 
 
 def findings(config: Config) -> Iterator[Finding]:
@@ -102,7 +99,7 @@ def _cookies(config: Config) -> Iterator[Finding]:
     if config.cookie_domain is None:
         return
     hosts: list[tuple[KeyPath, Origin]] = [(("authenticate_service_url",), config.authenticate_origin)]
-    hosts += [((*key, "from"), origin(route.from_)) for key, route in numbered_routes(config)]
+    hosts += [((*key, "from"), origin(route.from_, wildcard=True)) for key, route in numbered_routes(config)]
     for key, found in hosts:
         if found.host != config.cookie_domain and not found.host.endswith(f".{config.cookie_domain}"):
             message = f"does not cover {found.host}, whose cookies browsers would refuse"
@@ -130,21 +127,20 @@ def _routes(config: Config) -> Iterator[Finding]:
     earlier: dict[tuple[str, int | None], list[tuple[KeyPath, RouteSection]]] = {}
     for key, route in routes:
         yield from _one_route(config, key, route)
-        found = origin(route.from_)
+        found = origin(route.from_, wildcard=True)
         same_host = earlier.setdefault((found.host, found.port), [])
         yield from _hidden_route(key, route, same_host)
         same_host.append((key, route))
 
 
 def _hidden_route(key: KeyPath, route: RouteSection, earlier: list[tuple[KeyPath, RouteSection]]) -> Iterator[Finding]:
-    wanted = route.path or route.prefix or "/"
     for other_key, other in earlier:
-        on = tuple((*each, name) for each in (key, other_key) for name in ("from", "prefix", "path"))
+        on = tuple((*each, name) for each in (key, other_key) for name in ("from", "prefix", "path", "regex"))
         name = f"{other_key[0]}[{other_key[1]}]"
-        if (other.path, other.path or other.prefix or "/") == (route.path, wanted):
+        if what_is_matched(other) == what_is_matched(route):
             yield Finding(key=(*key, "from"), message=f"matches the same requests as {name}", rests_on=on)
             return
-        if other.path is None and wanted.startswith(other.prefix or "/"):
+        if matches_all_of(other, route):
             message = f"is never reached: {name} stands before it and matches all of its requests"
             yield Finding(key=(*key, "from"), message=message, rests_on=on, is_warning=True)
             return
@@ -159,11 +155,8 @@ def _one_route(config: Config, key: KeyPath, route: RouteSection) -> Iterator[Fi
         yield finding("from", LOOPBACK_ONLY)
     elif route.from_.startswith("http://") and not config.insecure_server:
         yield finding("from", "says http:// but the listener speaks TLS", is_warning=True)
-    if route.path is not None and route.prefix is not None:
-        yield finding("prefix", "cannot stand beside path; remove one", "path")
-    for name, value in (("path", route.path), ("prefix", route.prefix)):
-        if value is not None and (value + "/").startswith(("/.pomerium/", "/.well-known/pomerium/")):
-            yield finding(name, "is never matched: these paths are ours on every host", is_warning=True)
+    yield from paths_and_hosts(finding, route)
+    yield from answers(finding, route)
     yield from _access(finding, route)
     if (route.tls_client_cert is None) != (route.tls_client_key is None):
         missing = "tls_client_key" if route.tls_client_key is None else "tls_client_cert"
@@ -173,7 +166,7 @@ def _one_route(config: Config, key: KeyPath, route: RouteSection) -> Iterator[Fi
         yield finding("tls_client_key", "is not the key of the certificate", "tls_client_cert")
     if route.tls_skip_verify:
         yield finding("tls_skip_verify", "accepts whoever answers as the application", is_warning=True)
-    if split_url(route.to[0]).scheme == "http":
+    if route.to and split_url(route.to[0]).scheme == "http":
         for name in sorted(route.model_fields_set):
             if name.startswith("tls_") and name != "tls_skip_verify":
                 yield finding(name, "is ignored: to says http://", "to", is_warning=True)
@@ -182,7 +175,7 @@ def _one_route(config: Config, key: KeyPath, route: RouteSection) -> Iterator[Fi
     yield from _told_of_ends(finding, config, route)
 
 
-def _told_of_ends(finding: _MakesFinding, config: Config, route: RouteSection) -> Iterator[Finding]:
+def _told_of_ends(finding: MakesFinding, config: Config, route: RouteSection) -> Iterator[Finding]:
     name, uri = "upstream_logout_audience", "upstream_logout_uri"
     if route.upstream_logout_audience is None:
         return
@@ -190,14 +183,14 @@ def _told_of_ends(finding: _MakesFinding, config: Config, route: RouteSection) -
         yield finding(name, f"is ignored without {uri}", uri, is_warning=True)
         return
     for key, other in numbered_routes(config):
-        if route.upstream_logout_audience.lower() == origin(other.from_).host:
+        if route.upstream_logout_audience.lower() == origin(other.from_, wildcard=True).host:
             # Whoever believes the one token must not take the other for it.
             message = f"is the audience of X-Pomerium-Jwt-Assertion on {key[0]}[{key[1]}]; write another"
             yield finding(name, message, "from")
             return
 
 
-def _access(finding: _MakesFinding, route: RouteSection) -> Iterator[Finding]:
+def _access(finding: MakesFinding, route: RouteSection) -> Iterator[Finding]:
     public, anybody = "allow_public_unauthenticated_access", "allow_any_authenticated_user"
     lists = [
         name

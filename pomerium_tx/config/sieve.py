@@ -15,6 +15,7 @@ from pomerium_tx.config.model import CertificateSection, Config, RuntimeFlags
 from pomerium_tx.config.policy_rules import read_rules
 from pomerium_tx.config.problems import Place, Problem
 from pomerium_tx.config.provider_section import ProviderSection
+from pomerium_tx.config.route_answer_keys import RedirectSection, ResponseSection
 from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
 from pomerium_tx.config.section import Section
 from pomerium_tx.config.suggestion import suggestion
@@ -30,6 +31,16 @@ _CONFIDENTIAL = {
     "tls_client_key_file",
     "key",
 }
+
+
+_NESTED: Mapping[str, tuple[type[Section], Callable[[str], KnownKey | None]]] = {
+    "circuit_breaker_thresholds": (CircuitBreakerThresholds, keys.known_threshold_key),
+    "redirect": (RedirectSection, lambda _: None),
+    "response": (ResponseSection, lambda _: None),
+}
+"""
+Sections that stand in others: what each is, and what is known of keys that it does not have.
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,7 +73,7 @@ class Sieve:
         self._sift_items(values, "certificates", CertificateSection, lambda _: None)
         self._sift_providers(values)
         self._sift_flags(values)
-        self._sift_thresholds(values, ())
+        self._sift_nested(values, ())
         self.values = values
 
     def problem(self, path: KeyPath, message: str) -> None:
@@ -136,7 +147,7 @@ class Sieve:
             for index, item in enumerate(items):
                 if isinstance(item, dict):
                     items[index] = self._sift(item, (name, index), section, known_key)
-                    self._sift_thresholds(items[index], (name, index))
+                    self._sift_nested(items[index], (name, index))
                     self._sift_policy(items[index], (name, index))
 
     def _sift_providers(self, values: dict[str, object]) -> None:
@@ -173,18 +184,17 @@ class Sieve:
                 self.warning(("runtime_flags", name), f"is ignored: it {words}")
         values["runtime_flags"] = {name: flags[name] for name in flags if name in RuntimeFlags.model_fields}
 
-    def _sift_thresholds(self, values: dict[str, object], path: KeyPath) -> None:
-        here, thresholds = (*path, "circuit_breaker_thresholds"), values.get("circuit_breaker_thresholds")
-        if isinstance(thresholds, str):
-            try:
-                thresholds = json_mapping(thresholds)
-            except ValueError:
-                # The model says what is wrong with it.
-                return
-        if isinstance(thresholds, dict):
-            values["circuit_breaker_thresholds"] = self._sift(
-                thresholds, here, CircuitBreakerThresholds, keys.known_threshold_key
-            )
+    def _sift_nested(self, values: dict[str, object], path: KeyPath) -> None:
+        for name, (section, known_key) in _NESTED.items():
+            nested = values.get(name)
+            if isinstance(nested, str):
+                try:
+                    nested = json_mapping(nested)
+                except ValueError:
+                    # The model says what is wrong with it.
+                    continue
+            if isinstance(nested, dict):
+                values[name] = self._sift(nested, (*path, name), section, known_key)
 
     def _sift_policy(self, values: dict[str, object], path: KeyPath) -> None:
         if "policy" not in values:

@@ -269,9 +269,11 @@ def admin_address(value: object) -> AdminAddress | None:
     return AdminAddress(host=found.host, port=found.port)
 
 
-def split_url(value: object, *, schemes: tuple[str, ...] = ("http", "https")) -> SplitResult:
+def split_url(value: object, *, schemes: tuple[str, ...] = ("http", "https"), wildcard: bool = False) -> SplitResult:
     """
     An absolute URL without userinfo and without a character that a user agent would read differently.
+
+    :param wildcard: Whether ``*`` may stand for any characters of its host.
     """
     if not isinstance(value, str):
         raise ValueError(f"must be a URL, not {kind(value)}")
@@ -289,9 +291,10 @@ def split_url(value: object, *, schemes: tuple[str, ...] = ("http", "https")) ->
         raise ValueError(f"must begin with {wanted}")
     if split.username is not None or split.password is not None:
         raise ValueError("must not contain a user name or password")
-    if split.hostname and "*" in split.hostname:
-        raise ValueError("has a wildcard in its host, which is not supported yet; write each host")
-    if not split.hostname or not is_host(split.hostname):
+    hostname = split.hostname or ""
+    if "*" in hostname and not wildcard:
+        raise ValueError("has a wildcard in its host, which only the from of a route may have")
+    if not is_host(hostname.replace("*", "x")):
         raise ValueError("has no valid host")
     if port == 0 or split.netloc.endswith(":"):
         raise ValueError("has no valid port")
@@ -306,13 +309,15 @@ def origin_of(split: SplitResult) -> Origin:
     return Origin(scheme=split.scheme, host=f"[{IPv6Address(host)}]" if ":" in host else host, port=split.port)
 
 
-def origin(value: object) -> Origin:
+def origin(value: object, *, wildcard: bool = False) -> Origin:
     """
     A URL that is an origin and nothing more.
+
+    :param wildcard: Whether ``*`` may stand for any characters of its host.
     """
     if isinstance(value, Origin):
         return value
-    split = split_url(value)
+    split = split_url(value, wildcard=wildcard)
     if split.path not in ("", "/"):
         raise ValueError("must not have a path")
     if split.query or split.fragment or str(value).endswith(("?", "#")):
@@ -344,7 +349,21 @@ def origin_url(value: object) -> str:
     """
     A URL that is an origin and nothing more: lower-case host, the port only if one was written, no slash at its end.
     """
-    found = origin(value)
+    return _as_written(origin(value))
+
+
+def route_origin(value: object) -> str:
+    """
+    The same, for ``from``: any characters may be where its host has ``*``.
+    """
+    found = origin(value, wildcard=True)
+    if "*" in found.host.rpartition(".")[2]:
+        # Whoever signs in there is sent back there, with a session.
+        raise ValueError("must end in a domain of yours, as https://*.example.com does: * stands for names of anybody")
+    return _as_written(found)
+
+
+def _as_written(found: Origin) -> str:
     port = "" if found.port is None else f":{found.port}"
     return f"{found.scheme}://{found.host}{port}"
 

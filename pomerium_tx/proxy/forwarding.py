@@ -11,16 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 from pomerium_tx.http11 import writer
-from pomerium_tx.http11.canonical import Canonical, canonical_path
+from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.fields import HOP_BY_HOP, ReservedNames
 from pomerium_tx.http11.heads import BadRequest, RequestHead, ResponseHead
 from pomerium_tx.proxy.caching import ruled
+from pomerium_tx.proxy.rewriting import has_handle, host_by_path, host_rule, target_rule
 from pomerium_tx.remembered import remembering
 from pomerium_tx.routing.route import Route, Upstream
-from pomerium_tx.sessions.handle import QUERY_PARAMETER, handle_of_authorization
+from pomerium_tx.sessions.handle import handle_of_authorization
 from pomerium_tx.web.cookies import is_reserved_cookie, without
 
 PSEUDONYM = b"pomerium_tx"
@@ -163,6 +163,9 @@ class Forwarding:
         dropped_cookie: Callable[[bytes], None],
     ) -> None:
         self._route = route
+        self._target = target_rule(route)
+        self._host = host_rule(route)
+        self._host_by_path = host_by_path(route)
         self._cookie_name = cookie_name
         self._response_fields = tuple(response_fields)
         self._overwritten = frozenset(name.lower() for name, _ in response_fields)
@@ -189,19 +192,21 @@ class Forwarding:
         """
         The head that is sent to *upstream*.
 
-        :raises BadRequest: If the path would leave what ``to`` names, or the request has been here too often.
+        :raises BadRequest: If what would be sent is no path or no host, or the request has been here too often.
         """
         prepared: _PreparedRequest | None = head.derived.get(self)
         if prepared is None:
             prepared = head.derived[self] = self._prepared(head, canonical, upstream)
         fields: list[writer.Pair] = []
+        if self._host_by_path is not None:
+            fields.append((b"Host", self._host_by_path(canonical)))
         if prepared.forwarded_for is not None:
             fields.append((b"X-Forwarded-For", prepared.forwarded_for + facts.peer))
         if self._tells_scheme:
             fields.append((b"X-Forwarded-Proto", facts.scheme))
         fields.append((b"X-Request-Id", facts.request_id))
         return writer.request_head(
-            head.method, self._target(canonical, upstream), fields, before=prepared.lines, after=facts.identity
+            head.method, self._target(canonical), fields, before=prepared.lines, after=facts.identity
         )
 
     def response_head(self, head: ResponseHead, framing: writer.FieldLines, request_id: bytes) -> bytes:
@@ -224,7 +229,7 @@ class Forwarding:
         What every request with the fields of *head*, and so of its authority, has in common.
         """
         connection = head.connection
-        fields = [(b"Host", self._host(canonical, upstream))]
+        fields = [] if self._host_by_path is not None else [(b"Host", self._host(head, canonical, upstream))]
         is_copied = self._is_copied
         fields += [(name, value) for lower, name, value in head.fields if is_copied(lower) and lower not in connection]
         cookies: list[bytes] = []
@@ -304,27 +309,6 @@ class Forwarding:
     def _is_dropped(self, lower: bytes) -> bool:
         return lower in HOP_BY_HOP or lower in self._reserved
 
-    def _host(self, canonical: Canonical, upstream: Upstream) -> bytes:
-        route = self._route
-        if route.host_rewrite:
-            return route.host_rewrite.encode("ascii")
-        if route.preserve_host_header:
-            return canonical.authority
-        return upstream.authority
-
-    def _target(self, canonical: Canonical, upstream: Upstream) -> bytes:
-        path, query = canonical.path, canonical.query
-        if upstream.path:
-            # The path of ``to`` stands for what the route matched, as Pomerium has it.
-            matched = path if self._route.prefix is None else self._route.prefix
-            path = upstream.path + path[len(matched) :]
-            if canonical_path(path, True, False) != path:
-                # What was matched and what takes its place join to another path than the one that was decided.
-                raise BadRequest(400, "This path leads out of the application.")
-        if query is not None and _has_handle(query):
-            query = b"&".join(pair for pair in query.split(b"&") if not _is_handle(pair)) or None
-        return path if query is None else path + b"?" + query
-
     def _sets_our_cookie(self, set_cookie: bytes) -> bool:
         return is_reserved_cookie(_cookie_name(set_cookie), self._cookie_name)
 
@@ -349,12 +333,4 @@ def _cookie_name(set_cookie: bytes) -> bytes:
 def _names_a_session(lower: bytes, value: bytes) -> bool:
     if lower == b"authorization":
         return handle_of_authorization(value) is not None
-    return _has_handle(value.partition(b"?")[2])
-
-
-def _has_handle(query: bytes) -> bool:
-    return (b"%" in query or QUERY_PARAMETER in query) and any(map(_is_handle, query.split(b"&")))
-
-
-def _is_handle(pair: bytes) -> bool:
-    return unquote_to_bytes(pair.partition(b"=")[0]) == QUERY_PARAMETER
+    return has_handle(value.partition(b"?")[2])

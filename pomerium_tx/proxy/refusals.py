@@ -13,6 +13,7 @@ from pomerium_tx import paths
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11 import writer
 from pomerium_tx.http11.heads import BadRequest, RequestHead
+from pomerium_tx.proxy.answering import route_answer
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.routing.route import Route
 from pomerium_tx.web import html
@@ -82,6 +83,8 @@ class Refusals:
                 answer = self._sign_in(asked, verdict)
             case Action.ROBOTS:
                 answer = text_answer(_ROBOTS)
+            case Action.ANSWER:
+                return verdict.status, self._of_route(asked, verdict, close=close)
             case _:
                 answer = self._error(
                     asked.head,
@@ -125,6 +128,12 @@ class Refusals:
         answer = self._error(head, problem.status, problem.reason, problem.reason, request_id, sign_out=False)
         written = self._write(answer, head, request_id, close=True, route=None)
         return written[: len(written) - content_size(written)] if problem.is_of_head else written
+
+    def _of_route(self, asked: Asked, verdict: Verdict, *, close: bool) -> bytes:
+        route = verdict.route
+        assert route is not None
+        fields = _encoded(self._response_fields(route))
+        return route_answer(route, asked.head, asked.canonical, fields, request_id=asked.request_id, close=close)
 
     def _sign_in(self, asked: Asked, verdict: Verdict) -> Answer:
         head = asked.head

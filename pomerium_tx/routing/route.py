@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Protocol
 
+from pomerium_tx.config.expressions import Expression, Rewrite
 from pomerium_tx.config.model import RuntimeFlags
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.config.values import DEFAULT_PORTS, Origin, origin, split_url
 from pomerium_tx.policy.criteria import policy_of
 from pomerium_tx.policy.decision import Policy
+from pomerium_tx.routing.answers import FixedResponse, Redirect, answer_of
+from pomerium_tx.routing.rewriting import PathRewrite, host_rewrite_by_path, path_rewrite
 
 IDLE_TIMEOUT: Final = 300.0
 """
@@ -34,10 +37,6 @@ class Upstream:
     A name or address, an IPv6 address without brackets.
     """
     port: int
-    path: bytes = b""
-    """
-    What ``to`` has behind the host, nothing or beginning with a slash.
-    """
 
     @property
     def authority(self) -> bytes:
@@ -93,13 +92,34 @@ class Route:
     """
     prefix: bytes | None = None
     """
-    What the path begins with, by bytes: ``/admin`` is for ``/administrator`` too. None if there is *path*.
+    What the path begins with, by bytes: ``/admin`` is for ``/administrator`` too. None if there is *path* or
+    *regex*.
     """
     path: bytes | None = None
+    regex: Expression | None = None
+    """
+    What the whole path matches.
+    """
     upstreams: tuple[Upstream, ...]
+    """
+    None where the route answers by itself.
+    """
+    answer: Redirect | FixedResponse | None = None
+    """
+    What it answers then.
+    """
     policy: Policy = field(compare=False, repr=False)
     preserve_host_header: bool = False
     host_rewrite: str | None = None
+    host_rewrite_header: bytes | None = None
+    """
+    In lower case.
+    """
+    host_rewrite_by_path: Rewrite | None = None
+    path_rewrite: PathRewrite | None = None
+    """
+    None where the application gets the path as it was asked for.
+    """
     allow_websockets: bool = False
     allow_websocket_origins: frozenset[str] = frozenset()
     """
@@ -205,26 +225,34 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
     """
     The route that one of ``routes`` describes.
     """
-    external = origin(section.from_)
+    external = origin(section.from_, wildcard=True)
     any_port = external.port is None and defaults.runtime_flags.match_any_incoming_port
-    # Of several, Pomerium looks at the path first.
-    prefix = None if section.path is not None else (section.prefix or "/")
+    # Of several, Pomerium looks at the expression first, then at the path.
+    regex, path, prefix = section.regex, section.path, section.prefix or "/"
+    path = None if regex is not None else path
+    by_prefix = None if regex is not None or path is not None else prefix
+    header = section.host_rewrite_header
     pass_identity_headers = section.pass_identity_headers
     thresholds = section.circuit_breaker_thresholds
     return Route(
-        id=route_id(section.from_, prefix, section.path),
+        id=route_id(section.from_, by_prefix, path, regex),
         name=section.name,
         description=section.description,
         logo_url=section.logo_url,
         from_scheme=external.scheme,
         from_host=external.host,
         from_port=None if any_port else external.effective_port,
-        prefix=None if prefix is None else prefix.encode("ascii"),
-        path=None if section.path is None else section.path.encode("ascii"),
+        prefix=None if by_prefix is None else by_prefix.encode("ascii"),
+        path=None if path is None else path.encode("ascii"),
+        regex=None if regex is None else Expression(regex),
         upstreams=tuple(map(_upstream, section.to)),
         policy=policy_of(section),
+        answer=answer_of(section),
         preserve_host_header=section.preserve_host_header,
         host_rewrite=section.host_rewrite,
+        host_rewrite_header=None if header is None else header.lower().encode("ascii"),
+        host_rewrite_by_path=host_rewrite_by_path(section),
+        path_rewrite=path_rewrite(section),
         allow_websockets=section.allow_websockets,
         allow_websocket_origins=frozenset(section.allow_websocket_origins),
         timeout=_limit(section.timeout, section.allow_websockets, defaults.default_upstream_timeout.total_seconds()),
@@ -247,11 +275,12 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
     )
 
 
-def route_id(from_: str, prefix: str | None, path: str | None) -> str:
+def route_id(from_: str, prefix: str | None, path: str | None, regex: str | None = None) -> str:
     """
     The id of the route that matches these.
     """
-    return hashlib.sha256(json.dumps([from_, prefix, path]).encode("ascii")).hexdigest()[:16]
+    matched = [from_, prefix, path] if regex is None else [from_, prefix, path, regex]
+    return hashlib.sha256(json.dumps(matched).encode("ascii")).hexdigest()[:16]
 
 
 def _upstream(to: str) -> Upstream:
@@ -260,7 +289,6 @@ def _upstream(to: str) -> Upstream:
         scheme=split.scheme,
         host=split.hostname or "",
         port=split.port or DEFAULT_PORTS[split.scheme],
-        path=split.path.encode("ascii"),
     )
 
 

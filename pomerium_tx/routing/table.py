@@ -2,16 +2,17 @@
 The route table: which route a request is for.
 
 An exact host beats one with ``*``. Of the routes of a host, the first one configured whose port and path match is
-the one. A look-up costs the same however many routes there are.
+the one. A look-up costs the same however many prefixes and paths there are; expressions are tried one after the other,
+and only those that stand before what was found without them.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from pomerium_tx.config.expressions import Expression
 from pomerium_tx.config.values import DEFAULT_PORTS, origin_of, split_url
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.routing.route import Route
@@ -24,7 +25,7 @@ class OriginRoutes:
     The routes of one host at one port, in their order.
     """
 
-    __slots__ = ("_bare", "_default_port", "_paths", "_prefixes", "_routes", "site_data")
+    __slots__ = ("_bare", "_default_port", "_expressions", "_paths", "_prefixes", "_routes", "site_data")
 
     def __init__(self, host: str, routes: Sequence[Route]) -> None:
         """
@@ -39,9 +40,12 @@ class OriginRoutes:
         What a browser is asked to forget of this host at a sign-out, which is one for all of its routes.
         """
         self._paths: dict[bytes, int] = {}
+        self._expressions: list[tuple[int, Expression]] = []
         prefixes: dict[bytes, int] = {}
         for index, route in enumerate(routes):
-            if route.path is not None:
+            if route.regex is not None:
+                self._expressions.append((index, route.regex))
+            elif route.path is not None:
                 self._paths.setdefault(route.path, index)
             else:
                 prefixes.setdefault(route.prefix or b"/", index)
@@ -72,6 +76,13 @@ class OriginRoutes:
         first = self._prefixes.first(path, missing)
         if self._paths:
             first = min(first, self._paths.get(path, missing))
+        if self._expressions and path != b"*":
+            for index, expression in self._expressions:
+                if index > first:
+                    break
+                if expression.matches(path):
+                    first = index
+                    break
         return self._routes[first] if first < missing else None
 
 
@@ -137,6 +148,32 @@ def _origin_routes(host: str, routes: Sequence[Route]) -> OriginRoutes | None:
     return OriginRoutes(host, routes) if routes else None
 
 
+class _Wildcard:
+    """
+    A host in which ``*`` stands for any characters.
+    """
+
+    __slots__ = ("_between", "_end", "_start")
+
+    def __init__(self, host: str) -> None:
+        self._start, *self._between, self._end = host.split("*")
+
+    def matches(self, host: str) -> bool:
+        """
+        Whether *host* is one of those, in time that is linear in its length, which the client chooses.
+        """
+        start, end = len(self._start), len(host) - len(self._end)
+        if start > end or not (host.startswith(self._start) and host.endswith(self._end)):
+            return False
+        for part in self._between:
+            # The earliest place leaves the most for the parts behind it.
+            found = host.find(part, start, end)
+            if found < 0:
+                return False
+            start = found + len(part)
+        return True
+
+
 class RouteTable:
     """
     All routes.
@@ -148,11 +185,7 @@ class RouteTable:
         for route in self.routes:
             by_host.setdefault(route.from_host, []).append(route)
         self._hosts = {host: _HostRoutes(host, of_host) for host, of_host in by_host.items() if "*" not in host}
-        self._patterns = [
-            (re.compile(re.escape(route.from_host).replace(r"\*", ".*")), route)
-            for route in self.routes
-            if "*" in route.from_host
-        ]
+        self._patterns = [(_Wildcard(route.from_host), route) for route in self.routes if "*" in route.from_host]
         self._wildcard_hosts: dict[str, _HostRoutes | None] = {}
         self.origins: Final = frozenset(route.origin() for route in self.routes if "*" not in route.from_host)
         """
@@ -226,7 +259,7 @@ class RouteTable:
             return self._wildcard_hosts[host]
         except KeyError:
             pass
-        matching = [route for pattern, route in self._patterns if pattern.fullmatch(host)]
+        matching = [route for pattern, route in self._patterns if pattern.matches(host)]
         routes = _HostRoutes(host, matching) if matching else None
         # The client chooses the names: the oldest gives way, so that they never fill the memory.
         if len(self._wildcard_hosts) >= WILDCARD_HOSTS_KEPT:

@@ -99,10 +99,6 @@ class KeysTests(SynchronousTestCase):
         for key in (
             "sub_policies",
             "allowed_groups",
-            "regex",
-            "redirect",
-            "response",
-            "prefix_rewrite",
         ):
             with self.subTest(key):
                 self.assertIs(ROUTE_KEYS[key].key_class, KeyClass.REFUSED)

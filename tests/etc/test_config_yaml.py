@@ -120,13 +120,20 @@ class ConfigYamlTests(SynchronousTestCase):
         values["authenticate_address"] = ":8443"
         route = values["routes"][0]  # type: ignore[index]  # what YAML gave
         problems = self.complaints(values)
-        # prefix and path are shown side by side, and only one of them may be used.
+        # They are shown side by side, and only one of each kind may be used.
         self.assertEqual(
-            [problem.partition(": ")[2] for problem in problems],
-            ["routes[0].prefix: cannot stand beside path; remove one"],
+            sorted(problem.partition(": ")[2] for problem in problems),
+            [
+                "routes[0].redirect: cannot stand beside to; remove one",
+                "routes[0].regex_rewrite_pattern: cannot stand beside prefix_rewrite; remove one",
+                "routes[0].response: cannot stand beside to; remove one",
+            ],
         )
-        del route["path"]
+        others = {name: route.pop(name) for name in ("redirect", "response", "prefix_rewrite")}
         self.assertEqual(self.complaints(values), [])
+        del route["to"]
+        for name in ("redirect", "response"):
+            self.assertEqual(self.complaints({**values, "routes": [{**route, name: others[name]}]}), [])
 
     def test_defaults_are_as_shown(self) -> None:
         """

@@ -116,6 +116,8 @@ class ProxyTestCase(SynchronousTestCase):
         """
         Forward by the settings of *route*.
         """
+        if not route.upstreams:
+            return
         self.resource = ReverseProxyResource(
             route=route,
             upstream=route.upstreams[0],

@@ -11,6 +11,7 @@ from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead, Respon
 from pomerium_tx.http11.reader import RequestReader, ResponseReader
 from pomerium_tx.http11.writer import NO_LINES, FieldLines
 from pomerium_tx.proxy.forwarding import ForwardedRequest, Forwarding
+from pomerium_tx.routing.rewriting import PrefixRewrite
 from pomerium_tx.routing.route import Route, Upstream
 from tests.proxy.harness import a_route
 
@@ -164,27 +165,26 @@ class RequestTests(ForwardingTestCase):
         """
         The path of `to` takes the place of what the route matched (Pomerium's own examples).
         """
-        for base, changes, target, line in (
-            (b"/any", {}, "/foo?x=1", "GET /anyfoo?x=1 HTTP/1.1"),
-            (b"/any/", {}, "/foo", "GET /any/foo HTTP/1.1"),
-            (b"/any", {"prefix": b"/admin"}, "/admin/x", "GET /any/x HTTP/1.1"),
-            (b"/any", {"prefix": None, "path": b"/exact"}, "/exact", "GET /any HTTP/1.1"),
+        for base, matched, target, line in (
+            (b"/any", b"/", "/foo?x=1", "GET /anyfoo?x=1 HTTP/1.1"),
+            (b"/any/", b"/", "/foo", "GET /any/foo HTTP/1.1"),
+            (b"/any", b"/admin", "/admin/x", "GET /any/x HTTP/1.1"),
+            (b"/any", None, "/exact", "GET /any HTTP/1.1"),
         ):
-            with self.subTest(base=base, changes=changes):
-                to = Upstream(scheme="http", host="upstream.test", port=8080, path=base)
-                seen = self.request_fields(target=target, route=a_route(upstreams=(to,), **changes))
+            with self.subTest(base=base, matched=matched):
+                rewrite = PrefixRewrite(matched=matched, sent=base)
+                seen = self.request_fields(target=target, route=a_route(path_rewrite=rewrite))
                 self.assertEqual(seen[":"], [line])
 
     def test_base_path_is_not_left(self) -> None:
         """
         What a prefix without its slash leaves over cannot climb out of the path of `to`.
         """
-        to = Upstream(scheme="http", host="upstream.test", port=8080, path=b"/public/")
-        route = a_route(upstreams=(to,), prefix=b"/files")
+        route = a_route(prefix=b"/files", path_rewrite=PrefixRewrite(matched=b"/files", sent=b"/public/"))
         for target in ("/files../admin", "/files%2e%2e/admin", "/files.", "/files..", "/files./x"):
             with self.subTest(target=target), self.assertRaises(BadRequest):
                 self.request_fields(target=target, route=route)
-        self.assertEqual(self.request_fields(target="/files/x", route=route)[":"], ["GET /public//x HTTP/1.1"])
+        self.assertEqual(self.request_fields(target="/files/x", route=route)[":"], ["GET /public/x HTTP/1.1"])
 
     def test_handle_in_any_spelling(self) -> None:
         """

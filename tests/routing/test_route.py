@@ -160,17 +160,17 @@ class BuildTests(SynchronousTestCase):
 
     def test_upstream(self) -> None:
         """
-        An upstream is known by scheme, host, port and path, and by its authority.
+        An upstream is known by scheme, host and port, and by its authority.
         """
         cases = [
-            ("http://app:3000", ("http", "app", 3000, b""), b"app:3000"),
-            ("https://app/base", ("https", "app", 443, b"/base"), b"app"),
-            ("http://[::1]:8080/", ("http", "::1", 8080, b"/"), b"[::1]:8080"),
+            ("http://app:3000", ("http", "app", 3000), b"app:3000"),
+            ("https://app/base", ("https", "app", 443), b"app"),
+            ("http://[::1]:8080/", ("http", "::1", 8080), b"[::1]:8080"),
         ]
         for to, expected, authority in cases:
             with self.subTest(to=to):
                 (upstream,) = built(to=to).upstreams
-                self.assertEqual((upstream.scheme, upstream.host, upstream.port, upstream.path), expected)
+                self.assertEqual((upstream.scheme, upstream.host, upstream.port), expected)
                 self.assertEqual(upstream.authority, authority)
 
     def test_settings_carried(self) -> None:

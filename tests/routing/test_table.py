@@ -4,10 +4,14 @@ Which route a request finds.
 
 from __future__ import annotations
 
+import re
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.config.expressions import Expression
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.routing import table as table_module
 from pomerium_tx.routing.route import Route
@@ -105,6 +109,60 @@ class FindTests(SynchronousTestCase):
         matching = [route for route in routes if f"/{path}".encode().startswith(route.prefix or b"")]
         found = RouteTable(routes).find(asked("a.test", f"/{path}".encode()))
         self.assertIs(found, matching[0] if matching else None)
+
+    def test_expressions(self) -> None:
+        """
+        An expression is for whole paths, and takes its turn among prefixes and paths.
+        """
+        users = a_route("https://a.test", regex=Expression("/users/[0-9]+"))
+        below = a_route("https://a.test", prefix="/users/7")
+        everything = a_route("https://a.test", regex=Expression(".*"))
+        self.assert_found(
+            RouteTable([users, below, everything]),
+            [
+                (asked("a.test", b"/users/7"), users),
+                (asked("a.test", b"/users/77"), users),
+                (asked("a.test", b"/users/7/x"), below),
+                (asked("a.test", b"/x/users/7"), everything),
+                (asked("a.test", b"*"), None),
+            ],
+        )
+        self.assert_found(RouteTable([below, users]), [(asked("a.test", b"/users/7"), below)])
+
+    @given(
+        st.lists(st.sampled_from(["/", "/a", "/ab", "=/a", "=/ab", "~/a.*", "~/.b", "~.*b"]), min_size=1, max_size=6),
+        st.sampled_from([b"/", b"/a", b"/ab", b"/b", b"/abb", b"/cb"]),
+    )
+    def test_any_kinds(self, matched: list[str], path: bytes) -> None:
+        """
+        Whatever routes match by, in whatever order they stand, the first that matches is taken.
+        """
+        routes = []
+        for each in matched:
+            if each.startswith("~"):
+                routes.append(a_route("https://a.test", regex=Expression(each[1:])))
+            elif each.startswith("="):
+                routes.append(a_route("https://a.test", path=each[1:]))
+            else:
+                routes.append(a_route("https://a.test", prefix=each))
+        matching = [
+            route
+            for each, route in zip(matched, routes, strict=True)
+            if (each[0] == "~" and re.fullmatch(each[1:].encode(), path))
+            or (each[0] == "=" and each[1:].encode() == path)
+            or (each[0] == "/" and path.startswith(each.encode()))
+        ]
+        self.assertIs(RouteTable(routes).find(asked("a.test", path)), matching[0] if matching else None)
+
+    def test_wildcards_take_no_time(self) -> None:
+        """
+        However many wildcards a host has, and whatever name is asked for, the answer comes at once.
+        """
+        table = RouteTable([a_route("https://" + "*a" * 20 + ".example.com")])
+        began = time.process_time()
+        self.assertIsNone(table.find(asked("a" * 240 + "b.example.com")))
+        self.assertLess(time.process_time() - began, 0.5)
+        self.assertIsNotNone(table.find(asked("a" * 40 + ".example.com")))
 
     def test_path(self) -> None:
         """

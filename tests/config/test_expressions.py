@@ -1,0 +1,117 @@
+"""
+Tests of `pomerium_tx.config.expressions`.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.config.expressions import Expression, InvalidExpression, Rewrite
+
+REWRITTEN = [
+    # Envoy's documented examples, which Pomerium refers to.
+    (r"^/service/([^/]+)(/.*)$", r"\2/instance/\1", b"/service/foo/v1/api", b"/v1/api/instance/foo"),
+    ("one", "two", b"/xxx/one/yyy/one/zzz", b"/xxx/two/yyy/two/zzz"),
+    ("^(.*?)one(.*)$", r"\1two\2", b"/xxx/one/yyy/one/zzz", b"/xxx/two/yyy/one/zzz"),
+    ("(?i)/xxx/", "/yyy/", b"/aaa/XxX/bbb", b"/aaa/yyy/bbb"),
+    # RE2's own rules.
+    ("x*", "-", b"abxc", b"-a-b-c-"),
+    ("(a)|(b)", r"<\1\2>", b"ab", b"<a><b>"),
+    ("b", r"\0\0", b"abc", b"abbc"),
+    ("b", r"\\", b"abc", b"a\\c"),
+    ("nowhere", "x", b"/abc", b"/abc"),
+    ("^/old", "", b"/old/x", b"/x"),
+]
+REFUSED = [
+    ("(", "missing )"),
+    ("(?=x)", "(?="),
+    (r"(a)\1", r"\1"),
+    ("(?P<a", "RE2"),
+    ("a" * 5_000, "longer than"),
+    ("((a{1,1000}){1,1000})", "RE2"),
+]
+
+
+class ExpressionTests(SynchronousTestCase):
+    """
+    Regular expressions.
+    """
+
+    def test_whole_text(self) -> None:
+        """
+        An expression matches the whole of a text, or not at all.
+        """
+        expression = Expression("/a/[0-9]+")
+        for text, matches in ((b"/a/12", True), (b"/a/12/", False), (b"x/a/12", False), (b"/a/12\n", False)):
+            with self.subTest(text=text):
+                self.assertEqual(expression.matches(text), matches)
+
+    def test_either_branch(self) -> None:
+        """
+        Whole means whole for each branch of an alternative, and for what is anchored already.
+        """
+        expression = Expression("/a|/b")
+        self.assertEqual(
+            [expression.matches(text) for text in (b"/a", b"/b", b"/ab", b"/a/b")], [True, True] + [False] * 2
+        )
+        self.assertTrue(Expression("^/a$").matches(b"/a"))
+
+    def test_refused(self) -> None:
+        """
+        What RE2 cannot do, or only at a cost without bound, is refused in words for the operator.
+        """
+        for pattern, words in REFUSED:
+            with self.subTest(pattern=pattern[:30]):
+                wrong = self.assertRaises(InvalidExpression, Expression, pattern)
+                self.assertIn(words, str(wrong))
+
+    def test_no_explosion(self) -> None:
+        """
+        No text makes an expression take for ever, not even one that keeps Python's busy until the end of days.
+        """
+        expression = Expression("(/?(a+)+)+b")
+        began = time.process_time()
+        self.assertFalse(expression.matches(b"/" + b"a" * 8_000))
+        self.assertLess(time.process_time() - began, 1.0)
+
+    def test_values(self) -> None:
+        """
+        Expressions are alike if their patterns are, and are carried to other processes.
+        """
+        self.assertEqual(Expression("/a"), Expression("/a"))
+        self.assertNotEqual(Expression("/a"), Expression("/b"))
+        rewrite = Rewrite("/(.)", r"/x\1")
+        self.assertEqual(rewrite, Rewrite("/(.)", r"/x\1"))
+        self.assertEqual(pickle.loads(pickle.dumps(rewrite)).of(b"/a"), b"/xa")
+
+
+class RewriteTests(SynchronousTestCase):
+    """
+    What takes the place of matches.
+    """
+
+    def test_rewritten(self) -> None:
+        """
+        Every match is replaced, as RE2 replaces it.
+        """
+        for pattern, substitution, text, result in REWRITTEN:
+            with self.subTest(pattern=pattern, text=text):
+                self.assertEqual(Rewrite(pattern, substitution).of(text), result)
+
+    def test_refused(self) -> None:
+        """
+        A substitution that names no group of its pattern is refused.
+        """
+        for pattern, substitution, words in (
+            ("a", r"\1", "group 1"),
+            ("(a)", r"\2", "group 2"),
+            ("(a)", r"\x", "backslash"),
+            ("(a)", "\\", "backslash"),
+            ("(", "x", "RE2"),
+        ):
+            with self.subTest(substitution=substitution):
+                wrong = self.assertRaises(InvalidExpression, Rewrite, pattern, substitution)
+                self.assertIn(words, str(wrong))
