@@ -25,7 +25,7 @@ from pomerium_tx.config.loader import load
 from pomerium_tx.config.model import Config
 from pomerium_tx.house import House
 from pomerium_tx.request_lines import lines
-from pomerium_tx.routing.route import Route
+from pomerium_tx.routing.route import Route, Upstream
 from pomerium_tx.sessions.handle import Handles
 from pomerium_tx.sessions.memory import MemoryStore
 from pomerium_tx.sessions.session import Session, Tokens
@@ -283,7 +283,7 @@ class InMemory:
         downstream.makeConnection(transport)
         return downstream, transport
 
-    def _application(self, route: Route) -> IStreamClientEndpoint:
+    def _application(self, route: Route, upstream: Upstream) -> IStreamClientEndpoint:
         return self.applications
 
 

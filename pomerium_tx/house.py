@@ -219,6 +219,7 @@ class House:
         self._deadlines.start()
         for job in self._jobs:
             job.start()
+        self._serve()
 
     def layout_of(self, config: Config) -> Layout:
         """
@@ -240,6 +241,7 @@ class House:
         self.proxy.become(proxy)
         self._settle_in()
         previous.retire(layout)
+        self._serve()
         self.factory.recheck()
         # The layout that is gone refers to itself.
         collector.survey(self.registry.count)
@@ -298,6 +300,11 @@ class House:
         receipt = self.registry.receipt(receipt_id)
         if receipt is not None and receipt.sessions_ended:
             audit_log.session_ended(receipt)
+
+    def _serve(self) -> None:
+        # Whoever serves has connections of its own, and finds out for itself who can be reached.
+        if self._part is not Part.PARENT:
+            self.layout.start()
 
     def _begun_in_a_worker(self, session: Session) -> None:
         # What a worker notes of a session beside the log, here for those who look after all sessions.

@@ -50,6 +50,7 @@ from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.access_lines import AccessLines
 from pomerium_tx.proxy.connection import Answered, Proxy
 from pomerium_tx.proxy.deadlines import Deadlines
+from pomerium_tx.proxy.members import UpstreamHealth
 from pomerium_tx.proxy.refusals import Refusals
 from pomerium_tx.registrations import Registrations
 from pomerium_tx.routing.route import Route, build
@@ -157,6 +158,7 @@ class Layout:
             config,
             self.table.routes,
             connect=lasting.connect,
+            clock=lasting.clock,
             deadlines=lasting.deadlines,
             head_limits=self._head_limits,
             most_connections=self._connection_limits.to_applications,
@@ -215,6 +217,18 @@ class Layout:
             streams_count=config.session_idle_counts_streams,
             client_of=self._trusted_proxies.client if self._trusted_proxies.is_any else None,
         )
+
+    def start(self) -> None:
+        """
+        Begin what goes on for as long as this layout is in force, where requests are served.
+        """
+        self._applications.start()
+
+    def upstream_health(self) -> list[UpstreamHealth]:
+        """
+        What is known of the upstreams of routes that have several, or one that is watched.
+        """
+        return self._applications.health()
 
     def retire(self, successor: Layout | None = None) -> None:
         """

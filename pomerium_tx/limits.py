@@ -11,7 +11,7 @@ from pomerium_tx.proxy.admission import ConnectionLimits
 from pomerium_tx.proxy.connection import Times
 from pomerium_tx.proxy.deadlines import NEVER, Deadlines
 from pomerium_tx.proxy.places import Descriptors, PlaceLimits, Places
-from pomerium_tx.routing.route import Route
+from pomerium_tx.routing.route import Route, Upstream
 
 
 def head_limits(config: Config) -> HeadLimits:
@@ -63,12 +63,11 @@ class Origins:
         self._places: dict[str, tuple[Places, PlaceLimits]] = {}
         self._previous = {} if previous is None else previous._places
 
-    def places(self, route: Route) -> Places:
+    def places(self, route: Route, upstream: Upstream) -> Places:
         """
-        Those that connections for *route* take.
+        Those that connections for *route* to one of its upstreams take.
         """
-        upstream = route.upstreams[0]
-        key = origin = f"{upstream.scheme}://{upstream.authority.decode('ascii')}"
+        key = origin = upstream.origin
         connections, waiting = self._config.upstream_bounds
         if route.max_connections is not None or route.max_pending_requests is not None:
             key = f"{route.id} {origin}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
@@ -18,7 +18,7 @@ from zope.interface import implementer
 from pomerium_tx import logs
 from pomerium_tx.config.model import Config
 from pomerium_tx.oidc.fetch import HTTPClient, http_client
-from pomerium_tx.routing.route import Route
+from pomerium_tx.routing.route import Route, Upstream
 from pomerium_tx.tls.downstream import DownstreamContexts
 from pomerium_tx.tls.transport import EncryptedFactory
 from pomerium_tx.tls.upstream import client_options
@@ -72,14 +72,15 @@ class Outside:
         """
         return factory if self._contexts is None else EncryptedFactory(self._contexts, factory, self._reactor)
 
-    def endpoint(self, route: Route) -> IStreamClientEndpoint:
+    def endpoint(self, route: Route, upstream: Upstream) -> IStreamClientEndpoint:
         """
-        What connects to the upstream of a route.
+        What connects to one of the upstreams of a route.
         """
-        upstream = route.upstreams[0]
-        endpoint: IStreamClientEndpoint = HostnameEndpoint(
-            self._reactor, upstream.host, upstream.port, timeout=CONNECT_SECONDS
-        )
+        endpoint: IStreamClientEndpoint
+        if upstream.socket is not None:
+            endpoint = UNIXClientEndpoint(self._reactor, upstream.socket, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call] # Twisted's own
+        else:
+            endpoint = HostnameEndpoint(self._reactor, upstream.host, upstream.port, timeout=CONNECT_SECONDS)
         if upstream.scheme == "https":
             endpoint = wrapClientTLS(self.options_of(route, upstream.host), endpoint)
         return endpoint

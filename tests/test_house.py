@@ -68,7 +68,7 @@ class HouseTestCase(SynchronousTestCase):
             now=self.clock.seconds,
             http=cast(HTTPClient, None),  # nobody asks the OP
             http_of=lambda route: cast(HTTPClient, None),  # nor tells an application
-            connect=lambda route: self.network.endpoint(route.upstreams[0].host, route.upstreams[0].port),
+            connect=lambda route, upstream: self.network.endpoint(upstream.host, upstream.port),
         )
         self.network.listen("proxy", 443, self.house.factory)
         return self.house

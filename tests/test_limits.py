@@ -82,6 +82,12 @@ class OriginsTests(SynchronousTestCase):
         read = config(routes=[section])
         return build(read.routes[0], read)
 
+    def places(self, origins: limits.Origins, route: Route) -> Places:
+        """
+        Those of connections to the first upstream of *route*.
+        """
+        return origins.places(route, route.upstreams[0])
+
     def room(self, places: Places) -> int:
         """
         How many connections may still be made.
@@ -98,7 +104,7 @@ class OriginsTests(SynchronousTestCase):
         Routes to one origin share them, whatever their paths there; another port or scheme is another origin.
         """
         origins = self.origins(max_upstream_connections=7)
-        places = origins.places(self.route())
+        places = self.places(origins, self.route())
         self.assertEqual(self.room(places), 7)
         for to, is_shared in (
             ("http://a.test:80", True),
@@ -108,38 +114,38 @@ class OriginsTests(SynchronousTestCase):
             ("http://b.test", False),
         ):
             with self.subTest(to):
-                self.assertEqual(origins.places(self.route(to, "/b")) is places, is_shared)
+                self.assertEqual(self.places(origins, self.route(to, "/b")) is places, is_shared)
 
     def test_ones_own(self) -> None:
         """
         A route with limits of its own has places of its own; what it does not say is as elsewhere.
         """
         origins = self.origins(max_upstream_connections=7)
-        shared = origins.places(self.route())
+        shared = self.places(origins, self.route())
         for thresholds, room in (({"max_connections": 3}, 3), ({"max_pending_requests": 0}, 7)):
             with self.subTest(str(thresholds)):
-                own = origins.places(self.route(prefix=f"/{room}", circuit_breaker_thresholds=thresholds))
+                own = self.places(origins, self.route(prefix=f"/{room}", circuit_breaker_thresholds=thresholds))
                 self.assertIsNot(own, shared)
                 self.assertEqual(self.room(own), room)
-        self.assertIs(origins.places(self.route(prefix="/c", circuit_breaker_thresholds={})), shared)
+        self.assertIs(self.places(origins, self.route(prefix="/c", circuit_breaker_thresholds={})), shared)
 
     def test_pomeriums_name(self) -> None:
         """
         Outside of routes too, it is a name for the same.
         """
         origins = self.origins(circuit_breaker_thresholds={"max_connections": 4})
-        self.assertEqual(self.room(origins.places(self.route())), 4)
+        self.assertEqual(self.room(self.places(origins, self.route())), 4)
 
     def test_reload(self) -> None:
         """
         Connections stay counted across a reload, and have the new limit once it is in force, not before.
         """
         before = self.origins(max_upstream_connections=7)
-        places = before.places(self.route())
+        places = self.places(before, self.route())
         places.take()
         after = self.origins(before, max_upstream_connections=3)
-        self.assertIs(after.places(self.route()), places)
+        self.assertIs(self.places(after, self.route()), places)
         self.assertEqual(self.room(places), 6)
         after.come_into_force()
         self.assertEqual(self.room(places), 2)
-        self.assertIsNot(self.origins(after).places(self.route("http://b.test")), places)
+        self.assertIsNot(self.places(self.origins(after), self.route("http://b.test")), places)

@@ -20,6 +20,7 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from pomerium_tx.config import keys, pomerium_keys
+from pomerium_tx.config.health_keys import HealthCheck, HttpHealthCheck, OutlierDetection
 from pomerium_tx.config.keys import KnownKey
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.reload import UNTIL_RESTART
@@ -96,12 +97,19 @@ class Described:
     """
     Whether a key that nobody knows is ignored with a warning.
     """
+    is_message: bool
+    """
+    Whether ``a_key`` may be written ``aKey``.
+    """
 
 
 _OTHERS: Mapping[type[Section], tuple[Mapping[str, KnownKey], Mapping[str, KnownKey]]] = {
     Config: (keys.ROOT_KEYS, keys.ROOT_FAMILIES),
     RouteSection: (keys.ROUTE_KEYS, {}),
     CircuitBreakerThresholds: (keys.THRESHOLD_KEYS, {}),
+    HealthCheck: (keys.HEALTH_CHECK_KEYS, {}),
+    HttpHealthCheck: (keys.HTTP_HEALTH_CHECK_KEYS, {}),
+    OutlierDetection: (keys.OUTLIER_KEYS, {}),
     RuntimeFlags: (keys.OTHER_FLAGS, {}),
 }
 _POMERIUMS: Mapping[type[Section], frozenset[str]] = {
@@ -134,6 +142,7 @@ def _described(section: type[Section]) -> Described:
         others=others,
         other_families=families,
         admits_others=section is RuntimeFlags,
+        is_message=section.is_message,
     )
 
 

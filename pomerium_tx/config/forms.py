@@ -215,19 +215,6 @@ def _allowed_value(claim: str, value: object) -> str | int | float | bool:
     return value
 
 
-def upstreams(value: object) -> tuple[str, ...]:
-    """
-    One URL, or a list of one.
-    """
-    items = [value] if isinstance(value, str) else value
-    if not isinstance(items, list | tuple) or not items:
-        raise ValueError("must be the URL of the application, such as http://127.0.0.1:3000")
-    found = tuple(values.upstream_url(item) for item in items)
-    if len(found) > 1:
-        raise ValueError("has several upstreams; only one is supported: put a load balancer in front of them")
-    return found
-
-
 def logout_uri(value: object) -> str:
     """
     ``upstream_logout_uri``: an absolute URL, or a path on the application itself; as it was written.

@@ -66,7 +66,8 @@ _OTHER_TOKENS = _refused("only sessions signed in here are accepted; remove it")
 _NO_SSH = _refused("there is no SSH; remove it")
 _DIRECTORY = _refused("there is no directory; remove it; groups are those of the provider's groups claim")
 _NO_ACME = _refused("certificates are not fetched; name their files under certificates")
-_ONE_UPSTREAM = _ignored("there is only one upstream to choose from")
+_TUNED = _ignored("upstreams are chosen by load_balancing_policy and weights alone")
+_NO_STATISTICS = _ignored("upstreams are ejected for errors in a row only, by consecutive_5xx and the like", 0, "0")
 _RENAMED_HEADERS = _refused("write set_response_headers")
 
 ROOT_KEYS: Mapping[str, KnownKey] = {
@@ -190,10 +191,10 @@ ROUTE_KEYS: Mapping[str, KnownKey] = {
     "sub_policies": _refused("Pomerium's consoles write it; write its rules under policy"),
     "allowed_groups": _refused("write allowed_idp_claims: {groups: [...]}, for the provider's groups claim"),
     "rewrite_response_headers": _refused("response headers are passed as they are; remove it"),
-    "load_balancing_policy": _ONE_UPSTREAM,
-    "healthy_panic_threshold": _ONE_UPSTREAM,
-    "health_checks": _ONE_UPSTREAM,
-    "outlier_detection": _ONE_UPSTREAM,
+    "lb_policy": _ignored("its name is load_balancing_policy", "round_robin"),
+    "least_request_lb_config": _TUNED,
+    "ring_hash_lb_config": _TUNED,
+    "maglev_lb_config": _TUNED,
     "envoy_opts": _NO_ENVOY,
     "stat_name": _NO_METRICS,
     "allow_spdy": _refused("remove it; WebSocket is the only upgrade, with allow_websockets: true"),
@@ -222,6 +223,62 @@ THRESHOLD_KEYS: Mapping[str, KnownKey] = {
 }
 """
 Those of ``circuit_breaker_thresholds``.
+"""
+
+HEALTH_CHECK_KEYS: Mapping[str, KnownKey] = {
+    "grpc_health_check": _refused("write http_health_check or tcp_health_check"),
+    "custom_health_check": _refused("write http_health_check or tcp_health_check"),
+    "alt_port": _refused("upstreams are checked where they serve; remove it"),
+    "reuse_connection": _ignored("every check makes a connection of its own", False, "false"),
+    "no_traffic_healthy_interval": _ignored("no_traffic_interval holds whether an upstream is well or not"),
+    "event_log_path": _ignored("changes of an upstream's health are in the log"),
+    "event_logger": _ignored("changes of an upstream's health are in the log"),
+    "event_service": _ignored("changes of an upstream's health are in the log"),
+    "always_log_health_check_failures": _ignored("changes of an upstream's health are in the log"),
+    "always_log_health_check_success": _ignored("changes of an upstream's health are in the log"),
+    "tls_options": _ignored("checks speak TLS as requests do"),
+    "transport_socket_match_criteria": _ignored("checks speak TLS as requests do"),
+}
+"""
+Those of one of ``health_checks``.
+"""
+
+HTTP_HEALTH_CHECK_KEYS: Mapping[str, KnownKey] = {
+    "codec_client_type": _refused("HTTP/1.1 is spoken; remove it", "http1"),
+    "send": _refused("a check has no content; remove it"),
+    "receive": _refused("only the status counts; remove it, and have the application answer with one"),
+    "response_buffer_size": _ignored("only the status counts"),
+    "request_headers_to_add": _refused("checks have fixed headers; remove it"),
+    "request_headers_to_remove": _ignored("checks have fixed headers"),
+    "service_name_matcher": _ignored("only the status counts"),
+    "method": _refused("checks are made with GET; remove it", "get"),
+}
+"""
+Those of ``http_health_check``.
+"""
+
+OUTLIER_KEYS: Mapping[str, KnownKey] = {
+    "enforcing_success_rate": _NO_STATISTICS,
+    "success_rate_minimum_hosts": _NO_STATISTICS,
+    "success_rate_request_volume": _NO_STATISTICS,
+    "success_rate_stdev_factor": _NO_STATISTICS,
+    "enforcing_local_origin_success_rate": _NO_STATISTICS,
+    "failure_percentage_threshold": _NO_STATISTICS,
+    "enforcing_failure_percentage": _NO_STATISTICS,
+    "enforcing_failure_percentage_local_origin": _NO_STATISTICS,
+    "failure_percentage_minimum_hosts": _NO_STATISTICS,
+    "failure_percentage_request_volume": _NO_STATISTICS,
+    "split_external_local_origin_errors": _ignored("an upstream that cannot be reached counts as one that fails"),
+    "consecutive_local_origin_failure": _ignored("an upstream that cannot be reached counts as one that fails"),
+    "enforcing_consecutive_local_origin_failure": _ignored(
+        "an upstream that cannot be reached counts as one that fails"
+    ),
+    "max_ejection_time_jitter": _ignored("ejections end on time"),
+    "always_eject_one_host": _ignored("one upstream may always be ejected, unless max_ejection_percent is 0"),
+    "monitors": _NO_STATISTICS,
+}
+"""
+Those of ``outlier_detection``.
 """
 
 OTHER_FLAGS: Mapping[str, KnownKey] = dict.fromkeys(
@@ -253,10 +310,3 @@ def known_route_key(name: str) -> KnownKey | None:
     What becomes of *name* in a route; None if Pomerium does not know it either.
     """
     return ROUTE_KEYS.get(name)
-
-
-def known_threshold_key(name: str) -> KnownKey | None:
-    """
-    What becomes of *name* in ``circuit_breaker_thresholds``; None if Pomerium does not know it either.
-    """
-    return THRESHOLD_KEYS.get(name)

@@ -20,8 +20,9 @@ from pomerium_tx.config.limit_keys import LimitKeys
 from pomerium_tx.config.listening_keys import CertificateSection, ListeningKeys
 from pomerium_tx.config.look_keys import LookKeys
 from pomerium_tx.config.provider_keys import ProviderKeys
-from pomerium_tx.config.route_section import RouteSection
+from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
 from pomerium_tx.config.running_keys import RunningKeys, RuntimeFlags
+from pomerium_tx.config.section import Section
 from pomerium_tx.config.session_keys import SessionKeys
 from pomerium_tx.config.upstream_keys import UpstreamKeys
 from pomerium_tx.config.values import Address
@@ -47,6 +48,12 @@ class Config(
     A whole configuration.
     """
 
+    nested: ClassVar[Mapping[str, type[Section]]] = {
+        "policy": RouteSection,
+        "routes": RouteSection,
+        "certificates": CertificateSection,
+        "circuit_breaker_thresholds": CircuitBreakerThresholds,
+    }
     files: ClassVar[Mapping[str, str]] = {
         "shared_secret": "shared_secret_file",
         "cookie_secret": "cookie_secret_file",

@@ -10,7 +10,7 @@ from pomerium_tx.config.expressions import Expression, InvalidExpression, Rewrit
 from pomerium_tx.config.findings import Finding, MakesFinding
 from pomerium_tx.config.path_forms import path_to_send
 from pomerium_tx.config.route_section import RouteSection
-from pomerium_tx.config.values import split_url
+from pomerium_tx.config.upstreams import upstream_url
 
 _EVERYTHING = frozenset((".*", "/.*", "(.*)", "(/.*)", "/(.*)", "^.*$", "^/.*$", "^/.*", "/?.*", ".+"))
 """
@@ -72,7 +72,7 @@ def _rewriting(finding: MakesFinding, route: RouteSection) -> Iterator[Finding]:
     if route.regex_rewrite_pattern is not None and ("?" in text or "#" in text or r"\\" in text):
         yield finding(substitution, "must make a path only: no query, no fragment, no backslash")
     for index, to in enumerate(route.to):
-        sent = split_url(to, schemes=("http", "https", "h2c")).path if "://" in to else ""
+        sent = upstream_url(to).path
         try:
             path_to_send(sent or "/")
         except ValueError as wrong:

@@ -1,5 +1,5 @@
 """
-Keys of a route about which requests it is for, where they go, and what it is called.
+Keys of a route about which requests it is for, and what it is called.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pomerium_tx.config.section import ImageUrl, RouteOrigin, Section, Text
 
 class RouteMatchKeys(Section):
     """
-    From where to where.
+    From where.
     """
 
     from_: RouteOrigin = Field(alias="from")
@@ -22,10 +22,6 @@ class RouteMatchKeys(Section):
     Where browsers reach the application: scheme, host and, if it matters, port; no path. Without a port it matches
     requests for any port, unless ``runtime_flags`` say otherwise. ``*`` stands for any characters of the host, dots
     included: ``https://*.example.com``; a route that names the host exactly comes before one that does not.
-    """
-    to: Annotated[tuple[str, ...], BeforeValidator(forms.upstreams)] = ()
-    """
-    Where the application is. A route has this, ``redirect`` or ``response``.
     """
     prefix: Annotated[str, BeforeValidator(forms.path)] | None = None
     """

@@ -13,19 +13,22 @@ from typing import ClassVar
 from pydantic import SecretBytes
 
 from pomerium_tx.config.route_access_keys import RouteAccessKeys
-from pomerium_tx.config.route_answer_keys import RouteAnswerKeys
+from pomerium_tx.config.route_answer_keys import RedirectSection, ResponseSection, RouteAnswerKeys
 from pomerium_tx.config.route_forwarding_keys import CircuitBreakerThresholds, RouteForwardingKeys
 from pomerium_tx.config.route_identity_keys import RouteIdentityKeys
 from pomerium_tx.config.route_match_keys import RouteMatchKeys
 from pomerium_tx.config.route_provider_keys import RouteProviderKeys
 from pomerium_tx.config.route_rewrite_keys import RouteRewriteKeys
 from pomerium_tx.config.route_tls_keys import RouteTlsKeys
+from pomerium_tx.config.route_upstream_keys import RouteUpstreamKeys
+from pomerium_tx.config.section import Section
 
 __all__ = ["CircuitBreakerThresholds", "RouteSection"]
 
 
 class RouteSection(
     RouteMatchKeys,
+    RouteUpstreamKeys,
     RouteAccessKeys,
     RouteProviderKeys,
     RouteAnswerKeys,
@@ -43,6 +46,12 @@ class RouteSection(
         "tls_client_cert": "tls_client_cert_file",
         "tls_client_key": "tls_client_key_file",
         "idp_client_secret": "idp_client_secret_file",
+    }
+    nested: ClassVar[Mapping[str, type[Section]]] = {
+        **RouteUpstreamKeys.nested,
+        "circuit_breaker_thresholds": CircuitBreakerThresholds,
+        "redirect": RedirectSection,
+        "response": ResponseSection,
     }
 
     @property

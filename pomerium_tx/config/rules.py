@@ -17,7 +17,8 @@ from pomerium_tx.config.path_rules import matches_all_of, paths_and_hosts, what_
 from pomerium_tx.config.provider_rules import provider_findings
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.config.secrets import belong_together
-from pomerium_tx.config.values import Origin, origin, split_url
+from pomerium_tx.config.upstream_rules import upstream_findings
+from pomerium_tx.config.values import Origin, origin
 
 
 def findings(config: Config) -> Iterator[Finding]:
@@ -166,10 +167,7 @@ def _one_route(config: Config, key: KeyPath, route: RouteSection) -> Iterator[Fi
         yield finding("tls_client_key", "is not the key of the certificate", "tls_client_cert")
     if route.tls_skip_verify:
         yield finding("tls_skip_verify", "accepts whoever answers as the application", is_warning=True)
-    if route.to and split_url(route.to[0]).scheme == "http":
-        for name in sorted(route.model_fields_set):
-            if name.startswith("tls_") and name != "tls_skip_verify":
-                yield finding(name, "is ignored: to says http://", "to", is_warning=True)
+    yield from upstream_findings(finding, route)
     if route.allow_websocket_origins and not route.allow_websockets:
         yield finding("allow_websocket_origins", "is ignored without allow_websockets: true", is_warning=True)
     yield from _told_of_ends(finding, config, route)

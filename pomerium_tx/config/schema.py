@@ -41,6 +41,8 @@ def _mapping(section: Described) -> Schema:
         found["patternProperties"] = {
             f"^(?!({others})$){prefix}": _known(known) for prefix, known in section.other_families.items()
         }
+    if section.is_message:
+        found["patternProperties"] = {"[A-Z]": {}}
     if section.admits_others:
         found["additionalProperties"] = {"deprecated": True}
     required = [key.name for key in section.keys if key.is_required]

@@ -65,3 +65,11 @@ class Section(BaseModel):
     """
     Keys that may be given as a file: the key -> the key that names the file.
     """
+    nested: ClassVar[Mapping[str, type[Section]]] = {}
+    """
+    Keys whose value is a section of its own, or a list of such.
+    """
+    is_message: ClassVar[bool] = False
+    """
+    Whether it is a message of protobuf in Pomerium, in which ``a_key`` may be written ``aKey``.
+    """

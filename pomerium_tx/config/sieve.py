@@ -4,18 +4,19 @@ From what was written to what the model may see: unknown and unsupported keys ar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pomerium_tx.config import keys, secrets
 from pomerium_tx.config.document import Document, KeyPath, dotted
+from pomerium_tx.config.health_keys import HealthCheck, HttpHealthCheck, OutlierDetection
 from pomerium_tx.config.keys import KeyClass, KnownKey
-from pomerium_tx.config.model import CertificateSection, Config, RuntimeFlags
+from pomerium_tx.config.model import Config, RuntimeFlags
 from pomerium_tx.config.policy_rules import read_rules
 from pomerium_tx.config.problems import Place, Problem
 from pomerium_tx.config.provider_section import ProviderSection
-from pomerium_tx.config.route_answer_keys import RedirectSection, ResponseSection
 from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
 from pomerium_tx.config.section import Section
 from pomerium_tx.config.suggestion import suggestion
@@ -33,13 +34,16 @@ _CONFIDENTIAL = {
 }
 
 
-_NESTED: Mapping[str, tuple[type[Section], Callable[[str], KnownKey | None]]] = {
-    "circuit_breaker_thresholds": (CircuitBreakerThresholds, keys.known_threshold_key),
-    "redirect": (RedirectSection, lambda _: None),
-    "response": (ResponseSection, lambda _: None),
+_KNOWN_KEYS: Mapping[type[Section], Callable[[str], KnownKey | None]] = {
+    Config: keys.known_root_key,
+    RouteSection: keys.known_route_key,
+    CircuitBreakerThresholds: keys.THRESHOLD_KEYS.get,
+    HealthCheck: keys.HEALTH_CHECK_KEYS.get,
+    HttpHealthCheck: keys.HTTP_HEALTH_CHECK_KEYS.get,
+    OutlierDetection: keys.OUTLIER_KEYS.get,
 }
 """
-Sections that stand in others: what each is, and what is known of keys that it does not have.
+What becomes of the keys that a section does not have.
 """
 
 
@@ -67,13 +71,9 @@ class Sieve:
         for key, file_key in Config.files.items():
             if key in self.overrides and file_key not in self.overrides:
                 written.pop(file_key, None)
-        values = self._sift(written, (), Config, keys.known_root_key)
-        for name in ("policy", "routes"):
-            self._sift_items(values, name, RouteSection, keys.known_route_key)
-        self._sift_items(values, "certificates", CertificateSection, lambda _: None)
+        values = self._sift(written, (), Config)
         self._sift_providers(values)
         self._sift_flags(values)
-        self._sift_nested(values, ())
         self.values = values
 
     def problem(self, path: KeyPath, message: str) -> None:
@@ -111,8 +111,10 @@ class Sieve:
         written: Mapping[str, object],
         path: KeyPath,
         section: type[Section],
-        known_key: Callable[[str], KnownKey | None],
     ) -> dict[str, object]:
+        known_key = _KNOWN_KEYS.get(section, _no_other_key)
+        if section.is_message:
+            written = {_snake_case(name): value for name, value in written.items()}
         names = {field.alias or name for name, field in section.model_fields.items()}
         kept: dict[str, object] = {}
         for name, value in written.items():
@@ -133,22 +135,30 @@ class Sieve:
             else:
                 self.warning(here, known.words)
         self._read_files(kept, path, section)
+        for name, inner in section.nested.items():
+            if name in kept:
+                kept[name] = self._sift_nested(kept[name], (*path, name), inner)
+        if section is RouteSection:
+            self._sift_policy(kept, path)
         return kept
 
-    def _sift_items(
-        self,
-        values: dict[str, object],
-        name: str,
-        section: type[Section],
-        known_key: Callable[[str], KnownKey | None],
-    ) -> None:
-        items = values.get(name)
-        if isinstance(items, list):
-            for index, item in enumerate(items):
-                if isinstance(item, dict):
-                    items[index] = self._sift(item, (name, index), section, known_key)
-                    self._sift_nested(items[index], (name, index))
-                    self._sift_policy(items[index], (name, index))
+    def _sift_nested(self, value: object, path: KeyPath, section: type[Section]) -> object:
+        """
+        What is no mapping, nor a list of them, is left to the model, which says what is wrong with it.
+        """
+        if isinstance(value, str):
+            try:
+                value = json_mapping(value)
+            except ValueError:
+                return value
+        if isinstance(value, dict):
+            return self._sift(value, path, section)
+        if isinstance(value, list):
+            return [
+                self._sift(item, (*path, index), section) if isinstance(item, dict) else item
+                for index, item in enumerate(value)
+            ]
+        return value
 
     def _sift_providers(self, values: dict[str, object]) -> None:
         providers = values.get("providers")
@@ -161,9 +171,7 @@ class Sieve:
         if not isinstance(providers, dict):
             return
         values["providers"] = {
-            name: self._sift(section, ("providers", name), ProviderSection, lambda _: None)
-            if isinstance(section, dict)
-            else section
+            name: self._sift(section, ("providers", name), ProviderSection) if isinstance(section, dict) else section
             for name, section in providers.items()
         }
 
@@ -183,18 +191,6 @@ class Sieve:
             if not (other and flags[name] in (False, "false")):
                 self.warning(("runtime_flags", name), f"is ignored: it {words}")
         values["runtime_flags"] = {name: flags[name] for name in flags if name in RuntimeFlags.model_fields}
-
-    def _sift_nested(self, values: dict[str, object], path: KeyPath) -> None:
-        for name, (section, known_key) in _NESTED.items():
-            nested = values.get(name)
-            if isinstance(nested, str):
-                try:
-                    nested = json_mapping(nested)
-                except ValueError:
-                    # The model says what is wrong with it.
-                    continue
-            if isinstance(nested, dict):
-                values[name] = self._sift(nested, (*path, name), section, known_key)
 
     def _sift_policy(self, values: dict[str, object], path: KeyPath) -> None:
         if "policy" not in values:
@@ -227,3 +223,11 @@ class Sieve:
             values[key] = content
             if file_key in _CONFIDENTIAL and secrets.is_exposed(Path(name.strip())):
                 self.warning((*path, file_key), "can be read by every user of this machine; chmod o-r it")
+
+
+def _no_other_key(name: str) -> KnownKey | None:
+    return None
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: f"_{found[1].lower()}", name)

@@ -19,7 +19,7 @@ _UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*")
 _FORBIDDEN_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
 _UNIX = "unix:"
-_MAX_SOCKET_PATH = 107
+MAX_SOCKET_PATH = 107
 """
 What ``sun_path`` of Linux has room for, in bytes.
 """
@@ -257,8 +257,8 @@ def admin_address(value: object) -> AdminAddress | None:
         path = text.removeprefix(_UNIX)
         if not path.startswith("/") or path.startswith("//") or path.endswith("/") or not path.isprintable():
             raise ValueError(wanted)
-        if len(path.encode("utf-8")) > _MAX_SOCKET_PATH:
-            raise ValueError(f"is longer than {_MAX_SOCKET_PATH} bytes, which no socket's path may be")
+        if len(path.encode("utf-8")) > MAX_SOCKET_PATH:
+            raise ValueError(f"is longer than {MAX_SOCKET_PATH} bytes, which no socket's path may be")
         return AdminAddress(path=path)
     try:
         found = address(text)
@@ -330,18 +330,6 @@ def absolute_url(value: object) -> str:
     An absolute http or https URL, as it was written.
     """
     split_url(value)
-    return str(value)
-
-
-def upstream_url(value: object) -> str:
-    """
-    One ``to``, as it was written.
-    """
-    if isinstance(value, str) and re.search(r",\d+\Z", value):
-        raise ValueError("has a weight; only one upstream is supported: remove the comma and the number")
-    split = split_url(value)
-    if split.query or split.fragment or str(value).endswith(("?", "#")):
-        raise ValueError("must not have a query or a fragment")
     return str(value)
 
 

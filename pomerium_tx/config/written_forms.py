@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pomerium_tx.config import forms, secrets, values
+from pomerium_tx.config import forms, secrets, upstreams, values
 
 Schema = dict[str, object]
 Reader = Callable[[Any], object]
@@ -101,6 +101,13 @@ _FORMS: Mapping[object, Form] = {
     ),
     forms.site_data: Form(words="a list of `cache`, `cookies`, `storage`", schema=_LIST),
     forms.domains: Form(words="a list of domains, or one string with commas", schema=_LIST),
+    upstreams.upstreams: Form(
+        words="a URL, or a list of URLs, each with or without `,` and a weight",
+        schema={"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+    ),
+    upstreams.balancing_policy: Form(
+        words="`ROUND_ROBIN`, `LEAST_REQUEST`, `RANDOM`, `RING_HASH` or `MAGLEV`", schema={"type": "string"}
+    ),
     forms.path: Form(words="a path, beginning with a slash", schema=_PATH),
     forms.host: Form(words="a host name", schema=_TEXT),
     forms.authority: Form(words="a host name, with or without a port", schema=_TEXT),

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import CUT, Connection
 from pomerium_tx.proxy.deadlines import NEVER
+from pomerium_tx.proxy.forwarding import ForwardedRequest
 from pomerium_tx.proxy.refusals import content_size
 from pomerium_tx.proxy.resource import ReverseProxyResource
 from pomerium_tx.proxy.transports import owes_bytes
@@ -37,6 +38,7 @@ class AttachedExchange:
     _connecting: Deferred[None] | None = None
     _upstream: UpstreamConnection | None = None
     _upstream_head = b""
+    _facts: ForwardedRequest | None = None
     _tunnel: WebSocketTunnel | None = None
     _request_done = _sent = _retried = _unsent = False
     _answer_began = _answer_chunked = _event_stream = _over = False

@@ -27,6 +27,7 @@ from pomerium_tx.http11.heads import BadRequest, RequestHead
 from pomerium_tx.http11.reader import EndOfMessage, RequestEvent
 from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.asked import Asked
+from pomerium_tx.proxy.balanced import BalancedExchange
 from pomerium_tx.proxy.connection import (
     DOWNSTREAM_FULL,
     HELD,
@@ -369,7 +370,9 @@ class Downstream(TwistedProtocol):
         asked = Asked(head, canonical, verdict, request_id, client, proxy.deadlines.now())
         if verdict.action is Action.PROCEED and not is_last_recipient(head):
             assert verdict.route is not None
-            self._exchange = proxied = ProxiedExchange(self, asked, proxy.resources(verdict.route))
+            resource = proxy.resources(verdict.route)
+            exchange = ProxiedExchange if resource.members is None else BalancedExchange
+            self._exchange = proxied = exchange(self, asked, resource)
             proxied.start()
         elif verdict.action is Action.OWN_PATH:
             self._exchange = local = LocalExchange(self, asked)

@@ -41,7 +41,7 @@ class ProxiedExchange(AttachedExchange):
         if asked.head.upgrade is not None and (problem := handshake_problem(asked.head)) is not None:
             self._refuse(*problem)
             return
-        facts = ForwardedRequest(
+        self._facts = facts = ForwardedRequest(
             peer=self._connection.peer.encode("ascii", "replace"),
             scheme=b"https" if origin.startswith("https:") else b"http",
             request_id=self._request_id,
@@ -228,7 +228,8 @@ class ProxiedExchange(AttachedExchange):
 
     def _acquire(self, *, fresh: bool) -> None:
         connecting = self._resource.pool.acquire(self, self._asked.head.method, fresh=fresh)
-        if self._upstream is None and not self._over:
+        # Whoever was refused at once may be waiting for another upstream already.
+        if self._upstream is None and self._connecting is None and not self._over:
             self._connecting = connecting
             if not self._request_complete:
                 self._connection.pause(UPSTREAM_AWAITED)

@@ -149,7 +149,7 @@ class Pool:
             connection.idle_until = self._deadlines.now() + HANDSHAKE_SECONDS
             self._in_handshake.add(connection)
             # Before it is over nobody may be told anything, nor would the person know why it failed.
-            return connection.established().addErrback(_no_handshake)
+            return connection.established().addErrback(no_handshake)
 
         def established(connection: UpstreamConnection) -> None:
             self._in_handshake.discard(connection)
@@ -164,7 +164,7 @@ class Pool:
         def failed(reason: Failure) -> None:
             # Whoever cancels knows. Endpoints have their own word for it.
             if not isinstance(reason.value, (CancelledError, ConnectingCancelledError)):
-                dialler.upstream_unreachable(_in_words(reason))
+                dialler.upstream_unreachable(in_words(reason))
 
         connecting = self._endpoint.connect(self._factory).addErrback(not_connected)
         return connecting.addCallback(connected).addCallbacks(established, failed)
@@ -269,7 +269,10 @@ class Pool:
         dialler.upstream_ready(connection)
 
 
-def _no_handshake(reason: Failure) -> Failure:
+def no_handshake(reason: Failure) -> Failure:
+    """
+    Why there is no TLS with an upstream, for `in_words`.
+    """
     match reason.value:
         case CancelledError() | _NoHandshake():
             return reason
@@ -283,7 +286,10 @@ def _no_handshake(reason: Failure) -> Failure:
     return Failure(_NoHandshake(why))  # type: ignore[no-untyped-call] # Twisted's own
 
 
-def _in_words(reason: Failure) -> str:
+def in_words(reason: Failure) -> str:
+    """
+    Why an upstream could not be reached: the rest of a sentence that it begins.
+    """
     match reason.value:
         case ConnectionRefusedError():
             return "refused the connection"

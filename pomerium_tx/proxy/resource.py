@@ -5,10 +5,14 @@ The resource of one route: where a request goes once it has been let through.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pomerium_tx.proxy.forwarding import Forwarding
 from pomerium_tx.proxy.pool import Pool
 from pomerium_tx.routing.route import Route, Upstream
+
+if TYPE_CHECKING:
+    from pomerium_tx.proxy.watched import WatchedMembers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +29,8 @@ class ReverseProxyResource:
     upstream: Upstream
     pool: Pool
     forwarding: Forwarding
+    members: WatchedMembers | None = None
+    """
+    The ways to all upstreams, each by a resource of its own, where there are several or one is watched; then this one
+    is the way to the first of them.
+    """

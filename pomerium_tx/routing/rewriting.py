@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pomerium_tx.config.expressions import Rewrite
 from pomerium_tx.config.route_section import RouteSection
-from pomerium_tx.config.values import split_url
+from pomerium_tx.config.upstreams import upstream_url
 from pomerium_tx.http11.canonical import canonical_path
 
 
@@ -56,7 +56,7 @@ def path_rewrite(section: RouteSection) -> PathRewrite | None:
     sent = section.prefix_rewrite
     if sent is None:
         # As Pomerium has it, the path of the first ``to`` is a rewrite like any other.
-        sent = split_url(section.to[0]).path if section.to else ""
+        sent = upstream_url(section.to[0]).path if section.to else ""
     if not sent:
         return None
     matched = (section.prefix or "/").encode("ascii") if section.regex is None and section.path is None else None

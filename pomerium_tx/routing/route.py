@@ -13,10 +13,12 @@ from typing import Final, Protocol
 from pomerium_tx.config.expressions import Expression, Rewrite
 from pomerium_tx.config.model import RuntimeFlags
 from pomerium_tx.config.route_section import RouteSection
-from pomerium_tx.config.values import DEFAULT_PORTS, Origin, origin, split_url
+from pomerium_tx.config.upstreams import upstream_url
+from pomerium_tx.config.values import DEFAULT_PORTS, Origin, origin
 from pomerium_tx.policy.criteria import policy_of
 from pomerium_tx.policy.decision import Policy
 from pomerium_tx.routing.answers import FixedResponse, Redirect, answer_of
+from pomerium_tx.routing.balancing import Balancing, balancing
 from pomerium_tx.routing.rewriting import PathRewrite, host_rewrite_by_path, path_rewrite
 
 IDLE_TIMEOUT: Final = 300.0
@@ -37,14 +39,29 @@ class Upstream:
     A name or address, an IPv6 address without brackets.
     """
     port: int
+    socket: str | None = None
+    """
+    The path of a UNIX socket, which has neither host nor port.
+    """
 
     @property
     def authority(self) -> bytes:
         """
         ``host[:port]``, as a ``Host`` field has it.
         """
+        if self.socket is not None:
+            return b"localhost"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}").encode("ascii")
+
+    @property
+    def origin(self) -> str:
+        """
+        Where it is, without its path: ``http://host:port`` or ``http+unix:///path``.
+        """
+        if self.socket is not None:
+            return f"{self.scheme}+unix://{self.socket}"
+        return f"{self.scheme}://{self.authority.decode('ascii')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +121,7 @@ class Route:
     """
     None where the route answers by itself.
     """
+    balancing: Balancing = field(default_factory=Balancing)
     answer: Redirect | FixedResponse | None = None
     """
     What it answers then.
@@ -174,7 +192,7 @@ class Route:
         uri = self.upstream_logout_uri
         if uri is None or not uri.startswith("/"):
             return () if uri is None else (uri,)
-        return tuple(dict.fromkeys(f"{to.scheme}://{to.authority.decode('ascii')}{uri}" for to in self.upstreams))
+        return tuple(dict.fromkeys(f"{to.origin}{uri}" for to in self.upstreams if to.socket is None))
 
     def origin(self, port: int | None = None, host: str | None = None) -> str:
         """
@@ -234,6 +252,7 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
     header = section.host_rewrite_header
     pass_identity_headers = section.pass_identity_headers
     thresholds = section.circuit_breaker_thresholds
+    upstreams = tuple(map(_upstream, section.to))
     return Route(
         id=route_id(section.from_, by_prefix, path, regex),
         name=section.name,
@@ -245,10 +264,13 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
         prefix=None if by_prefix is None else by_prefix.encode("ascii"),
         path=None if path is None else path.encode("ascii"),
         regex=None if regex is None else Expression(regex),
-        upstreams=tuple(map(_upstream, section.to)),
+        upstreams=upstreams,
+        balancing=balancing(section),
         policy=policy_of(section),
         answer=answer_of(section),
-        preserve_host_header=section.preserve_host_header,
+        # Behind a socket is nobody with a name of their own: the browser's is passed on, as Pomerium does it.
+        preserve_host_header=section.preserve_host_header
+        or (any(each.socket is not None for each in upstreams) and not _rewrites_host(section)),
         host_rewrite=section.host_rewrite,
         host_rewrite_header=None if header is None else header.lower().encode("ascii"),
         host_rewrite_by_path=host_rewrite_by_path(section),
@@ -284,12 +306,18 @@ def route_id(from_: str, prefix: str | None, path: str | None, regex: str | None
 
 
 def _upstream(to: str) -> Upstream:
-    split = split_url(to)
+    url = upstream_url(to)
     return Upstream(
-        scheme=split.scheme,
-        host=split.hostname or "",
-        port=split.port or DEFAULT_PORTS[split.scheme],
+        scheme=url.scheme,
+        host=url.host,
+        port=url.port,
+        socket=url.socket,
     )
+
+
+def _rewrites_host(section: RouteSection) -> bool:
+    ways = (section.host_rewrite, section.host_rewrite_header, section.host_path_regex_rewrite_pattern)
+    return any(way is not None for way in ways)
 
 
 def _limit(written: timedelta | None, allow_websockets: bool, default: float) -> float | None:

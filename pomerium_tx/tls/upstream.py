@@ -34,7 +34,8 @@ class _Unverified:
 
     def __init__(self, hostname: str, options: CertificateOptions) -> None:
         self._context = options.getContext()
-        self._server_name = None if isIPAddress(hostname) or isIPv6Address(hostname) else hostname.encode("idna")
+        is_named = hostname and not isIPAddress(hostname) and not isIPv6Address(hostname)
+        self._server_name = hostname.encode("idna") if is_named else None
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """
@@ -57,7 +58,8 @@ def client_options(
     """
     How to speak TLS to *hostname*.
 
-    :param hostname: The name, or address with or without brackets, that the certificate must be for.
+    :param hostname: The name, or address with or without brackets, that the certificate must be for; empty where none
+        is known, and whoever answers is believed.
     :param ca_pem: The only roots to trust; None for the system's.
     :param client_certificate: The certificate (with its chain) and key to show if asked.
     :raises UnusableCertificate: If a certificate or key cannot be used.

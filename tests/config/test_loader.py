@@ -36,7 +36,7 @@ routes:
   - from: http://chat.example.com
     to:
       - http://127.0.0.1:3001
-      - http://127.0.0.1:3002
+      - http://127.0.0.1:3002,2
   - to: http://127.0.0.1:3003
 """
 

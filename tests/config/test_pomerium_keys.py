@@ -18,7 +18,8 @@ class PomeriumKeysTests(SynchronousTestCase):
         """
         What is refused or ignored in a route is a key of Pomerium's, or was one long ago.
         """
-        older = {"source", "destination"}
+        tuning = {"least_request_lb_config", "ring_hash_lb_config", "maglev_lb_config"}
+        older = {"source", "destination", "lb_policy", *tuning}
         self.assertEqual(set(keys.ROUTE_KEYS) - pomerium_keys.ROUTE, older & set(keys.ROUTE_KEYS))
 
     def test_no_key_of_ours(self) -> None:

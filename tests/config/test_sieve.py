@@ -35,8 +35,8 @@ class SieveTests(SynchronousTestCase):
         """
         What has no effect on who gets in is ignored, and said so with its line.
         """
-        result = loaded(self.mktemp(), {"codec_type": "http3", "routes": [{**ROUTE, "health_checks": [{}]}]})
-        self.assertEqual({warning.key for warning in result.warnings}, {"codec_type", "routes[0].health_checks"})
+        result = loaded(self.mktemp(), {"codec_type": "http3", "routes": [{**ROUTE, "stat_name": "app"}]})
+        self.assertEqual({warning.key for warning in result.warnings}, {"codec_type", "routes[0].stat_name"})
         self.assertTrue(all(warning.line for warning in result.warnings))
         self.assertIn("is ignored", result.warnings[0].message)
 

@@ -249,15 +249,6 @@ class ValuesTests(SynchronousTestCase):
         problem = self.assertRaises(ValueError, values.origin, "https://*.example.com")
         self.assertIn("wildcard", str(problem))
 
-    def test_upstreams(self) -> None:
-        """
-        An upstream may have a path, but no weight, query or other scheme.
-        """
-        self.assertEqual(values.upstream_url("http://10.0.0.1:3000/any"), "http://10.0.0.1:3000/any")
-        for wrong in ("http://a,3", "http://a?x", "http://a#x", "h2c://a", "unix:///a", "http://u:p@a", 3):
-            with self.subTest(repr(wrong)):
-                self.assertRaises(ValueError, values.upstream_url, wrong)
-
     def test_loopback(self) -> None:
         """
         Names of this machine are those that are so everywhere.

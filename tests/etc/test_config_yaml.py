@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.config.health_keys import HealthCheck, HttpHealthCheck, OutlierDetection, TcpHealthCheck
 from pomerium_tx.config.loader import load
 from pomerium_tx.config.model import CertificateSection, Config, RuntimeFlags
 from pomerium_tx.config.problems import InvalidConfig
@@ -111,6 +112,12 @@ class ConfigYamlTests(SynchronousTestCase):
         self.assertLessEqual(set(values["providers"]["partners"]), names(ProviderSection))
         for thresholds in (values, values["routes"][0]):
             self.assertEqual(set(thresholds["circuit_breaker_thresholds"]), names(CircuitBreakerThresholds))
+        route = values["routes"][0]
+        (check,) = route["health_checks"]
+        self.assertEqual(set(check), names(HealthCheck))
+        self.assertEqual(set(check["http_health_check"]), names(HttpHealthCheck))
+        self.assertEqual(set(check["tcp_health_check"]), names(TcpHealthCheck))
+        self.assertEqual(set(route["outlier_detection"]), names(OutlierDetection))
 
     def test_everything_loads(self) -> None:
         """
@@ -124,11 +131,13 @@ class ConfigYamlTests(SynchronousTestCase):
         self.assertEqual(
             sorted(problem.partition(": ")[2] for problem in problems),
             [
+                "routes[0].health_checks[0]: must have one of http_health_check and tcp_health_check",
                 "routes[0].redirect: cannot stand beside to; remove one",
                 "routes[0].regex_rewrite_pattern: cannot stand beside prefix_rewrite; remove one",
                 "routes[0].response: cannot stand beside to; remove one",
             ],
         )
+        del route["health_checks"][0]["tcp_health_check"]
         others = {name: route.pop(name) for name in ("redirect", "response", "prefix_rewrite")}
         self.assertEqual(self.complaints(values), [])
         del route["to"]

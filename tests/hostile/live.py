@@ -119,7 +119,7 @@ class LiveTestCase(TestCase):
             now=time.monotonic,
             http=StubTreq(Resource()),
             http_of=lambda route: StubTreq(Resource()),
-            connect=lambda route: _Endpoint(self, route.name),
+            connect=lambda route, upstream: _Endpoint(self, route.name),
         )
         self.addCleanup(self._gone)
         self.addCleanup(self.house.stop)

@@ -74,7 +74,7 @@ class KernelBytesTests(TestCase):
             now=time.monotonic,
             http=StubTreq(Resource()),
             http_of=lambda route: StubTreq(Resource()),
-            connect=lambda route: TCP4ClientEndpoint(self.reactor, "127.0.0.1", upstream.getHost().port),
+            connect=lambda route, to: TCP4ClientEndpoint(self.reactor, "127.0.0.1", upstream.getHost().port),
         )
         self.addCleanup(self.house.stop)
         pair = Authority("CA").issue("app.example.com")

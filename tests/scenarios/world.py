@@ -28,7 +28,7 @@ from pomerium_tx.demo.provider_site import UnloggedSite, provider_resource
 from pomerium_tx.demo.registration import Client, Lifetimes
 from pomerium_tx.house import House
 from pomerium_tx.jose.signer import derived_signer
-from pomerium_tx.routing.route import Route
+from pomerium_tx.routing.route import Route, Upstream
 from pomerium_tx.sessions.memory import MemoryStore
 from pomerium_tx.sessions.store import SessionStore
 from tests.doubles.network import Network
@@ -216,8 +216,7 @@ class WorldTestCase(SynchronousTestCase):
         self.addCleanup(house.stop)
         return house
 
-    def _upstream(self, route: Route) -> IStreamClientEndpoint:
-        upstream = route.upstreams[0]
+    def _upstream(self, route: Route, upstream: Upstream) -> IStreamClientEndpoint:
         return self.network.endpoint(upstream.host, upstream.port)
 
     def settle(self) -> None:
