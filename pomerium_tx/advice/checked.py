@@ -1,0 +1,202 @@
+"""
+What a configuration would do: what is wrong with it, where it would listen, what to register, who may go where.
+
+It is what the daemon itself reads and makes of it, told before anything is started. No secret is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from pomerium_tx import paths
+from pomerium_tx.advice.plan import Plan, what_it_matches, where_it_goes
+from pomerium_tx.advice.requests import asked_for
+from pomerium_tx.config.loader import Loaded, load
+from pomerium_tx.config.model import Config
+from pomerium_tx.config.policy_rules import Rules
+from pomerium_tx.config.problems import InvalidConfig, Problem
+from pomerium_tx.policy.client import Client
+from pomerium_tx.policy.criteria import rules_of
+from pomerium_tx.routing.route import Route
+
+Access = Literal["public", "sign-in", "by request", "nobody"]
+"""
+Whether somebody who just comes along may pass: yes, once signed in, if the request itself is as a rule wants it, never.
+"""
+_HIDDEN: Final = "is never reached"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """
+    One address that would be listened on.
+    """
+
+    address: str
+    is_tls: bool
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """
+    One client at one OP, and what the OP has to know of it.
+    """
+
+    issuer: str
+    client_id: str
+    redirect_uri: str
+    post_logout_redirect_uri: str
+    backchannel_logout_uri: str
+    frontchannel_logout_uri: str
+    routes: tuple[str, ...]
+    """
+    The keys of the routes whose people sign in there.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedRoute:
+    """
+    One route.
+    """
+
+    key: str
+    file: str
+    line: int | None
+    name: str
+    origin: str
+    matches: str
+    to: tuple[str, ...]
+    access: Access
+    """
+    Whether somebody who just comes along may pass.
+    """
+    rule: tuple[str, ...]
+    issuer: str
+    settings: tuple[str, ...]
+    """
+    What else is worth knowing, a sentence each.
+    """
+    is_hidden: bool
+    """
+    Whether another route takes all of its requests.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """
+    All of it.
+    """
+
+    file: str
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    variables: tuple[str, ...] = ()
+    """
+    The environment variables that had a say.
+    """
+    listening: tuple[Listening, ...] = ()
+    providers: tuple[Registration, ...] = ()
+    routes: tuple[CheckedRoute, ...] = ()
+
+
+def checked(path: Path, environ: Mapping[str, str]) -> Checked:
+    """
+    What the configuration at *path* would do.
+    """
+    try:
+        loaded = load(path, environ)
+    except InvalidConfig as invalid:
+        return Checked(file=str(path), problems=invalid.problems, warnings=invalid.warnings)
+    plan = Plan(loaded)
+    return Checked(
+        file=str(path),
+        problems=(),
+        warnings=loaded.warnings,
+        variables=loaded.variables,
+        listening=tuple(_listening(loaded.config)),
+        providers=tuple(_registrations(plan)),
+        routes=tuple(_route(plan, loaded, route) for route in plan.routes),
+    )
+
+
+def _listening(config: Config) -> Iterator[Listening]:
+    own = config.authenticate_listener
+    is_tls = not config.insecure_server
+    everything = f"routes and {config.authenticate_service_url}" if own is None else "routes"
+    yield Listening(address=str(config.address), is_tls=is_tls, purpose=everything)
+    if own is not None:
+        yield Listening(address=str(own), is_tls=is_tls, purpose=config.authenticate_service_url)
+    if config.admin_address is not None:
+        yield Listening(address=str(config.admin_address), is_tls=False, purpose="administrators")
+
+
+def _registrations(plan: Plan) -> Iterator[Registration]:
+    url = plan.config.authenticate_service_url
+    for provider in plan.providers:
+        yield Registration(
+            issuer=provider.settings.issuer,
+            client_id=provider.settings.client_id,
+            redirect_uri=provider.settings.redirect_uri,
+            post_logout_redirect_uri=url + paths.SIGNED_OUT,
+            backchannel_logout_uri=url + paths.BACKCHANNEL_LOGOUT,
+            frontchannel_logout_uri=url + paths.SIGN_OUT,
+            routes=tuple(plan.place_of(route).key for route in plan.routes if plan.idp_id_of(route) == provider.idp_id),
+        )
+
+
+def _route(plan: Plan, loaded: Loaded, route: Route) -> CheckedRoute:
+    place, section = plan.place_of(route), plan.section_of(route)
+    access = _access(route, rules_of(section))
+    return CheckedRoute(
+        key=place.key,
+        file=place.file,
+        line=place.line,
+        name=route.name,
+        origin=section.from_,
+        matches=what_it_matches(route),
+        to=where_it_goes(route, section),
+        access=access,
+        rule=plan.rule_of(route),
+        issuer=plan.provider_of(route).settings.issuer,
+        settings=tuple(_settings(plan.config, route, is_public=access == "public")),
+        is_hidden=any(
+            warning.key == f"{place.key}.from" and warning.message.startswith(_HIDDEN) for warning in loaded.warnings
+        ),
+    )
+
+
+def _access(route: Route, rules: Rules) -> Access:
+    if not any(rule.action == "allow" for rule in rules):
+        return "nobody"
+    head, canonical = asked_for(route)
+    decision = route.policy(None, head, canonical, Client(address="127.0.0.1"))
+    if decision.admits:
+        return "public"
+    return "sign-in" if decision.unauthenticated else "by request"
+
+
+def _settings(config: Config, route: Route, *, is_public: bool) -> Iterator[str]:
+    if route.pass_identity_headers:
+        yield f"the application is told who asks: {_listed(['X-Pomerium-Jwt-Assertion', *config.jwt_claims_headers])}"
+    if route.allow_websockets:
+        yield "WebSockets are let through"
+    if route.set_request_headers:
+        yield f"set in requests: {_listed([name for name, _ in route.set_request_headers])}"
+    if route.remove_request_headers:
+        yield f"removed from requests: {_listed(route.remove_request_headers)}"
+    if is_public:
+        yield "requests of people without a session are not cut by any sign-out"
+    if route.clear_site_data:
+        yield f"when people sign out, their browsers are asked to forget: {_listed(sorted(route.clear_site_data))}"
+    if route.logout_uris:
+        yield f"the application is told when a session ends: {_listed(route.logout_uris)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)

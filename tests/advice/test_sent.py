@@ -1,0 +1,60 @@
+"""
+Tests of `pomerium_tx.advice.sent`: what an application would see.
+"""
+
+from __future__ import annotations
+
+from tests.advice.asking import ROUTES, AskingTestCase
+
+
+class SentTests(AskingTestCase):
+    """
+    Where a request goes.
+    """
+
+    def outcome(self, url: str = "https://app.example.com/x?a=b", **changed: object) -> tuple[str, ...]:
+        """
+        What would happen on a route with *changed* settings.
+        """
+        return self.explain(url, values={"routes": [{**ROUTES[1], **changed}]}).outcome
+
+    def test_plain(self) -> None:
+        """
+        The path is sent on as it was decided.
+        """
+        self.assertEqual(self.outcome(), ("it is let through to http://127.0.0.1:3001/x?a=b",))
+
+    def test_path_of_to(self) -> None:
+        """
+        What ``to`` has behind its host goes before it.
+        """
+        self.assertEqual(
+            self.outcome(to="http://127.0.0.1:3001/base"), ("it is let through to http://127.0.0.1:3001/basex?a=b",)
+        )
+
+    def test_host(self) -> None:
+        """
+        A host that is not the application's own is told.
+        """
+        for changed, host in (
+            ({"preserve_host_header": True}, "app.example.com"),
+            ({"host_rewrite": "inside.test"}, "inside.test"),
+        ):
+            self.assertEqual(self.outcome(**changed)[1:], (f"the application sees the host {host}",))
+
+    def test_identity(self) -> None:
+        """
+        It is told whether the application learns who asks.
+        """
+        self.assertEqual(
+            self.outcome(pass_identity_headers=True)[1:],
+            ("the application is told who asks: X-Pomerium-Jwt-Assertion",),
+        )
+
+    def test_leads_out(self) -> None:
+        """
+        A path that would leave the application is refused here, too.
+        """
+        rewritten = {"regex_rewrite_pattern": "^/a", "regex_rewrite_substitution": "/b/.."}
+        found = self.explain("https://app.example.com/a/x", values={"routes": [{**ROUTES[1], **rewritten}]})
+        self.assertEqual((found.is_admitted, found.status), (False, 400))
