@@ -19,7 +19,6 @@ from twisted.web.server import Site
 from pomerium_tx import limits, paths
 from pomerium_tx.applications import Applications, Connect
 from pomerium_tx.assertion.assertion import Assertions
-from pomerium_tx.assertion.claims import LIFETIME as ASSERTION_LIFETIME
 from pomerium_tx.authenticate.forward_auth import AUTH, VERIFY, AuthPage, Deciding, VerifyPage
 from pomerium_tx.authenticate.site import authenticate_site
 from pomerium_tx.authorize.accessible import accessible
@@ -30,23 +29,24 @@ from pomerium_tx.authorize.verdict import Verdict
 from pomerium_tx.config import values
 from pomerium_tx.config.model import Config
 from pomerium_tx.dashboard.login import LoginStart
-from pomerium_tx.dashboard.published import JwksPage, PingPage
+from pomerium_tx.dashboard.published import PingPage
 from pomerium_tx.dashboard.site import route_site
 from pomerium_tx.http11 import request_head, response_head
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.writer import NO_LINES, FieldLines
-from pomerium_tx.jose.signer import Signer, derived_signer, load_signers
 from pomerium_tx.logout.back_channel import BackChannelLogoutPage
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.late_tokens import LateTokens
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.logout.session_events import SessionEvents
 from pomerium_tx.logout.target import Targets
+from pomerium_tx.looks import dress
 from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.operations import audit_log
 from pomerium_tx.operations.access_log import log_request
 from pomerium_tx.policy.client import Client
+from pomerium_tx.programs import Programs
 from pomerium_tx.proxy.access_lines import AccessLines
 from pomerium_tx.proxy.connection import Answered, Proxy
 from pomerium_tx.proxy.deadlines import Deadlines
@@ -59,20 +59,14 @@ from pomerium_tx.sessions.handle import Handles
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause
+from pomerium_tx.signing import Signing
 from pomerium_tx.web.csrf import Csrf
-from pomerium_tx.web.look import Colours, Dress, Look
 from pomerium_tx.web.page_request import PageRequest
 from pomerium_tx.web.resource import Folder
 from pomerium_tx.web.sealed import Sealer
 from pomerium_tx.web.signed_url import UrlSigner
 
 log = Logger()
-
-RETIRED_KEY_SECONDS = ASSERTION_LIFETIME + 300.0
-"""
-How long a key stays published that signs nothing any more: as long as anything can be valid that it has signed, and as
-applications' clocks and caches may be late. A key may be replaced because somebody has it.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +113,8 @@ class Layout:
             same_site=config.cookie_same_site,
             lifetime=config.cookie_expire.total_seconds(),
         )
-        key = config.signing_key
-        self.signers: Sequence[Signer] = (
-            [derived_signer(shared)] if key is None else load_signers(key.get_secret_value())
-        )
+        self._signing: Signing = Signing(config, lasting.clock, None if previous is None else previous._signing)
+        self.signers = self._signing.signers
         self.assertions = Assertions(
             self.signers[0], lasting.clock, config.jwt_issuer_format, dict(config.jwt_claims_headers)
         )
@@ -152,6 +144,7 @@ class Layout:
             authenticate_origin=self._authenticate_origin,
         )
         self._trusted_proxies = TrustedProxies(config.trusted_proxies, config.xff_num_trusted_hops)
+        self._programs = Programs(config, self.table, idp_id_of=self._idp_id_of)
         self._head_limits = limits.head_limits(config)
         self._connection_limits = limits.connection_limits(config, getrlimit(RLIMIT_NOFILE)[0])
         self._applications: Applications = Applications(
@@ -165,13 +158,7 @@ class Layout:
             previous=None if previous is None else previous._applications,
         )
         self.resources = self._applications.resources
-        self._retired_keys = self._retired(previous)
-        jwks = JwksPage(
-            list({signer.kid: signer.public_jwk() for signer in self.signers}.values()),
-            retired=list(self._retired_keys.values()),
-            clock=lasting.clock,
-        )
-        self._route_site, self._authenticate_site, self._probe_site = self._sites(jwks)
+        self._route_site, self._authenticate_site, self._probe_site = self._sites()
 
     def cookie_of(self, session: Session) -> str:
         """
@@ -200,7 +187,7 @@ class Layout:
             site_of=self._site_of,
             refusals=Refusals(
                 begin_sign_in=self._begin_sign_in,
-                dress=Dress(_look(config)).on,
+                dress=dress(config).on,
                 response_fields=lambda route: (
                     config.response_headers(None) if route is None else route.set_response_headers
                 ),
@@ -242,19 +229,7 @@ class Layout:
 
     # Rooms.
 
-    def _retired(self, previous: Layout | None) -> dict[str, tuple[Mapping[str, object], float]]:
-        """
-        The public keys, by ``kid``, that signed before, and until when that may have to be verified.
-        """
-        if previous is None:
-            return {}
-        now = self._lasting.clock.seconds()
-        known = {kid: (key, until) for kid, (key, until) in previous._retired_keys.items() if now < until}
-        replaced = {signer.kid: (signer.public_jwk(), now + RETIRED_KEY_SECONDS) for signer in previous.signers}
-        current = {signer.kid for signer in self.signers}
-        return {kid: kept for kid, kept in (known | replaced).items() if kid not in current}
-
-    def _sites(self, jwks: JwksPage) -> tuple[Site, Site, Site]:
+    def _sites(self) -> tuple[Site, Site, Site]:
         """
         The trees of the route hosts, of the authenticate host, and of hosts that nobody has configured.
         """
@@ -280,14 +255,17 @@ class Layout:
             assertions=self.assertions,
             login=self._login,
             idp_id_of=self._idp_id_at,
+            serves_origin=self.table.serves_origin,
+            redirects=self._programs.redirects,
             from_same_site_now=from_same_site_now,
-            jwks=jwks,
+            jwks=self._signing.jwks,
             ping=ping,
             healthz=healthz,
             site_data=self.table.site_data,
             session_events=lasting.session_events,
             back_channel=lasting.back_channel,
             accessible=self._accessible if config.runtime_flags.routes_portal else None,
+            gives_jwt=config.runtime_flags.pomerium_jwt_endpoint,
             clock=lasting.clock,
         )
         authenticate = authenticate_site(
@@ -304,9 +282,12 @@ class Layout:
             sealer=self._sealer,
             url_signer=self._url_signer,
             serves_origin=self.table.serves_origin,
+            origin_of_host=self._programs.origin_of_host,
+            redirects=self._programs.redirects,
+            asks_for_programs=self._programs.asks,
             from_same_site_now=from_same_site_now,
             session_begun=self._session_begun,
-            jwks=jwks,
+            jwks=self._signing.jwks,
             ping=ping,
             healthz=healthz,
             site_data=self.table.site_data,
@@ -341,7 +322,8 @@ class Layout:
     # What rooms ask of one another.
 
     def _begin_sign_in(self, url: str, cookies: Sequence[bytes], route: Route) -> tuple[str, str]:
-        return self._login.begin(url, cookies, self._idp_id_of(route), self._lasting.clock.seconds())
+        hosts = self._programs.hosts_with(route)
+        return self._login.begin(url, cookies, self._idp_id_of(route), self._lasting.clock.seconds(), hosts)
 
     def _site_of(self, canonical: Canonical) -> Site:
         host, port = canonical.host, canonical.port
@@ -384,16 +366,6 @@ class Layout:
             Deferred.fromCoroutine(registry.use_route(session.id, route.id, origin)).addErrback(
                 lambda reason: log.failure("The first use of route {route_id} was not kept", reason, route_id=route.id)
             )
-
-
-def _look(config: Config) -> Look:
-    return Look(
-        light=Colours(primary=config.primary_color, secondary=config.secondary_color),
-        dark=Colours(primary=config.darkmode_primary_color, secondary=config.darkmode_secondary_color),
-        logo_url=config.logo_url,
-        favicon_url=config.favicon_url,
-        first_paragraph=config.error_message_first_paragraph,
-    )
 
 
 def log_access(answered: Answered, service: str = "proxy") -> None:

@@ -22,7 +22,7 @@ LEVELS = (
     ("routing", "assertion"),
     ("authorize", "logout"),
     ("proxy", "authenticate", "dashboard", "operations", "demo"),
-    ("limits", "registrations"),
+    ("limits", "registrations", "programs", "looks", "signing"),
     ("applications",),
     ("layout", "administration", "advice"),
     ("house", "outside"),

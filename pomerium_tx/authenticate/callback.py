@@ -20,7 +20,7 @@ from pomerium_tx.authenticate.start import provider_is_silent
 from pomerium_tx.authenticate.state import LIFETIME, State, States
 from pomerium_tx.jose.jwt import InvalidToken
 from pomerium_tx.logout.ending import Ending
-from pomerium_tx.logout.handover import REDIRECT_URI
+from pomerium_tx.logout.handover import PROGRAMMATIC, REDIRECT_URI
 from pomerium_tx.logout.late_tokens import LateTokens
 from pomerium_tx.oidc.authentication import AuthenticationResponse, InvalidResponse, read_response
 from pomerium_tx.oidc.id_token import IdToken
@@ -293,6 +293,9 @@ class CallbackPage(Page):
         if not state.return_url.startswith(self._sign_in + "?"):
             return state.return_url
         query = parse_pairs(state.return_url.partition("?")[2].encode("latin-1", "replace"))
+        if (PROGRAMMATIC, "true") in query:
+            # The program has no use for a person who comes without a handle.
+            return self._return_url(state)
         return next((value for name, value in query if name == REDIRECT_URI), state.return_url)
 
 

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import ClassVar
 from urllib.parse import urlencode, urlsplit
 
@@ -14,8 +12,18 @@ from twisted.internet.interfaces import IReactorTime
 from pomerium_tx import paths
 from pomerium_tx.authenticate.browser import Browsers, require_own_page
 from pomerium_tx.authenticate.hold import Holds
+from pomerium_tx.authenticate.program_consent import PROGRAM, ProgramConsents
+from pomerium_tx.authenticate.sign_in_request import SignInRequest, SignInRequests
 from pomerium_tx.authenticate.start import HELD, SignInStart
-from pomerium_tx.logout.handover import IDP_ID, LOGIN, REDIRECT_URI, SESSION_ENCRYPTED, Handover, Handovers
+from pomerium_tx.logout.handover import (
+    ADDITIONAL_HOSTS,
+    PROGRAMMATIC,
+    REDIRECT_URI,
+    SESSION_ENCRYPTED,
+    VISIT,
+    Handover,
+    Handovers,
+)
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import OpLogout, StoreUnavailable
@@ -23,7 +31,6 @@ from pomerium_tx.web.resource import Answer, HttpProblem, Page, PageRequest, red
 from pomerium_tx.web.signed_url import InvalidSignature, UrlSigner
 
 _LONGEST_RETURN_URL = 3000
-_ORIGIN = re.compile(r"(https?://[0-9A-Za-z._-]+(?::[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?)[/?]")
 
 
 class SignInPage(Page):
@@ -41,23 +48,25 @@ class SignInPage(Page):
         browsers: Browsers,
         holds: Holds,
         start: SignInStart,
+        requests: SignInRequests,
+        consents: ProgramConsents | None,
         handovers: Handovers,
         url_signer: UrlSigner,
-        serves_origin: Callable[[str], bool],
         authenticate_host: str,
         clock: IReactorTime,
     ) -> None:
         """
-        :param serves_origin: Whether a URL's origin is that of a configured route.
+        :param consents: Asks people before a program gets a handle; None where it gets it at once.
         """
         super().__init__()
         self._registry = registry
         self._browsers = browsers
         self._holds = holds
         self._start = start
+        self._requests = requests
+        self._consents = consents
         self._handovers = handovers
         self._url_signer = url_signer
-        self._serves_origin = serves_origin
         self._authenticate_host = authenticate_host
         self._clock = clock
 
@@ -73,21 +82,36 @@ class SignInPage(Page):
             raise HttpProblem(
                 400, "This sign-in link is not valid, or not any more. Please go back to the application."
             ) from None
-        wanted = request.one(REDIRECT_URI)
-        origin = None if wanted is None else self._route_origin(wanted)
-        if wanted is None or origin is None:
-            raise HttpProblem(400, "This sign-in link leads to no application that is known here.")
-        idp_id = self._start.known_idp_id(request.one(IDP_ID))
+        asked = self._requests.read(request)
+        idp_id = self._start.known_idp_id(asked.idp_id)
         browser = self._browsers.read(request)
         session = browser.session
         if session is None or session.idp_id != idp_id or self._holds.in_force(request, browser) is not None:
-            # A long URL in a URL in the state is more than some OPs take: one more redirect makes it shorter.
-            return_url = request.url if len(request.url) <= _LONGEST_RETURN_URL else wanted
             return await self._start.unless_held(
-                request, browser, return_url=return_url, held_url=wanted, idp_id=idp_id
+                request,
+                browser,
+                return_url=self._return_url(request, asked),
+                # A program waits for what comes at the end of this link, not for a person without it.
+                held_url=asked.wanted if asked.program is None else request.url,
+                idp_id=idp_id,
             )
-        location = self._handover_url(session, origin, wanted, request.one(LOGIN) or "")
-        return redirect(location, headers=[self._browsers.session_cookie(session)])
+        if asked.unvisited:
+            return redirect(self._visit_url(request, asked.unvisited), headers=[self._browsers.session_cookie(session)])
+        if asked.program is not None and self._consents is not None:
+            return self._consents.ask(browser, session, asked)
+        return redirect(self._handover_url(session, asked), headers=[self._browsers.session_cookie(session)])
+
+    @staticmethod
+    def _return_url(request: PageRequest, asked: SignInRequest) -> str:
+        """
+        Where the person goes with their session.
+        """
+        if len(request.url) <= _LONGEST_RETURN_URL:
+            return request.url
+        if asked.program is not None:
+            raise HttpProblem(400, "This sign-in link is too long: the program must wait at a shorter address.")
+        # A long URL in a URL in the state is more than some OPs take: one more redirect makes it shorter.
+        return asked.wanted
 
     async def _clicked(self, request: PageRequest) -> Answer:
         """
@@ -95,6 +119,10 @@ class SignInPage(Page):
         """
         require_own_page(request)
         browser = self._browsers.read(request)
+        if self._consents is not None and request.one(PROGRAM, "form") is not None:
+            session, asked = self._consents.given(request, browser)
+            if self._holds.in_force(request, browser) is None:
+                return redirect(self._handover_url(session, asked), status=303)
         held = self._start.read_held(request.one(HELD, "form"))
         if held is None or not self._browsers.has_token(browser, request):
             raise HttpProblem(
@@ -118,15 +146,24 @@ class SignInPage(Page):
         except StoreUnavailable:
             raise HttpProblem(503, "Signing in is not possible just now. Please try again in a moment.") from None
 
-    def _route_origin(self, url: str) -> str | None:
-        match = _ORIGIN.match(url)
-        return match[1] if match is not None and self._serves_origin(match[1] + "/") else None
+    def _visit_url(self, request: PageRequest, origins: tuple[str, ...]) -> str:
+        """
+        By way of these hosts and back, so that each of them knows the user agent when it comes with the session.
+        """
+        parameters = [*request.query, (VISIT, " ".join(origins))]
+        return self._url_signer.sign_parameters(origins[0] + paths.ROUTE_VISIT, parameters, self._clock.seconds())
 
-    def _handover_url(self, session: Session, origin: str, wanted: str, login: str) -> str:
-        host = urlsplit(origin).netloc
-        handle = self._browsers.mint(session, (self._authenticate_host, host))
+    def _handover_url(self, session: Session, asked: SignInRequest) -> str:
+        hosts = [urlsplit(origin).netloc for origin, _ in asked.others]
+        handle = self._browsers.mint(session, (self._authenticate_host, urlsplit(asked.origin).netloc, *hosts))
         query = {
-            REDIRECT_URI: wanted,
-            SESSION_ENCRYPTED: self._handovers.seal(Handover(handle=handle, login=login)),
+            REDIRECT_URI: asked.wanted,
+            SESSION_ENCRYPTED: self._handovers.seal(Handover(handle=handle, login=asked.login, further=asked.others)),
         }
-        return self._url_signer.sign(f"{origin}{paths.ROUTE_CALLBACK}?{urlencode(query)}", self._clock.seconds())
+        if hosts:
+            query[ADDITIONAL_HOSTS] = ",".join(hosts)
+        if asked.program is not None:
+            query[PROGRAMMATIC] = "true"
+        own = [(name, value) for name, value in asked.own_query if name not in query]
+        location = f"{asked.origin}{paths.ROUTE_CALLBACK}?{urlencode([*own, *query.items()], errors='surrogateescape')}"
+        return self._url_signer.sign(location, self._clock.seconds())

@@ -17,8 +17,10 @@ from pomerium_tx.authenticate.code_verifiers import CodeVerifierCookies
 from pomerium_tx.authenticate.hold import Holds
 from pomerium_tx.authenticate.my_sessions import SESSIONS, EndSessionsPage, MySessionsPage, OwnSessions
 from pomerium_tx.authenticate.pages import RobotsPage, RootPage, WellKnownPage
+from pomerium_tx.authenticate.program_consent import ProgramConsents
 from pomerium_tx.authenticate.recent_authentication import RecentAuthentication
 from pomerium_tx.authenticate.sign_in import SignInPage
+from pomerium_tx.authenticate.sign_in_request import SignInRequests
 from pomerium_tx.authenticate.sign_out import SignOutPage
 from pomerium_tx.authenticate.signed_out import SignedOutPage
 from pomerium_tx.authenticate.start import SignInStart
@@ -45,6 +47,7 @@ from pomerium_tx.sessions.handle import Handles
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.web.csrf import Csrf
+from pomerium_tx.web.programmatic import ProgrammaticRedirects
 from pomerium_tx.web.resource import Folder
 from pomerium_tx.web.sealed import Sealer
 from pomerium_tx.web.signed_url import UrlSigner
@@ -65,6 +68,9 @@ def authenticate_site(
     sealer: Sealer,
     url_signer: UrlSigner,
     serves_origin: Callable[[str], bool],
+    origin_of_host: Callable[[str], str | None],
+    redirects: ProgrammaticRedirects,
+    asks_for_programs: bool,
     from_same_site_now: bool,
     session_begun: Callable[[Session], None],
     jwks: IResource,
@@ -84,6 +90,9 @@ def authenticate_site(
     :param session_events: Who listens for the end of sessions; the same for all hosts.
     :param cookie: The ``cookie_*`` options, with the route hosts' cookie name.
     :param serves_origin: Whether a URL's origin is that of a configured route.
+    :param origin_of_host: The external origin of a route host, which may be written with its port.
+    :param redirects: Where programs may have handles sent.
+    :param asks_for_programs: Whether a person is asked before: the setting ``programmatic_login: confirm``.
     :param from_same_site_now: The setting ``sign_out_from_same_site: now``.
     :param session_begun: Told each session that begins, for the audit log.
     """
@@ -105,14 +114,17 @@ def authenticate_site(
         sealer=sealer,
         clock=clock,
     )
+    requests = SignInRequests(serves_origin=serves_origin, origin_of_host=origin_of_host, redirects=redirects)
+    consents = ProgramConsents(browsers=browsers, requests=requests, redirects=redirects, sealer=sealer, clock=clock)
     sign_in = SignInPage(
         registry=registry,
         browsers=browsers,
         holds=holds,
         start=start,
+        requests=requests,
+        consents=consents if asks_for_programs else None,
         handovers=Handovers(sealer),
         url_signer=url_signer,
-        serves_origin=serves_origin,
         authenticate_host=host,
         clock=clock,
     )

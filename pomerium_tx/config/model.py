@@ -19,6 +19,7 @@ from pomerium_tx.config.identity_keys import IdentityKeys
 from pomerium_tx.config.limit_keys import LimitKeys
 from pomerium_tx.config.listening_keys import CertificateSection, ListeningKeys
 from pomerium_tx.config.look_keys import LookKeys
+from pomerium_tx.config.program_keys import ProgramKeys
 from pomerium_tx.config.provider_keys import ProviderKeys
 from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
 from pomerium_tx.config.running_keys import RunningKeys, RuntimeFlags
@@ -42,7 +43,16 @@ _DEFAULT_RESPONSE_HEADERS: Mapping[str, str] = {
 
 
 class Config(
-    ListeningKeys, FrontKeys, LimitKeys, SessionKeys, ProviderKeys, UpstreamKeys, IdentityKeys, LookKeys, RunningKeys
+    ListeningKeys,
+    FrontKeys,
+    LimitKeys,
+    SessionKeys,
+    ProviderKeys,
+    UpstreamKeys,
+    IdentityKeys,
+    ProgramKeys,
+    LookKeys,
+    RunningKeys,
 ):
     """
     A whole configuration.

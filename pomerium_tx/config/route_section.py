@@ -17,6 +17,7 @@ from pomerium_tx.config.route_answer_keys import RedirectSection, ResponseSectio
 from pomerium_tx.config.route_forwarding_keys import CircuitBreakerThresholds, RouteForwardingKeys
 from pomerium_tx.config.route_identity_keys import RouteIdentityKeys
 from pomerium_tx.config.route_match_keys import RouteMatchKeys
+from pomerium_tx.config.route_program_keys import RouteProgramKeys
 from pomerium_tx.config.route_provider_keys import RouteProviderKeys
 from pomerium_tx.config.route_rewrite_keys import RouteRewriteKeys
 from pomerium_tx.config.route_tls_keys import RouteTlsKeys
@@ -35,6 +36,7 @@ class RouteSection(
     RouteRewriteKeys,
     RouteForwardingKeys,
     RouteIdentityKeys,
+    RouteProgramKeys,
     RouteTlsKeys,
 ):
     """

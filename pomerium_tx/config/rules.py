@@ -14,6 +14,7 @@ from pomerium_tx.config.document import KeyPath
 from pomerium_tx.config.findings import LOOPBACK_ONLY, Finding, MakesFinding, is_exposed_http, numbered_routes
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.path_rules import matches_all_of, paths_and_hosts, what_is_matched
+from pomerium_tx.config.program_rules import program_findings
 from pomerium_tx.config.provider_rules import provider_findings
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.config.secrets import belong_together
@@ -32,6 +33,7 @@ def findings(config: Config) -> Iterator[Finding]:
     yield from _cookies(config)
     yield from _ending(config)
     yield from _routes(config)
+    yield from program_findings(config)
 
 
 def _listening(config: Config) -> Iterator[Finding]:

@@ -27,6 +27,11 @@ class RuntimeFlags(Section):
     """
     A ``from`` without a port matches requests for any port; otherwise for the usual one of its scheme only.
     """
+    pomerium_jwt_endpoint: Truth = False
+    """
+    Give scripts the whole identity assertion at ``/.pomerium/jwt``. Whoever has it can pass for the person at whatever
+    verifies assertions of this host, for five minutes; ``/.pomerium/user`` says the same without that.
+    """
     refresh_session_at_id_token_expiration: Truth = True
     """
     Refresh a session also when its ID Token expires, not only when its access token does.

@@ -10,15 +10,17 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource
 
 from pomerium_tx.assertion.assertion import Assertions
+from pomerium_tx.dashboard.api import ApiFolder, ProgrammaticLoginPage
 from pomerium_tx.dashboard.callback import RouteCallbackPage
 from pomerium_tx.dashboard.clear_cache import ClearCachePage
-from pomerium_tx.dashboard.login import LoginStart
+from pomerium_tx.dashboard.login import LoginCookies, LoginStart
 from pomerium_tx.dashboard.portal import Accessible, RoutesApiPage, RoutesPage
 from pomerium_tx.dashboard.presented import RouteSessions
 from pomerium_tx.dashboard.published import WellKnownPage
 from pomerium_tx.dashboard.sign_in import RouteSignIn
 from pomerium_tx.dashboard.sign_out import RouteSignOutPage
-from pomerium_tx.dashboard.user import UserPage, WhoAmIPage
+from pomerium_tx.dashboard.user import JwtPage, UserPage, WhoAmIPage
+from pomerium_tx.dashboard.visit import VisitPage
 from pomerium_tx.logout.confirmation import Confirmations
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.front_channel import FrontChannel
@@ -37,6 +39,7 @@ from pomerium_tx.logout.urls import SignOutUrls
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.sessions.handle import Handles
 from pomerium_tx.sessions.registry import SessionRegistry
+from pomerium_tx.web.programmatic import ProgrammaticRedirects
 from pomerium_tx.web.resource import Folder
 from pomerium_tx.web.sealed import Sealer
 from pomerium_tx.web.signed_url import UrlSigner
@@ -55,6 +58,8 @@ def route_site(
     assertions: Assertions,
     login: LoginStart,
     idp_id_of: Callable[[str], str],
+    serves_origin: Callable[[str], bool],
+    redirects: ProgrammaticRedirects,
     from_same_site_now: bool,
     jwks: IResource,
     ping: IResource,
@@ -65,17 +70,22 @@ def route_site(
     providers: Mapping[str, Provider],
     back_channel: IResource,
     accessible: Accessible | None = None,
+    gives_jwt: bool = False,
 ) -> Folder:
     """
     The root of the tree. One serves all route hosts: a request says which host it is for.
 
     :param accessible: The routes that are open to a person; None where nobody is shown them.
+    :param gives_jwt: The runtime flag ``pomerium_jwt_endpoint``.
     :param back_channel: The page to which OPs post logout tokens, the same on every host.
     :param session_events: Who listens for the end of sessions; the same for all hosts.
     :param idp_id_of: The OP that an origin's routes want people from.
+    :param serves_origin: Whether a URL's origin is that of a configured route.
+    :param redirects: Where programs may have handles sent.
     :param from_same_site_now: The setting ``sign_out_from_same_site: now``.
     """
     sessions = RouteSessions(registry, handles)
+    login_cookies = LoginCookies(cookie.name)
     callback = Folder()
     callback.putChild(
         b"",
@@ -87,9 +97,14 @@ def route_site(
             ending=ending,
             url_signer=url_signer,
             cookie=cookie,
+            login_cookies=login_cookies,
+            serves_origin=serves_origin,
+            redirects=redirects,
             clock=clock,
         ),
     )
+    visit = VisitPage(login=login, cookies=login_cookies, url_signer=url_signer, clock=clock)
+    callback.putChild(b"visit", visit)
     sign_out = RouteSignOutPage(
         sessions=sessions,
         ending=ending,
@@ -115,13 +130,18 @@ def route_site(
         ),
     )
     pomerium.putChild(b"user", UserPage(sessions=sessions, assertions=assertions, sign_in=sign_in))
+    if gives_jwt:
+        pomerium.putChild(b"jwt", JwtPage(sessions=sessions, assertions=assertions, sign_in=sign_in))
+    version = ApiFolder()
+    version.putChild(
+        b"login", ProgrammaticLoginPage(login=login, redirects=redirects, idp_id_of=idp_id_of, clock=clock)
+    )
+    api = ApiFolder()
+    api.putChild(b"v1", version)
+    pomerium.putChild(b"api", api)
     if accessible is not None:
         pomerium.putChild(b"routes", RoutesPage(sessions=sessions, sign_in=sign_in, accessible=accessible))
-        version = Folder()
         version.putChild(b"routes", RoutesApiPage(sessions=sessions, sign_in=sign_in, accessible=accessible))
-        api = Folder()
-        api.putChild(b"v1", version)
-        pomerium.putChild(b"api", api)
     pomerium.putChild(EVENTS.encode(), SessionEventsPage(events=session_events, session_of=sessions.session))
     pomerium.putChild(SCRIPT.encode(), SessionEventsScriptPage())
     pomerium.putChild(b"sign_out", sign_out)

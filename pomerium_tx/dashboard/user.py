@@ -1,5 +1,6 @@
 """
-Who the person is, for the person (``/.pomerium/``) and for scripts of the application (``/.pomerium/user``).
+Who the person is, for the person (``/.pomerium/``) and for scripts of the application (``/.pomerium/user``, and where
+the operator has asked for it ``/.pomerium/jwt``).
 """
 
 from __future__ import annotations
@@ -71,6 +72,30 @@ class UserPage(Page):
             return self._sign_in.begin(request)
         claims = self._assertions.claims(session, _host(request))
         return json_answer({name: value for name, value in claims.items() if name not in _ABOUT_THE_TOKEN})
+
+
+class JwtPage(Page):
+    """
+    ``/.pomerium/jwt``: the identity assertion itself, where the operator has asked for that.
+    """
+
+    methods: ClassVar[tuple[str, ...] | None] = ("GET",)
+
+    def __init__(self, *, sessions: RouteSessions, assertions: Assertions, sign_in: RouteSignIn) -> None:
+        super().__init__()
+        self._sessions = sessions
+        self._assertions = assertions
+        self._sign_in = sign_in
+
+    async def answer(self, request: PageRequest) -> Answer:
+        """
+        What ``X-Pomerium-Jwt-Assertion`` would say to the application now.
+        """
+        session = self._sessions.used(request)
+        if session is None:
+            return self._sign_in.begin(request)
+        token = self._assertions.token(session, _host(request))
+        return Answer(headers=(("Content-Type", "application/jwt"),), body=token.encode("ascii"))
 
 
 def _host(request: PageRequest) -> str:

@@ -26,6 +26,26 @@ SESSION_ENCRYPTED = "pomerium_session_encrypted"
 """
 A sealed `Handover`.
 """
+PROGRAMMATIC = "pomerium_programmatic"
+"""
+``true`` where a program wants the session handle.
+"""
+CALLBACK_URI = "pomerium_callback_uri"
+"""
+Where on the route host the handle is handed over, with a query of its own.
+"""
+ADDITIONAL_HOSTS = "pomerium_additional_hosts"
+"""
+Further hosts to which the user agent is signed in on the way, separated by commas.
+"""
+ADDITIONAL_LOGINS = "pomerium_additional_logins"
+"""
+What `LOGIN` is for each of those, in their order.
+"""
+VISIT = "pomerium_visit"
+"""
+The origins, separated by spaces, at which the user agent has yet to get a login cookie.
+"""
 ENDED = "pomerium_ended"
 """
 Names an end that is already recorded.
@@ -59,6 +79,14 @@ class Handover:
 
     handle: str = field(repr=False)
     login: str = field(repr=False)
+    further: tuple[tuple[str, str], ...] = field(repr=False, default=())
+    """
+    The further hosts that follow: the origin of each, and what *login* is there.
+    """
+    is_further: bool = False
+    """
+    Whether it is for one of them, and the person wants to be somewhere else.
+    """
 
 
 class Handovers:
@@ -73,7 +101,12 @@ class Handovers:
         """
         The handover as a parameter.
         """
-        content = {"handle": handover.handle, "login": handover.login}
+        content = {
+            "handle": handover.handle,
+            "login": handover.login,
+            "further": handover.further,
+            "is_further": handover.is_further,
+        }
         return self._sealer.seal(_PURPOSE, json.dumps(content).encode())
 
     def open(self, value: str) -> Handover | None:
@@ -84,7 +117,12 @@ class Handovers:
         if plaintext is None:
             return None
         content = json.loads(plaintext)
-        return Handover(handle=content["handle"], login=content["login"])
+        return Handover(
+            handle=content["handle"],
+            login=content["login"],
+            further=tuple((origin, login) for origin, login in content["further"]),
+            is_further=content["is_further"],
+        )
 
 
 def login_digest(cookie_value: str) -> str:

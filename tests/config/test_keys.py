@@ -16,6 +16,7 @@ OURS = {
     "authenticate_address",
     "sign_out_redirect_allowlist",
     "sign_out_from_same_site",
+    "programmatic_login",
     "end_session_needs_hint",
     "id_token_signed_response_alg",
     "revocation_delay",

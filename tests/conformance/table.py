@@ -107,7 +107,7 @@ TABLE: Mapping[int, Entry] = {
         "test_signed_in.DefaultCookieTests.test_27_defaults", "test_signed_in.ConfiguredCookieTests.test_27_options"
     ),
     28: _tested("test_signed_in.TokenTests.test_28_oid"),
-    29: _later("depends_on"),
+    29: _tested("tests.scenarios.test_depends_on.DependsOnTests.test_chain"),
     30: _tested("test_signed_in.TokenTests.test_30_nonce"),
     # Sign-out on the route
     31: _tested("test_sign_out_on_route.DefaultTests.test_31_with_session"),
@@ -183,8 +183,12 @@ TABLE: Mapping[int, Entry] = {
     79: _tested("test_special_endpoints.RouteHostTests.test_79_unknown"),
     80: _tested("test_special_endpoints.RouteHostTests.test_80_robots"),
     81: _tested("test_special_endpoints.PublishedTests.test_81_root"),
-    82: _later("programmatic access"),
-    83: _later("programmatic access"),
+    82: _tested(
+        "tests.dashboard.test_api.ProgrammaticLoginTests.test_link",
+        "tests.dashboard.test_api.ProgrammaticLoginTests.test_method",
+        "tests.dashboard.test_api.ProgrammaticLoginTests.test_parameter",
+    ),
+    83: _tested("tests.scenarios.test_programs.ProgramTests.test_round_trip"),
     # Upstream contract
     84: _tested("test_upstream_contract.CredentialsTests.test_84_stripped"),
     85: _tested(

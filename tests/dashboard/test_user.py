@@ -9,6 +9,7 @@ import json
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.jose.jwt import parse
 from pomerium_tx.sessions.store import Cause
 from tests.logout.user_agent import UserAgent
 from tests.logout.world import SCRIPT, A, R, World, query_of
@@ -109,3 +110,33 @@ class UserTests(_Case):
         self.assertEqual(query_of(answer.header("location") or "")["pomerium_redirect_uri"], R + "/.pomerium/user")
         page = self.alice.follow(answer)
         self.assertEqual(json.loads(page.body)["email"], "alice@example.com")
+
+
+class JwtTests(_Case):
+    """
+    ``/.pomerium/jwt``.
+    """
+
+    def test_not_there(self) -> None:
+        """
+        Unless the operator has asked for it, there is no such page, with a session or without.
+        """
+        self.assertEqual(self.alice.get(R + "/.pomerium/jwt", SCRIPT).status, 404)
+        self.alice.sign_in()
+        self.assertEqual(self.alice.get(R + "/.pomerium/jwt", SCRIPT).status, 404)
+
+    def test_there(self) -> None:
+        """
+        The signed assertion of this host, for whoever is signed in; 401 for a script that is not.
+        """
+        world = self.world = World(gives_jwt=True)
+        self.addCleanup(world.stop)
+        alice = UserAgent(world)
+        self.assertEqual(alice.get(R + "/.pomerium/jwt", SCRIPT).status, 401)
+        session = alice.sign_in()
+        answer = alice.get(R + "/.pomerium/jwt", SCRIPT)
+        self.assertEqual((answer.status, answer.header("content-type")), (200, "application/jwt"))
+        self.assertEqual(answer.header("cache-control"), "no-store")
+        token = parse(answer.text)
+        self.assertEqual((token.claims["aud"], token.claims["sid"]), ("app.example.com", session.id))
+        self.assertEqual(alice.post(R + "/.pomerium/jwt").status, 405)

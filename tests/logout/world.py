@@ -45,6 +45,7 @@ from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import SessionStore
 from pomerium_tx.web.csrf import Csrf
+from pomerium_tx.web.programmatic import ProgrammaticRedirects
 from pomerium_tx.web.sealed import Sealer
 from pomerium_tx.web.signed_url import UrlSigner
 from tests.doubles.stores import UnreliableStore
@@ -144,6 +145,9 @@ class World:
         store: SessionStore | None = None,
         lifetimes: Lifetimes | None = None,
         site_data: SiteData = lambda origin: (),
+        program_hosts: Iterable[str] = ("localhost",),
+        asks_for_programs: bool = True,
+        gives_jwt: bool = False,
     ) -> None:
         self._lifetimes = lifetimes
         self.clock = Clock()
@@ -206,6 +210,8 @@ class World:
             "healthz": PingPage(),
             "clock": self.clock,
             "site_data": site_data,
+            "serves_origin": self.serves_origin,
+            "redirects": ProgrammaticRedirects(program_hosts),
         }
         self.late_tokens = LateTokens(registry=self.registry, clock=self.clock)
         self.authenticate = authenticate_site(
@@ -213,7 +219,8 @@ class World:
             late_tokens=self.late_tokens,
             default_idp_id=self.provider.idp_id,
             csrf=self.csrf,
-            serves_origin=self.serves_origin,
+            origin_of_host=lambda host: f"https://{host}" if self.serves_origin(f"https://{host}") else None,
+            asks_for_programs=asks_for_programs,
             session_begun=self.begun.append,
         )
         self.routes = route_site(
@@ -221,6 +228,7 @@ class World:
             assertions=Assertions(signer, self.clock),
             login=self.login,
             idp_id_of=lambda origin: self.provider.idp_id,
+            gives_jwt=gives_jwt,
         )
 
     def _provider(self, issuer: str, settings: Mapping[str, Any]) -> tuple[DevelopmentProvider, OpClient, Provider]:

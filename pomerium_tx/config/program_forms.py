@@ -1,0 +1,38 @@
+"""
+The forms of keys about programs: see `pomerium_tx.config.values`.
+"""
+
+from __future__ import annotations
+
+from pomerium_tx.config import values
+
+_MOST_DEPENDENCIES = 5
+
+
+def redirect_domains(value: object) -> tuple[str, ...]:
+    """
+    ``programmatic_redirect_domain_whitelist``: hosts of URLs, without ports.
+    """
+    found = []
+    for item in values.string_list(value):
+        name = item.lower()
+        if not values.is_host(name):
+            raise ValueError(f"{item!r} is not a host such as localhost or tools.example.com, without scheme and port")
+        found.append(name)
+    return tuple(found)
+
+
+def dependencies(value: object) -> tuple[str, ...]:
+    """
+    ``depends_on``: hosts of other routes; of a URL, its host.
+    """
+    found = []
+    for item in values.string_list(value):
+        try:
+            origin = values.origin(item if "://" in item else f"https://{item}")
+        except ValueError:
+            raise ValueError(f"{item!r} is not a host, with or without a port") from None
+        found.append(origin.host if origin.port is None else f"{origin.host}:{origin.port}")
+    if len(found) > _MOST_DEPENDENCIES:
+        raise ValueError(f"may name {_MOST_DEPENDENCIES} hosts at most")
+    return tuple(dict.fromkeys(found))

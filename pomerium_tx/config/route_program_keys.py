@@ -1,0 +1,24 @@
+"""
+Keys of a route about how a session gets to it besides the browser's own way.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from pomerium_tx.config import program_forms
+from pomerium_tx.config.section import Section
+
+
+class RouteProgramKeys(Section):
+    """
+    Signing in at other hosts, and by tokens.
+    """
+
+    depends_on: Annotated[tuple[str, ...], BeforeValidator(program_forms.dependencies)] = ()
+    """
+    Up to five hosts of other routes where a person is signed in along with this one, so that its pages can use them at
+    once: each as ``host`` or ``host:port``. They must want people from the same provider.
+    """
