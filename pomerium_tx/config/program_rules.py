@@ -28,7 +28,7 @@ def _redirects(config: Config) -> Iterator[Finding]:
 
 
 def _dependencies(config: Config) -> Iterator[Finding]:
-    known = {origin(route.from_).host for _, route in numbered_routes(config)}
+    known = {origin(route.from_, wildcard=True).host for _, route in numbered_routes(config)}
     has_wildcards = any("*" in host for host in known)
     for key, route in numbered_routes(config):
         for name in route.depends_on:
@@ -36,6 +36,6 @@ def _dependencies(config: Config) -> Iterator[Finding]:
             if host not in known and not has_wildcards:
                 message = f"{name} is ignored: it is the host of no route"
                 yield Finding(key=(*key, "depends_on"), message=message, is_warning=True)
-            elif host == origin(route.from_).host:
+            elif host == origin(route.from_, wildcard=True).host:
                 message = f"{name} is ignored: it is this route's own host"
                 yield Finding(key=(*key, "depends_on"), message=message, is_warning=True)
