@@ -19,7 +19,7 @@ from twisted.web.server import Site
 from pomerium_tx import limits, paths
 from pomerium_tx.applications import Applications, Connect
 from pomerium_tx.assertion.assertion import Assertions
-from pomerium_tx.authenticate.forward_auth import AUTH, VERIFY, AuthPage, Deciding, VerifyPage
+from pomerium_tx.authenticate.forward_auth import AuthPage, Deciding, VerifyPage
 from pomerium_tx.authenticate.site import authenticate_site
 from pomerium_tx.authorize.accessible import accessible
 from pomerium_tx.authorize.check import Authorizer
@@ -242,6 +242,7 @@ class Layout:
         )
         from_same_site_now = config.sign_out_from_same_site == "now"
         ping, healthz = PingPage(), PingPage()
+        forward_auth = self._forward_auth()
         routes = route_site(
             authenticate_origin=self._authenticate_origin,
             registry=lasting.registry,
@@ -293,15 +294,19 @@ class Layout:
             site_data=self.table.site_data,
             session_events=lasting.session_events,
             back_channel=lasting.back_channel,
-            forward_auth=self._forward_auth(),
+            forward_auth=forward_auth,
             clock=lasting.clock,
         )
         probes = Folder()
         probes.putChild(paths.PING[1:].encode(), ping)
         probes.putChild(paths.HEALTHZ[1:].encode(), healthz)
+        pomerium = Folder()
+        for name, page in forward_auth.items():
+            pomerium.putChild(name, page)
+        probes.putChild(b".pomerium", pomerium)
         return Site(routes), Site(authenticate), Site(probes)  # type: ignore[no-untyped-call] # Twisted's own
 
-    def _forward_auth(self) -> dict[str, IResource]:
+    def _forward_auth(self) -> dict[bytes, IResource]:
         """
         The pages at which other proxies ask, by name.
         """
@@ -317,7 +322,7 @@ class Layout:
             normalize_path=config.normalize_path,
             merge_slashes=config.merge_slashes,
         )
-        return {VERIFY: VerifyPage(deciding), AUTH: AuthPage(deciding)}
+        return {b"verify": VerifyPage(deciding), b"auth": AuthPage(deciding)}
 
     # What rooms ask of one another.
 

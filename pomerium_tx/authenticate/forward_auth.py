@@ -28,9 +28,6 @@ from pomerium_tx.web.resource import Answer, HttpProblem, Page, PageRequest, red
 
 log = Logger()
 
-VERIFY = "verify"
-AUTH = "auth"
-
 _CLAIMS = {"X-Auth-Request-User": "user", "X-Auth-Request-Email": "email", "X-Auth-Request-Groups": "groups"}
 """
 By the names that oauth2-proxy gives them, which configurations of other proxies know.

@@ -80,7 +80,7 @@ def authenticate_site(
     clock: IReactorTime,
     site_data: SiteData,
     back_channel: IResource,
-    forward_auth: Mapping[str, IResource] = MappingProxyType({}),
+    forward_auth: Mapping[bytes, IResource] = MappingProxyType({}),
 ) -> Folder:
     """
     The root of the tree.
@@ -185,7 +185,7 @@ def authenticate_site(
         SignedOutPage(registry=registry, browsers=browsers, holds=holds, images=images, targets=targets, clock=clock),
     )
     for name, page in forward_auth.items():
-        pomerium.putChild(name.encode(), page)
+        pomerium.putChild(name, page)
     oauth2 = Folder()
     oauth2.putChild(b"callback", callback)
     well_known_pomerium = WellKnownPage(browsers=browsers)

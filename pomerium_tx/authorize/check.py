@@ -33,6 +33,10 @@ from pomerium_tx.sessions.session import Session
 log = Logger()
 
 _PROBES: Final = frozenset({paths.PING.encode(), paths.HEALTHZ.encode()})
+_ANYWHERE: Final = _PROBES | {paths.VERIFY.encode(), paths.AUTH.encode()}
+"""
+What is answered under names that nobody has configured: programs ask for it by an address.
+"""
 _AUTHENTICATE_PATHS: Final = frozenset({b"/", paths.ROBOTS.encode(), paths.PROVIDER_CALLBACK.encode()})
 _OWN_BELOW: Final = tuple(prefix + b"/" for prefix in paths.OWN_PREFIXES)
 _OWN_START: Final = b"/."
@@ -185,7 +189,7 @@ class Authorizer:
             origin = self._authenticate_origin
         elif routes is not None:
             origin = routes.origin(port)
-        elif path in _PROBES:
+        elif path in _ANYWHERE:
             return _own_path(None)
         else:
             return _not_found(None)

@@ -244,10 +244,16 @@ class TrustTests(ForwardAuthTestCase):
 
     def test_elsewhere(self) -> None:
         """
-        The pages are on the authenticate host alone.
+        A proxy may ask by any name for us, as Traefik can only by our address, but not by a route's.
         """
-        answer = self.browser(address=NGINX).once("GET", APP + "/.pomerium/verify", {"X-Forwarded-For": CLIENT})
-        self.assertEqual(answer.status, 404)
+        fields = {"X-Forwarded-Method": "GET", "X-Forwarded-Host": "open.example.com", "X-Forwarded-Uri": "/"}
+        for host, status in (("10.0.0.2:8080", 200), ("pomerium", 200), ("app.example.com", 404)):
+            with self.subTest(host):
+                browser = self.browser(address=NGINX)
+                url = f"http://{host}/.pomerium/verify"
+                self.assertEqual(browser.once("GET", url, {**fields, "X-Forwarded-For": CLIENT}).status, status)
+                stranger = self.browser(address=CLIENT)
+                self.assertIn(stranger.once("GET", url, {**fields, "X-Forwarded-For": NGINX}).status, (403, 404))
 
 
 class UnlistedTests(ForwardAuthTestCase):
