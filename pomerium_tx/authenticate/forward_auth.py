@@ -149,6 +149,9 @@ class VerifyPage(Page):
                 )
             case Action.OWN_PATH:
                 raise self.refused(403, "This path is the access proxy's own: send requests for it there.")
+            case Action.ANSWER:
+                # Whoever may have that answer is not meant to reach an application.
+                raise self.refused(403, "There is no application at this address: the access proxy answers itself.")
             case Action.NOT_FOUND:
                 raise self.refused(404, "No application is known at this address.")
             case Action.DENY if verdict.status >= 500:

@@ -32,6 +32,8 @@ COOKIE = "_pomerium_login=abc; Secure"
 OUTCOMES = [
     # action, its status, what Traefik and Caddy get, what nginx gets
     (Action.OWN_PATH, 200, 403, 403),
+    (Action.ANSWER, 200, 403, 403),
+    (Action.ANSWER, 301, 403, 403),
     (Action.SIGN_IN, 302, 302, 401),
     (Action.UNAUTHORIZED, 401, 401, 401),
     (Action.DENY, 403, 403, 403),
