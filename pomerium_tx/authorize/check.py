@@ -214,7 +214,7 @@ class Authorizer:
                 return last
         session, live, trouble = self._identify(presented, self._idp_ids[route.id])
         decision = route.policy(session, head, canonical, client)
-        denials = decision.deny_reasons if decision.deny else ()
+        denials = decision.deny_reasons if decision.deny or decision.without_certificate else ()
         if not decision.admits:
             action, status, reason = refusal(head, path, presented, decision)
         elif head.upgrade == b"websocket" and (
@@ -233,6 +233,7 @@ class Authorizer:
             allow=decision.allow,
             reasons=(*decision.reasons, trouble) if trouble else decision.reasons,
             denials=denials,
+            not_denied=() if denials else decision.deny_reasons,
             route=route,
             session=session,
             live=live,
@@ -358,7 +359,7 @@ def _log(
             "" if session is None else session.email,
             "" if route is None else route.id,
             verdict.reasons,
-            verdict.denials,
+            verdict.denials or verdict.not_denied,
         )
     form.write(
         LogLevel.debug if canonical.path in _PROBES else LogLevel.info,

@@ -4,17 +4,23 @@ How a refusal is answered: by a page, by the sign-in, by a status alone, or by t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from pomerium_tx import paths
 from pomerium_tx.authorize.verdict import SESSION_NOT_FOUND, Action, Verdict
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy.decision import Decision
-from pomerium_tx.policy.reasons import USER_UNAUTHENTICATED
+from pomerium_tx.policy.reasons import USER_UNAUTHENTICATED, WITHOUT_CERTIFICATE
 from pomerium_tx.sessions.handle import Presented
 from pomerium_tx.web.fetch_metadata import unauthenticated_is_401
 
 _ROBOTS: Final = paths.ROBOTS.encode()
+_WITHOUT_CERTIFICATE: Final = 495, "a valid client certificate is required to access this page"
+DENIED: Final[Mapping[str, tuple[int, str]]] = dict.fromkeys(WITHOUT_CERTIFICATE, _WITHOUT_CERTIFICATE)
+"""
+Status and words of a refusal, by the reasons that have their own; the others are 403.
+"""
 
 
 def refusal(head: RequestHead, path: bytes, presented: Presented, decision: Decision) -> tuple[Action, int, str]:
@@ -23,9 +29,11 @@ def refusal(head: RequestHead, path: bytes, presented: Presented, decision: Deci
     """
     if path == _ROBOTS:
         return Action.ROBOTS, 200, ""
-    if not decision.unauthenticated:
-        return Action.DENY, 403, "Forbidden"
-    return _sign_in_or_401(head, presented)
+    if decision.unauthenticated and not decision.without_certificate:
+        return _sign_in_or_401(head, presented)
+    reasons = decision.deny_reasons if decision.deny or decision.without_certificate else decision.reasons
+    status, reason = next((DENIED[name] for name in reasons if name in DENIED), (403, "Forbidden"))
+    return Action.DENY, status, reason
 
 
 def _sign_in_or_401(head: RequestHead, presented: Presented) -> tuple[Action, int, str]:

@@ -84,6 +84,10 @@ class Verdict:
     """
     What refuses the request whatever *allow* says.
     """
+    not_denied: tuple[str, ...] = ()
+    """
+    Why no deny rule holds, where there are some; for the log.
+    """
     route: Route | None = None
     session: Session | None = None
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pomerium_tx.config.policy_matchers import Read, list_matcher, networks, string_matcher, unused
+from pomerium_tx.config.policy_matchers import Read, list_matcher, source_networks, string_matcher, unused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ FORMS: Mapping[str, Form] = {
     "http_path": Form(read=string_matcher),
     "pomerium_routes": Form(read=unused),
     "reject": Form(read=unused),
-    "source_ip": Form(read=networks),
+    "source_ip": Form(read=source_networks),
     "user": Form(read=string_matcher),
 }
 

@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from pomerium_tx.config import values
 from pomerium_tx.config.document import KeyPath
+from pomerium_tx.config.networks import Network
 from pomerium_tx.config.suggestion import suggestion
 
 Complain = Callable[[KeyPath, str], None]
@@ -24,7 +25,6 @@ Read = Callable[[object, KeyPath, Complain], object]
 Makes a value of what was written, or complains: what it gives then is not used.
 """
 Scalar = str | int | float | bool
-Network = IPv4Network | IPv6Network
 _MAPPED = 96
 """
 How many bits of an IPv4-mapped IPv6 address say that it is one (RFC 4291, section 2.5.5.2).
@@ -61,7 +61,7 @@ def list_matcher(value: object, at: KeyPath, complain: Complain) -> Conditions:
     return _conditions(value, at, complain, "has", _LIST_OPERATORS)
 
 
-def networks(value: object, at: KeyPath, complain: Complain) -> tuple[Network, ...]:
+def source_networks(value: object, at: KeyPath, complain: Complain) -> tuple[Network, ...]:
     """
     An IP address or a range of them in CIDR notation, or a list of such.
     """

@@ -9,7 +9,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import unquote
 
-from pomerium_tx.config.policy_matchers import Network
+from pomerium_tx.config.networks import Network
 from pomerium_tx.config.policy_rules import Criterion
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead

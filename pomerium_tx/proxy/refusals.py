@@ -38,7 +38,7 @@ _REMEMBERED = 128
 _ROBOTS = "User-agent: *\nDisallow: /\n"
 _MESSAGES = {
     401: "You are not signed in, or no longer.",
-    403: "You are signed in, but this application is not for you.",
+    403: "This application is not for you.",
     404: "No application is known at this address.",
     500: "Something went wrong on our side. It has been written down.",
 }
