@@ -8,7 +8,7 @@ where one value is. In an allow rule that locks people out, in a deny rule it le
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from pomerium_tx.config import values
@@ -39,6 +39,13 @@ class Condition:
 
     operator: str
     value: Scalar | tuple[str, ...]
+    is_truth: bool = field(init=False, repr=False)
+    """
+    Whether the value is true or false. In Python ``True`` equals 1; a condition on the one is not one on the other.
+    """
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_truth", isinstance(self.value, bool))
 
 
 Conditions = tuple[Condition, ...]

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pomerium_tx.config import forms, secrets, upstreams, values
+from pomerium_tx.config import forms, policy_rules, secrets, upstreams, values
+from pomerium_tx.config.policy_schema import POLICY
 
 Schema = dict[str, object]
 Reader = Callable[[Any], object]
@@ -98,6 +99,13 @@ _FORMS: Mapping[object, Form] = {
                 {"type": "string"},
             ]
         },
+    ),
+    forms.allowed_claims: Form(
+        words="a mapping of claims to their values, or one as JSON",
+        schema={"anyOf": [{"type": "object"}, {"type": "string"}]},
+    ),
+    policy_rules.rules: Form(
+        words="a mapping with `allow` and `deny`, a list of such, or either as a string of YAML or JSON", schema=POLICY
     ),
     forms.site_data: Form(words="a list of `cache`, `cookies`, `storage`", schema=_LIST),
     forms.domains: Form(words="a list of domains, or one string with commas", schema=_LIST),

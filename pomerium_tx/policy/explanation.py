@@ -95,7 +95,7 @@ def a_person(
     :param user: The id; the e-mail address where nothing is said.
     :param claims: Flat, as in a session.
     """
-    said = {"email": (email,), **({"groups": tuple(groups)} if groups else {})}
+    said: dict[str, tuple[object, ...]] = {"email": (email,), "groups": tuple(groups)}
     return Session(
         id="",
         browser="",
@@ -110,7 +110,8 @@ def a_person(
         expires=0.0,
         authenticated=0.0,
         id_token_iat=0.0,
-        claims=said | {name: tuple(values) for name, values in (claims or {}).items()},
+        claims={name: values for name, values in said.items() if any(values)}
+        | {name: tuple(values) for name, values in (claims or {}).items()},
         tokens=Tokens(id_token="", access_token=""),
     )
 

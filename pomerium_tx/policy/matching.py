@@ -64,7 +64,7 @@ def _string_test(condition: Condition) -> StringTest:
 
 
 def _list_test(condition: Condition) -> ListTest:
-    has = _has(condition.value)
+    has = _has(condition)
     match condition.operator:
         case "has":
             return has
@@ -75,11 +75,10 @@ def _list_test(condition: Condition) -> ListTest:
     raise AssertionError(condition)
 
 
-def _has(wanted: object) -> ListTest:
+def _has(condition: Condition) -> ListTest:
+    wanted, is_truth = condition.value, condition.is_truth
     if isinstance(wanted, str):
         return lambda values: wanted in values
-    # In JSON the number 1 is not true, as it is in Python.
-    is_truth = isinstance(wanted, bool)
     return lambda values: any(value == wanted and isinstance(value, bool) is is_truth for value in values)
 
 

@@ -15,7 +15,7 @@ from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy import reasons
 from pomerium_tx.policy.kinds import Kind, Outcome, Question, outcomes
-from pomerium_tx.policy.matcher_words import matched, shown
+from pomerium_tx.policy.matcher_words import matched
 from pomerium_tx.policy.matching import StringTest, combined, string_test
 
 ADDRESSES_KEPT = 1_024
@@ -106,7 +106,7 @@ KINDS: Mapping[str, Kind] = {
     "source_ip": Kind(
         outcomes=outcomes(reasons.SOURCE_IP_UNAUTHORIZED, reasons.SOURCE_IP_OK),
         ask=_source,
-        words=lambda criterion: f"the client's address is in {shown(tuple(map(str, _networks(criterion))))}",
+        words=lambda criterion: f"the client's address is in {', '.join(map(str, _networks(criterion)))}",
     ),
 }
 

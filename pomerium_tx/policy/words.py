@@ -9,6 +9,8 @@ from typing import Final
 from pomerium_tx.config.policy_rules import Criterion, Rule, Rules
 from pomerium_tx.policy.known_criteria import KINDS
 
+ALWAYS: Final = "always"
+NEVER: Final = "never"
 _OPERATORS: Final = {"and": "if all of", "or": "if any of", "not": "if none of", "nor": "unless all of"}
 
 
@@ -28,7 +30,9 @@ def rule_in_words(rule: Rule) -> str:
     said = list(dict.fromkeys(criterion_in_words(criterion) for criterion in rule.criteria))
     if len(said) > 1:
         return f"{rule.action} {_OPERATORS[rule.operator]}: {'; '.join(said)}"
-    return f"{rule.action} {'if' if rule.operator in ('and', 'or') else 'unless'} {said[0]}"
+    if rule.operator in ("not", "nor"):
+        return f"{rule.action} unless {said[0]}"
+    return f"{rule.action} {said[0]}" if said[0] in (ALWAYS, NEVER) else f"{rule.action} if {said[0]}"
 
 
 def criterion_in_words(criterion: Criterion) -> str:

@@ -54,6 +54,12 @@ ACCEPTED: list[tuple[Callable[[object], object], object, object]] = [
     (forms.image_url, "data:image/svg+xml;base64,PHN2Zz4=", "data:image/svg+xml;base64,PHN2Zz4="),
     (forms.colour, "#1A56A8", "#1a56a8"),
     (forms.colour, "#f0A", "#ff00aa"),
+    (
+        forms.allowed_claims,
+        {"groups": ["a", 1, True], "a": {"b": "x", "c": {"d": [1.5]}}},
+        {"groups": ("a", 1, True), "a.b": ("x",), "a.c.d": (1.5,)},
+    ),
+    (forms.allowed_claims, '{"groups": "a"}', {"groups": ("a",)}),
 ]
 
 REFUSED: list[tuple[Callable[[object], object], object, str]] = [
@@ -136,6 +142,10 @@ REFUSED: list[tuple[Callable[[object], object], object, str]] = [
     (forms.claim_headers, {"Host": "email"}, "connection"),
     (forms.claim_headers, 3, "mapping"),
     (forms.sections, {}, "list"),
+    (forms.allowed_claims, ["groups"], "must be a mapping"),
+    (forms.allowed_claims, {"groups": None}, "groups: must be strings"),
+    (forms.allowed_claims, {"a": {"b": [["x"]]}}, "a.b: must be strings"),
+    (forms.allowed_claims, {"groups": ["a", ""]}, "groups: contains an empty entry"),
 ]
 
 

@@ -159,6 +159,17 @@ class RulesTests(SynchronousTestCase):
             self.refused({"routes": [{**ROUTE, **values}]}, f"routes[0].{key}", "contradicts")
         self.warned({"routes": [route(allow_any_authenticated_user=...)]}, "routes[0].from", "admits nobody")
         self.warned({"routes": [route(allow_any_authenticated_user="false")]}, "routes[0].from", "admits nobody")
+        only_deny = {"deny": {"or": [{"http_method": "DELETE"}]}}
+        for values in ({"policy": []}, {"policy": only_deny}, {"allowed_idp_claims": {}}, {"policy": {"allow": {}}}):
+            silent = route(allow_any_authenticated_user=..., **values)
+            self.warned({"routes": [silent]}, "routes[0].from", "admits nobody")
+        for values in (
+            {"policy": {"allow": {"or": [{"accept": True}]}}},
+            {"allowed_idp_claims": {"groups": ["a"]}},
+            {"cors_allow_preflight": True},
+        ):
+            said = route(allow_any_authenticated_user=..., **values)
+            self.assertEqual(loaded(self.mktemp(), {"routes": [said]}).warnings, ())
         both = route(allow_any_authenticated_user=False, allowed_users="a@b.c", allowed_domains="b.c")
         self.assertEqual(loaded(self.mktemp(), {"routes": [both]}).warnings, ())
 

@@ -105,6 +105,9 @@ class SchemaTests(SynchronousTestCase):
             ("routes", {}),
             ("address", "443x"),
             ("idp_scopes", {"openid": True}),
+            ("routes", [{"from": "https://a.test", "to": "http://b", "policy": {"allow": {"or": [{"emial": "a@b"}]}}}]),
+            ("routes", [{"from": "https://a.test", "to": "http://b", "policy": [{"allow": {"email": "a@b"}}]}]),
+            ("routes", [{"from": "https://a.test", "to": "http://b", "policy": {"alow": {}}}]),
         ):
             with self.subTest(f"{key}: {value}"):
                 self.assertNotEqual(self.wrong({key: value}), [])
@@ -130,6 +133,18 @@ class SchemaTests(SynchronousTestCase):
             ("admin_address", ""),
             ("cookie_domain", None),
             ("runtime_flags", {"config_hot_reload": True, "of_next_year": True}),
+            ("routes", [{"from": "https://a.test", "to": "http://b", "allowed_idp_claims": {"groups": ["a"]}}]),
+            ("routes", [{"from": "https://a.test", "to": "http://b", "policy": "allow: {or: [accept: true]}"}]),
+            (
+                "routes",
+                [
+                    {
+                        "from": "https://a.test",
+                        "to": "http://b",
+                        "policy": [{"allow": {"and": [{"claim/a/b": 1}, {"email": {"in": ["a@b"]}}], "action": "x"}}],
+                    }
+                ],
+            ),
         ):
             with self.subTest(f"{key}: {value}"):
                 self.assertEqual(self.wrong({key: value}), [])

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.policy.criteria import from_legacy
-from tests.policy.clients import decided
+from pomerium_tx.config.route_section import RouteSection
+from pomerium_tx.policy.criteria import from_legacy, policy_of, rules_of
+from pomerium_tx.sessions.session import Session
+from tests.policy.clients import CANONICAL, CLIENT, HEAD, a_head, decided
 from tests.policy.people import alice
 
 
@@ -115,3 +117,101 @@ class LegacyTests(SynchronousTestCase):
         decision = decided(from_legacy(users=["", "bob"], domains=["", "corp.test"]), alice(user_id="", email=""))
         self.assertFalse(decision.admits)
         self.assertFalse(decided(from_legacy(users=[""], domains=[""]), alice(user_id="", email="")).admits)
+
+
+class SettingsTests(SynchronousTestCase):
+    """
+    The rules of a route, by the keys of its section.
+    """
+
+    def section(self, **keys: object) -> RouteSection:
+        """
+        A route with those keys.
+        """
+        return RouteSection.model_validate({"from": "https://app.example.com", "to": "http://127.0.0.1:1", **keys})
+
+    def admits(self, session: Session | None = None, **keys: object) -> bool:
+        """
+        Whether such a route admits somebody to its first page.
+        """
+        return decided(policy_of(self.section(**keys)), session).admits
+
+    def test_each_key_admits(self) -> None:
+        """
+        Each key admits whom it names and nobody else; without the key, nobody.
+        """
+        eve = alice(user_id="eve", email="eve@evil.test", claims={"groups": ("guests",), "a.b": ("0",)})
+        policy = {"allow": {"or": [{"user": "alice"}]}}
+        for keys in (
+            {"allowed_users": ["alice"]},
+            {"allowed_users": ["alice@example.com"]},
+            {"allowed_domains": ["example.com"]},
+            {"allowed_idp_claims": {"groups": ["staff", "admin"]}},
+            {"policy": policy},
+            {"policy": [policy]},
+        ):
+            with self.subTest(keys=keys):
+                self.assertTrue(self.admits(alice(), **keys))
+                self.assertFalse(self.admits(eve, **keys))
+                self.assertFalse(self.admits(**keys))
+                self.assertFalse(self.admits(alice()))
+        self.assertTrue(self.admits(eve, allow_any_authenticated_user=True))
+        self.assertFalse(self.admits(allow_any_authenticated_user=True))
+        self.assertTrue(self.admits(allow_public_unauthenticated_access=True))
+        self.assertTrue(self.admits(alice(claims={"a.b": (1,)}), allowed_idp_claims={"a": {"b": 1}}))
+        self.assertFalse(self.admits(eve, allowed_idp_claims={"a": {"b": 1}}))
+
+    def test_preflight(self) -> None:
+        """
+        ``cors_allow_preflight`` admits preflights and nothing else.
+        """
+        asked = policy_of(self.section(cors_allow_preflight=True, allowed_users=["alice"]))
+        preflight = a_head("OPTIONS", origin="https://page.test", access_control_request_method="PUT")
+        self.assertTrue(asked(None, preflight, CANONICAL, CLIENT).admits)
+        self.assertFalse(asked(None, a_head("OPTIONS", origin="https://page.test"), CANONICAL, CLIENT).admits)
+        self.assertFalse(asked(None, HEAD, CANONICAL, CLIENT).admits)
+        without = policy_of(self.section(allowed_users=["alice"]))
+        self.assertFalse(without(None, preflight, CANONICAL, CLIENT).admits)
+
+    def test_together(self) -> None:
+        """
+        The policy comes on top of the other keys: it may admit more, and refuse what they admit.
+        """
+        more = {"allow": {"or": [{"user": "bob"}]}, "deny": {"or": [{"email": "alice@example.com"}]}}
+        keys = {"allowed_domains": ["example.com"], "policy": more}
+        for person, admitted in (
+            (alice(), False),
+            (alice(user_id="bob", email="bob@corp.test"), True),
+            (alice(user_id="carol", email="carol@example.com"), True),
+            (alice(user_id="dave", email="dave@corp.test"), False),
+        ):
+            with self.subTest(person=person.user_id):
+                self.assertEqual(self.admits(person, **keys), admitted)
+        without_policy = {"allowed_domains": ["example.com"]}
+        self.assertTrue(self.admits(alice(), **without_policy))
+        self.assertFalse(self.admits(alice(email="carol@example.com"), policy=more))
+
+    def test_one_rule(self) -> None:
+        """
+        All settings are one rule, whose criteria know the key that they come from; without any there is none.
+        """
+        self.assertEqual(rules_of(self.section()), ())
+        (rule,) = rules_of(
+            self.section(
+                allowed_users=["a"],
+                allowed_domains=["b.test"],
+                allowed_idp_claims={"c": [1]},
+                cors_allow_preflight=True,
+            )
+        )
+        self.assertEqual((rule.action, rule.operator), ("allow", "or"))
+        self.assertEqual(
+            [(criterion.name, criterion.at[0]) for criterion in rule.criteria],
+            [
+                ("cors_preflight", "cors_allow_preflight"),
+                ("domain", "allowed_domains"),
+                ("claim", "allowed_idp_claims"),
+                ("user", "allowed_users"),
+                ("email", "allowed_users"),
+            ],
+        )
