@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from pomerium_tx import paths
 from pomerium_tx.advice.plan import Plan, what_it_matches, where_it_goes
 from pomerium_tx.advice.requests import asked_for
 from pomerium_tx.config.loader import Loaded, load
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.policy_rules import Rules
 from pomerium_tx.config.problems import InvalidConfig, Problem
+from pomerium_tx.oidc.registered_uris import RegisteredUris
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.criteria import rules_of
 from pomerium_tx.routing.route import Route
@@ -46,12 +46,13 @@ class Registration:
     One client at one OP, and what the OP has to know of it.
     """
 
+    name: str
+    """
+    Of the provider, in the configuration.
+    """
     issuer: str
     client_id: str
-    redirect_uri: str
-    post_logout_redirect_uri: str
-    backchannel_logout_uri: str
-    frontchannel_logout_uri: str
+    uris: RegisteredUris
     routes: tuple[str, ...]
     """
     The keys of the routes whose people sign in there.
@@ -76,7 +77,10 @@ class CheckedRoute:
     Whether somebody who just comes along may pass.
     """
     rule: tuple[str, ...]
-    issuer: str
+    provider: str
+    """
+    The name of the one where its people sign in.
+    """
     settings: tuple[str, ...]
     """
     What else is worth knowing, a sentence each.
@@ -137,15 +141,13 @@ def _listening(config: Config) -> Iterator[Listening]:
 
 
 def _registrations(plan: Plan) -> Iterator[Registration]:
-    url = plan.config.authenticate_service_url
     for provider in plan.providers:
+        settings = provider.settings
         yield Registration(
-            issuer=provider.settings.issuer,
-            client_id=provider.settings.client_id,
-            redirect_uri=provider.settings.redirect_uri,
-            post_logout_redirect_uri=url + paths.SIGNED_OUT,
-            backchannel_logout_uri=url + paths.BACKCHANNEL_LOGOUT,
-            frontchannel_logout_uri=url + paths.SIGN_OUT,
+            name=settings.name,
+            issuer=settings.issuer,
+            client_id=settings.client_id,
+            uris=RegisteredUris.at(plan.config.authenticate_service_url),
             routes=tuple(plan.place_of(route).key for route in plan.routes if plan.idp_id_of(route) == provider.idp_id),
         )
 
@@ -163,7 +165,7 @@ def _route(plan: Plan, loaded: Loaded, route: Route) -> CheckedRoute:
         to=where_it_goes(route, section),
         access=access,
         rule=plan.rule_of(route),
-        issuer=plan.provider_of(route).settings.issuer,
+        provider=plan.provider_of(route).settings.name,
         settings=tuple(_settings(plan.config, route, is_public=access == "public")),
         is_hidden=any(
             warning.key == f"{place.key}.from" and warning.message.startswith(_HIDDEN) for warning in loaded.warnings
@@ -182,6 +184,10 @@ def _access(route: Route, rules: Rules) -> Access:
 
 
 def _settings(config: Config, route: Route, *, is_public: bool) -> Iterator[str]:
+    if len(route.upstreams) > 1:
+        yield f"requests are shared by {route.balancing.policy.upper()}"
+    if route.balancing.health_checks:
+        yield "its upstreams are asked whether they are well"
     if route.pass_identity_headers:
         yield f"the application is told who asks: {_listed(['X-Pomerium-Jwt-Assertion', *config.jwt_claims_headers])}"
     if route.allow_websockets:

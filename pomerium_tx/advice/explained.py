@@ -12,7 +12,7 @@ from typing import Final
 from pomerium_tx import paths
 from pomerium_tx.advice.plan import Plan, what_it_matches
 from pomerium_tx.advice.requests import canonical_of, head_for
-from pomerium_tx.advice.sent import what_is_sent
+from pomerium_tx.advice.sent import what_is_answered, what_is_sent
 from pomerium_tx.authorize.check import Authorizer
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.config.loader import Loaded
@@ -152,7 +152,7 @@ def explain(loaded: Loaded, question: Question) -> Explained:
     return Explained(
         question=question,
         status=status,
-        is_admitted=verdict.action is Action.PROCEED,
+        is_admitted=verdict.action in (Action.PROCEED, Action.ANSWER),
         outcome=outcome,
         target=canonical.target.decode("ascii"),
         tried=tried,
@@ -245,14 +245,16 @@ def _outcome(
 ) -> Iterator[str]:
     route = verdict.route
     assert route is not None
-    issuer = plan.provider_of(route).settings.issuer
+    provider = plan.provider_of(route).settings
     match verdict.action:
         case Action.PROCEED:
             yield from what_is_sent(plan, route, head, canonical)
+        case Action.ANSWER:
+            yield from what_is_answered(route, head, canonical)
         case Action.SIGN_IN:
-            yield f"it is answered 302: the person is sent to sign in at {issuer}"
+            yield f"it is answered 302: the person is sent to sign in at {provider.issuer} ({provider.name})"
         case Action.UNAUTHORIZED:
-            yield f"it is answered 401: nobody is signed in, and this request cannot be sent to {issuer} to change that"
+            yield "it is answered 401: nobody is signed in, and this request cannot be sent to a provider for that"
         case Action.ROBOTS:
             yield "it is answered 200 with a robots.txt that keeps everything out"
         case _:

@@ -15,6 +15,7 @@ from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.policy.criteria import rules_of
 from pomerium_tx.policy.words import policy_in_words
 from pomerium_tx.registrations import Registrations
+from pomerium_tx.routing.answers import Redirect
 from pomerium_tx.routing.route import Route, build
 from pomerium_tx.routing.table import RouteTable
 
@@ -44,7 +45,7 @@ class Plan:
         """
         Whose sessions count on a route.
         """
-        return self._registrations.default_idp_id
+        return self._registrations.idp_id_of(self.section_of(route))
 
     def provider_of(self, route: Route) -> Provider:
         """
@@ -84,6 +85,8 @@ def what_it_matches(route: Route) -> str:
     """
     Which paths of its host a route is for.
     """
+    if route.regex is not None:
+        return f"paths that match {route.regex.pattern}"
     if route.path is not None:
         return f"the path {route.path.decode('ascii')}"
     prefix = route.prefix or b"/"
@@ -94,4 +97,8 @@ def where_it_goes(route: Route, section: RouteSection) -> tuple[str, ...]:
     """
     Where a route leads.
     """
+    if isinstance(route.answer, Redirect):
+        return (f"a redirect, {route.answer.status}",)
+    if route.answer is not None:
+        return (f"a fixed answer, {route.answer.status}",)
     return section.to

@@ -43,22 +43,22 @@ def checked_text(checked: Checked) -> Iterator[str]:
         yield f"  {each.address}{' with TLS' if each.is_tls else ''}: {each.purpose}"
     for provider in checked.providers:
         yield ""
-        yield f"To be registered at {provider.issuer}, client {provider.client_id}"
-        yield f"  redirect URI              {provider.redirect_uri}"
-        yield f"  post-logout redirect URI  {provider.post_logout_redirect_uri}"
-        yield f"  back-channel logout URI   {provider.backchannel_logout_uri}"
-        yield f"  front-channel logout URI  {provider.frontchannel_logout_uri}"
+        yield f"To be registered at {provider.issuer} ({provider.name}), client {provider.client_id}"
+        yield f"  redirect URI              {provider.uris.redirect_uri}"
+        yield f"  post-logout redirect URI  {provider.uris.post_logout_redirect_uri}"
+        yield f"  back-channel logout URI   {provider.uris.backchannel_logout_uri}"
+        yield f"  front-channel logout URI  {provider.uris.frontchannel_logout_uri}"
     yield ""
     yield "Routes, in the order in which they count" if checked.routes else "No routes"
     several = len(checked.providers) > 1
     for route in checked.routes:
-        yield from _route(route, tells_issuer=several)
+        yield from _route(route, tells_provider=several)
     if checked.routes:
         yield ""
         yield "When a session ends, everything that it has open on any of these is cut in that moment."
 
 
-def _route(route: CheckedRoute, *, tells_issuer: bool) -> Iterator[str]:
+def _route(route: CheckedRoute, *, tells_provider: bool) -> Iterator[str]:
     place = route.key if route.line is None else f"{route.key}, line {route.line}"
     yield ""
     yield f"  {route.origin}, {route.matches} -> {', '.join(route.to)}"
@@ -67,8 +67,8 @@ def _route(route: CheckedRoute, *, tells_issuer: bool) -> Iterator[str]:
         yield "    NEVER REACHED: a route before it takes all of its requests"
     yield f"    {_ACCESS[route.access]}"
     yield from (f"      {rule}" for rule in route.rule)
-    if tells_issuer and route.access == "sign-in":
-        yield f"    signs in at {route.issuer}"
+    if tells_provider and route.access == "sign-in":
+        yield f"    people sign in at {route.provider}"
     yield from (f"    {setting}" for setting in route.settings)
 
 

@@ -103,23 +103,49 @@ class CheckedTests(AskingTestCase):
         What the provider has to know is told, each URI whole.
         """
         [found] = self.check().providers
-        self.assertEqual((found.issuer, found.client_id), ("https://op.example.com", "client"))
+        self.assertEqual((found.name, found.issuer, found.client_id), ("default", "https://op.example.com", "client"))
         authenticate = "https://authenticate.example.com"
         self.assertEqual(
-            (
-                found.redirect_uri,
-                found.post_logout_redirect_uri,
-                found.backchannel_logout_uri,
-                found.frontchannel_logout_uri,
-            ),
-            (
-                f"{authenticate}/oauth2/callback",
-                f"{authenticate}/.pomerium/signed_out",
-                f"{authenticate}/.pomerium/backchannel_logout",
-                f"{authenticate}/.pomerium/sign_out",
-            ),
+            found.uris.as_json(),
+            {
+                "redirect_uri": f"{authenticate}/oauth2/callback",
+                "post_logout_redirect_uri": f"{authenticate}/.pomerium/signed_out",
+                "frontchannel_logout_uri": f"{authenticate}/.pomerium/sign_out",
+                "backchannel_logout_uri": f"{authenticate}/.pomerium/backchannel_logout",
+            },
         )
         self.assertEqual(found.routes, tuple(f"routes[{number}]" for number in range(5)))
+
+    def test_several_providers(self) -> None:
+        """
+        Each client is told with the routes whose people sign in for it.
+        """
+        staff = {
+            "idp_provider": "oidc",
+            "idp_provider_url": "https://staff.example.com",
+            "idp_client_id": "inside",
+            "idp_client_secret": "planted-other-secret",
+        }
+        routes = [ROUTES[1], {**ROUTES[0], "idp": "staff"}]
+        found = self.check(routes=routes, providers={"staff": staff})
+        self.assertEqual(
+            [(each.name, each.client_id, each.routes) for each in found.providers],
+            [("default", "client", ("routes[0]",)), ("staff", "inside", ("routes[1]",))],
+        )
+        self.assertEqual([route.provider for route in found.routes], ["default", "staff"])
+
+    def test_where_routes_go(self) -> None:
+        """
+        Several upstreams are told, and routes that have none.
+        """
+        route = {"from": "https://app.example.com", "allow_any_authenticated_user": True}
+        for settings, to in (
+            ({"to": ["http://127.0.0.1:1", "http://127.0.0.1:2"]}, ("http://127.0.0.1:1", "http://127.0.0.1:2")),
+            ({"redirect": {"host_redirect": "new.test", "response_code": 302}}, ("a redirect, 302",)),
+            ({"response": {"status": 410, "body": "gone"}}, ("a fixed answer, 410",)),
+        ):
+            [found] = self.check(routes=[{**route, **settings}]).routes
+            self.assertEqual(found.to, to)
 
     def test_environment(self) -> None:
         """

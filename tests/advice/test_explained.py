@@ -152,6 +152,21 @@ class DecisionTests(AskingTestCase):
         program = self.explain("https://app.example.com/", None, fields=(("Accept", "application/json"),))
         self.assertEqual((program.is_admitted, program.status), (False, 401))
 
+    def test_sign_in_where(self) -> None:
+        """
+        The provider is the one of the route, and a person has signed in there.
+        """
+        staff = {
+            "idp_provider": "oidc",
+            "idp_provider_url": "https://staff.example.com",
+            "idp_client_id": "inside",
+            "idp_client_secret": "planted",
+        }
+        values = {"routes": [{**ROUTES[1], "idp": "staff"}], "providers": {"staff": staff}}
+        found = self.explain("https://app.example.com/", None, values)
+        self.assertIn("https://staff.example.com (staff)", found.outcome[0])
+        self.assertTrue(self.explain("https://app.example.com/", values=values).is_admitted)
+
     def test_public(self) -> None:
         """
         A public route asks nobody to sign in.

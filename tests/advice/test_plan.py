@@ -5,6 +5,7 @@ Tests of `pomerium_tx.advice.plan`: routes and providers, connected to nothing.
 from __future__ import annotations
 
 from pomerium_tx.advice.plan import Plan, what_it_matches
+from pomerium_tx.config.expressions import Expression
 from pomerium_tx.config.loader import load
 from tests.advice.asking import ROUTES, AskingTestCase
 from tests.routing.routes import a_route
@@ -56,5 +57,6 @@ class WordsTests(AskingTestCase):
             ({}, "every path"),
             ({"prefix": "/a"}, "paths that begin with /a"),
             ({"path": "/a"}, "the path /a"),
+            ({"regex": Expression("/a/[0-9]+")}, "paths that match /a/[0-9]+"),
         ):
             self.assertEqual(what_it_matches(a_route("https://app.example.com", **settings)), words)

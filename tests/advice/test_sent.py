@@ -51,6 +51,36 @@ class SentTests(AskingTestCase):
             ("the application is told who asks: X-Pomerium-Jwt-Assertion",),
         )
 
+    def test_several_upstreams(self) -> None:
+        """
+        Each place where it may go is told, with the host that it sees there.
+        """
+        self.assertEqual(
+            self.outcome(to=["http://127.0.0.1:1", "http://127.0.0.1:2"]),
+            ("it is let through to http://127.0.0.1:1/x?a=b", "or to http://127.0.0.1:2/x?a=b"),
+        )
+
+    def test_rewritten(self) -> None:
+        """
+        The path is told as the application sees it.
+        """
+        self.assertEqual(
+            self.outcome("https://app.example.com/v1/x", prefix="/v1/", prefix_rewrite="/"),
+            ("it is let through to http://127.0.0.1:3001/x",),
+        )
+
+    def test_answered_by_the_route(self) -> None:
+        """
+        A route without an application tells what it answers.
+        """
+        route = {"from": "https://app.example.com", "allow_any_authenticated_user": True}
+        for settings, status, words in (
+            ({"redirect": {"host_redirect": "new.test"}}, 301, "it is answered 301: go to https://new.test/x?a=b"),
+            ({"response": {"status": 410, "body": "gone"}}, 410, "it is answered 410 as configured"),
+        ):
+            found = self.explain("https://app.example.com/x?a=b", values={"routes": [{**route, **settings}]})
+            self.assertEqual((found.is_admitted, found.status, found.outcome), (True, status, (words,)))
+
     def test_leads_out(self) -> None:
         """
         A path that would leave the application is refused here, too.

@@ -20,7 +20,7 @@ Listens on
   :443: routes and https://authenticate.example.com
   unix:/run/pomerium-tx/admin.sock: administrators
 
-To be registered at https://op.example.com, client client
+To be registered at https://op.example.com (default), client client
   redirect URI              https://authenticate.example.com/oauth2/callback
   post-logout redirect URI  https://authenticate.example.com/.pomerium/signed_out
   back-channel logout URI   https://authenticate.example.com/.pomerium/backchannel_logout
