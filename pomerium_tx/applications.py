@@ -17,6 +17,7 @@ from pomerium_tx.config.model import Config
 from pomerium_tx.http11.heads import HeadLimits
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.forwarding import Forwarding
+from pomerium_tx.proxy.header_values import Assertion, HeaderValues
 from pomerium_tx.proxy.health_checks import HealthWatch
 from pomerium_tx.proxy.members import Health, Member, Members, UpstreamHealth
 from pomerium_tx.proxy.outliers import Outliers
@@ -26,6 +27,7 @@ from pomerium_tx.proxy.resource import ReverseProxyResource
 from pomerium_tx.proxy.watched import WatchedMembers
 from pomerium_tx.routing.balancing import Balancing
 from pomerium_tx.routing.route import Route, Upstream, UpstreamTls
+from pomerium_tx.sessions.session import Session, Tokens
 
 log = Logger()
 
@@ -50,6 +52,8 @@ class Applications:
     The resources of all routes of one configuration.
 
     :param most_connections: How many connections to applications the process has room for.
+    :param assertion: Signs for applications that want it in a header of their own.
+    :param tokens_of: Opens a session's tokens for applications that get them.
     :param previous: Those of the configuration before: connections that would be made in the same way are taken over,
         and so is what is known of an upstream's health.
     """
@@ -64,6 +68,8 @@ class Applications:
         deadlines: Deadlines,
         head_limits: HeadLimits,
         most_connections: int,
+        assertion: Assertion,
+        tokens_of: Callable[[Session], Tokens],
         previous: Applications | None = None,
     ) -> None:
         self._config = config
@@ -72,6 +78,8 @@ class Applications:
         self._deadlines = deadlines
         self._head_limits = head_limits
         self._random = Random()  # noqa: S311 - chance, not a secret
+        self._assertion = assertion
+        self._tokens_of = tokens_of
         self._origins: limits.Origins = limits.Origins(
             config, deadlines, most_connections, None if previous is None else previous._origins
         )
@@ -139,13 +147,17 @@ class Applications:
         """
         config = self._config
         name = route.name or route.id
+        cookie_name = config.cookie_name.encode("ascii")
+        values = None
+        if HeaderValues.wanted(route):
+            values = HeaderValues(route, cookie_name=cookie_name, assertion=self._assertion, tokens_of=self._tokens_of)
         return ReverseProxyResource(
             route=route,
             upstream=upstream,
             pool=self._pool(route, upstream),
             forwarding=Forwarding(
                 route,
-                cookie_name=config.cookie_name.encode("ascii"),
+                cookie_name=cookie_name,
                 claim_fields=[field.encode("ascii") for field in config.jwt_claims_headers],
                 response_fields=[(n.encode("ascii"), v.encode("latin-1")) for n, v in route.set_response_headers],
                 append_forwarded_for=not config.skip_xff_append,
@@ -155,6 +167,7 @@ class Applications:
                     name=cookie.decode("latin-1"),
                 ),
             ),
+            header_values=values,
         )
 
     def _members(

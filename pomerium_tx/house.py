@@ -347,13 +347,12 @@ class House:
 
     def _refreshed(self, session: Session) -> None:
         # What it was before has tokens that are spent.
-        self.layout.authorizer.forget(session.id)
+        self.layout.forget_tokens(session.id)
         self._cut_what_is_not_admitted(session)
 
     def _forget(self, receipt: Receipt, sessions: tuple[Session, ...]) -> None:
         for session in sessions:
-            self.layout.authorizer.forget(session.id)
-            self.layout.assertions.forget(session.id)
+            self.layout.forget(session.id)
 
 
 async def drained(reactor: Any, house: House, *, seconds: float, is_hurried: Callable[[], bool]) -> None:

@@ -50,6 +50,7 @@ from pomerium_tx.programs import Programs
 from pomerium_tx.proxy.access_lines import AccessLines
 from pomerium_tx.proxy.connection import Answered, Proxy
 from pomerium_tx.proxy.deadlines import Deadlines
+from pomerium_tx.proxy.header_values import KeptTokens
 from pomerium_tx.proxy.members import UpstreamHealth
 from pomerium_tx.proxy.refusals import Refusals
 from pomerium_tx.registrations import Registrations
@@ -143,6 +144,7 @@ class Layout:
             idp_id_of=self._idp_id_of,
             authenticate_origin=self._authenticate_origin,
         )
+        self._tokens = KeptTokens()
         self._trusted_proxies = TrustedProxies(config.trusted_proxies, config.xff_num_trusted_hops)
         self._programs = Programs(config, self.table, idp_id_of=self._idp_id_of)
         self._head_limits = limits.head_limits(config)
@@ -155,6 +157,8 @@ class Layout:
             deadlines=lasting.deadlines,
             head_limits=self._head_limits,
             most_connections=self._connection_limits.to_applications,
+            assertion=self.assertions.token,
+            tokens_of=self._tokens.of,
             previous=None if previous is None else previous._applications,
         )
         self.resources = self._applications.resources
@@ -216,6 +220,20 @@ class Layout:
         What is known of the upstreams of routes that have several, or one that is watched.
         """
         return self._applications.health()
+
+    def forget(self, session_id: str) -> None:
+        """
+        Keep nothing of a session that has ended.
+        """
+        self.forget_tokens(session_id)
+        self.assertions.forget(session_id)
+
+    def forget_tokens(self, session_id: str) -> None:
+        """
+        Keep nothing of what a session was: it is another one now.
+        """
+        self.authorizer.forget(session_id)
+        self._tokens.forget(session_id)
 
     def retire(self, successor: Layout | None = None) -> None:
         """

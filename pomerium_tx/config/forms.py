@@ -290,6 +290,17 @@ def path(value: object) -> str:
     return written
 
 
+def header_text(value: object) -> str:
+    """
+    The beginning of a header's value.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"must be a string, not {values.kind(value)}; put it in quotes")
+    if _UNFIT_FOR_HEADER.search(value):
+        raise ValueError("contains a line break or another character that no header may have")
+    return value
+
+
 def header_name(value: object) -> str:
     """
     The name of one header.
@@ -311,16 +322,14 @@ def header_names(value: object) -> tuple[str, ...]:
 
 def request_headers(value: object) -> dict[str, str]:
     """
-    ``set_request_headers``: literal values.
+    ``set_request_headers``: templates, as they were written.
     """
     headers = {}
     for name, content in values.header_map(value).items():
         _check_header(name, content)
         if re.sub(r"[^A-Z0-9]", "_", name.upper()).startswith("X_POMERIUM_"):
             raise ValueError(f"{name} is ours: names beginning X-Pomerium- cannot be set")
-        if "$" in content.replace("$$", ""):
-            raise ValueError(f"{name}: values with $ in them are not supported; write $$ for a dollar sign")
-        headers[name] = content.replace("$$", "$")
+        headers[name] = content
     return headers
 
 

@@ -189,7 +189,6 @@ ROUTE_KEYS: Mapping[str, KnownKey] = {
     "destination": _refused("write to"),
     "sub_policies": _refused("Pomerium's consoles write it; write its rules under policy"),
     "allowed_groups": _refused("write allowed_idp_claims: {groups: [...]}, for the provider's groups claim"),
-    "rewrite_response_headers": _refused("response headers are passed as they are; remove it"),
     "lb_policy": _ignored("its name is load_balancing_policy", "round_robin"),
     "least_request_lb_config": _TUNED,
     "ring_hash_lb_config": _TUNED,
@@ -206,10 +205,12 @@ ROUTE_KEYS: Mapping[str, KnownKey] = {
     "identity_providers": _OTHER_TOKENS,
     "bearer_token_format": _refused("only sessions signed in here are accepted; remove it", "default"),
     "jwt_groups_filter": _refused("remove it; groups are those of the provider's groups claim"),
-    "kubernetes_service_account_token": _refused("set the header Authorization with set_request_headers"),
-    "kubernetes_service_account_token_file": _refused("set the header Authorization with set_request_headers"),
-    "enable_google_cloud_serverless_authentication": _refused("remove it"),
-    "set_authorization_header": _refused("tokens of the provider are not passed on; remove it"),
+    "enable_google_cloud_serverless_authentication": _refused(
+        "tokens of Google's metadata server are not asked for; remove it, or let something in front of the application"
+    ),
+    "set_authorization_header": _refused(
+        "write set_request_headers: {Authorization: 'Bearer ${pomerium.access_token}'}, or with id_token"
+    ),
     "upstream_tunnel": _refused("write a to that can be reached from here"),
     "mcp": _refused("there is no MCP; remove it"),
 }

@@ -67,7 +67,11 @@ class RouteForwardingKeys(Section):
     """
     set_request_headers: RequestHeaders = Field(default={}, repr=False)
     """
-    Headers that the application gets; they replace those of the browser.
+    Headers that the application gets; they replace those of the browser. ``${pomerium.access_token}``,
+    ``${pomerium.id_token}``, ``${pomerium.jwt}`` (the assertion), ``${pomerium.client_cert_fingerprint}``,
+    ``${pomerium.client_cert_san_dns}``, ``${pomerium.client_cert_san_email}`` and
+    ``${pomerium.request.headers["Name"]}`` in a value stand for what they say, or for nothing where there is no such
+    thing; ``$$`` is a dollar sign.
     """
     remove_request_headers: HeaderNames = ()
     """

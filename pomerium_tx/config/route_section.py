@@ -15,6 +15,7 @@ from pydantic import SecretBytes
 from pomerium_tx.config.route_access_keys import RouteAccessKeys
 from pomerium_tx.config.route_answer_keys import RedirectSection, ResponseSection, RouteAnswerKeys
 from pomerium_tx.config.route_forwarding_keys import CircuitBreakerThresholds, RouteForwardingKeys
+from pomerium_tx.config.route_header_keys import RouteHeaderKeys
 from pomerium_tx.config.route_identity_keys import RouteIdentityKeys
 from pomerium_tx.config.route_match_keys import RouteMatchKeys
 from pomerium_tx.config.route_program_keys import RouteProgramKeys
@@ -35,6 +36,7 @@ class RouteSection(
     RouteAnswerKeys,
     RouteRewriteKeys,
     RouteForwardingKeys,
+    RouteHeaderKeys,
     RouteIdentityKeys,
     RouteProgramKeys,
     RouteTlsKeys,
@@ -44,6 +46,7 @@ class RouteSection(
     """
 
     files: ClassVar[Mapping[str, str]] = {
+        "kubernetes_service_account_token": "kubernetes_service_account_token_file",
         "tls_custom_ca": "tls_custom_ca_file",
         "tls_client_cert": "tls_client_cert_file",
         "tls_client_key": "tls_client_key_file",

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pomerium_tx.config.answer_rules import answers
 from pomerium_tx.config.document import KeyPath
 from pomerium_tx.config.findings import LOOPBACK_ONLY, Finding, MakesFinding, is_exposed_http, numbered_routes
+from pomerium_tx.config.header_rules import headers
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.path_rules import matches_all_of, paths_and_hosts, what_is_matched
 from pomerium_tx.config.program_rules import program_findings
@@ -160,6 +161,7 @@ def _one_route(config: Config, key: KeyPath, route: RouteSection) -> Iterator[Fi
         yield finding("from", "says http:// but the listener speaks TLS", is_warning=True)
     yield from paths_and_hosts(finding, route)
     yield from answers(finding, route)
+    yield from headers(finding, route)
     yield from _access(finding, route)
     if (route.tls_client_cert is None) != (route.tls_client_key is None):
         missing = "tls_client_key" if route.tls_client_key is None else "tls_client_cert"

@@ -30,6 +30,7 @@ _CONFIDENTIAL = {
     "signing_key_file",
     "certificate_key_file",
     "tls_client_key_file",
+    "kubernetes_service_account_token_file",
     "key",
 }
 

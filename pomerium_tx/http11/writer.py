@@ -59,6 +59,12 @@ class FieldLines:
         _require_lines(octets, len(fields))
         return cls(octets)
 
+    def __add__(self, others: FieldLines) -> FieldLines:
+        """
+        These, and then *others*.
+        """
+        return FieldLines(self.octets + others.octets)
+
 
 NO_LINES = FieldLines(b"")
 

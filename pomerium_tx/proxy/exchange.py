@@ -47,6 +47,8 @@ class ProxiedExchange(AttachedExchange):
             request_id=self._request_id,
             identity=proxy.identity(verdict, asked.canonical),
         )
+        if resource.header_values is not None:
+            facts.identity += resource.header_values.lines(asked)
         try:
             self._upstream_head = resource.forwarding.request_head(
                 asked.head, asked.canonical, resource.upstream, facts

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from pomerium_tx.http11 import writer
 from pomerium_tx.http11.canonical import Canonical
-from pomerium_tx.http11.fields import HOP_BY_HOP, ReservedNames
+from pomerium_tx.http11.fields import HOP_BY_HOP, ReservedNames, folded
 from pomerium_tx.http11.heads import BadRequest, RequestHead, ResponseHead
 from pomerium_tx.proxy.caching import ruled
 from pomerium_tx.proxy.rewriting import has_handle, host_by_path, host_rule, target_rule
@@ -53,6 +53,10 @@ _SET_ELSEWHERE = _COPIED_WITHOUT_HANDLE | frozenset(
         b"via",
     )
 )
+_IMPERSONATE = b"IMPERSONATE_"
+"""
+How the fields begin, folded, by which Kubernetes is told who asks.
+"""
 _RESPONSE_SET_ELSEWHERE = frozenset((b"content-length", b"set-cookie", b"via"))
 _FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id")
 
@@ -176,11 +180,15 @@ class Forwarding:
             for name, value in route.set_request_headers
             if name.lower().encode("ascii") not in self._removed
         )
+        filled = [name.encode("ascii") for name, _ in route.filled_request_headers]
+        if route.kubernetes_token is not None:
+            filled.append(b"authorization")
+        self._impersonates = route.kubernetes_token is not None
+        ours = {name.lower() for name in (*(name for name, _ in self._set), *filled)}
         # An application may fold these names too, and mistake another spelling for what we set, or fail to remove.
-        self._reserved = ReservedNames((*_FORWARDED, *claim_fields, *(name for name, _ in self._set), *self._removed))
-        self._takes_cookies = b"cookie" not in self._removed and b"cookie" not in {
-            name.lower() for name, _ in self._set
-        }
+        self._reserved = ReservedNames((*_FORWARDED, *claim_fields, *ours, *self._removed))
+        self._takes_cookies = b"cookie" not in self._removed | ours
+        self._rewrites = route.rewrite_response_headers
         self._is_copied = remembering(self._copied, entries=_NAMES, longest=_LONGEST_NAME)
         self._without_ours = remembering(self._without_our_cookies, entries=_COOKIES, longest=_LONGEST_COOKIES)
         self._tells_scheme = b"x-forwarded-proto" not in self._removed
@@ -245,7 +253,7 @@ class Forwarding:
             elif lower == b"via":
                 via.append(value)
             elif lower in _COPIED_WITHOUT_HANDLE and not (
-                lower in connection or self._is_dropped(lower) or _names_a_session(lower, value)
+                lower in connection or self._is_dropped(lower) or names_a_session(lower, value)
             ):
                 fields.append((name, value))
         if cookies and self._takes_cookies and b"cookie" not in connection:
@@ -286,6 +294,8 @@ class Forwarding:
         for lower, name, value in head.fields:
             if lower in HOP_BY_HOP or lower in overwritten or lower == b"x-request-id":
                 continue
+            if self._rewrites:
+                value = self._rewritten(lower, value)
             if lower == b"set-cookie":
                 if self._sets_our_cookie(value):
                     dropped.append(_cookie_name(value))
@@ -300,6 +310,12 @@ class Forwarding:
         is_dated = any(name.lower() == b"date" for name, _ in fields)
         return _PreparedResponse(writer.FieldLines.of(fields), tuple(dropped), is_dated)
 
+    def _rewritten(self, lower: bytes, value: bytes) -> bytes:
+        for name, prefix, instead in self._rewrites:
+            if name == lower and value.startswith(prefix):
+                return instead + value[len(prefix) :]
+        return value
+
     def _without_our_cookies(self, cookie: bytes) -> bytes | None:
         return without(cookie, lambda name: is_reserved_cookie(name, self._cookie_name))
 
@@ -307,7 +323,11 @@ class Forwarding:
         return not (lower in _SET_ELSEWHERE or self._is_dropped(lower))
 
     def _is_dropped(self, lower: bytes) -> bool:
-        return lower in HOP_BY_HOP or lower in self._reserved
+        return (
+            lower in HOP_BY_HOP
+            or lower in self._reserved
+            or (self._impersonates and folded(lower).startswith(_IMPERSONATE))
+        )
 
     def _sets_our_cookie(self, set_cookie: bytes) -> bool:
         return is_reserved_cookie(_cookie_name(set_cookie), self._cookie_name)
@@ -330,7 +350,10 @@ def _cookie_name(set_cookie: bytes) -> bytes:
     return name
 
 
-def _names_a_session(lower: bytes, value: bytes) -> bool:
+def names_a_session(lower: bytes, value: bytes) -> bool:
+    """
+    Whether a field with credentials, or with the URL of another page, carries a session handle.
+    """
     if lower == b"authorization":
         return handle_of_authorization(value) is not None
     return has_handle(value.partition(b"?")[2])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pomerium_tx.proxy.forwarding import Forwarding
+from pomerium_tx.proxy.header_values import HeaderValues
 from pomerium_tx.proxy.pool import Pool
 from pomerium_tx.routing.route import Route, Upstream
 
@@ -33,4 +34,8 @@ class ReverseProxyResource:
     """
     The ways to all upstreams, each by a resource of its own, where there are several or one is watched; then this one
     is the way to the first of them.
+    """
+    header_values: HeaderValues | None = None
+    """
+    What makes fields anew for every request; None where the route has no such fields.
     """

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Final, Protocol
 
 from pomerium_tx.config.expressions import Expression, Rewrite
+from pomerium_tx.config.header_template import Template
 from pomerium_tx.config.model import RuntimeFlags
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.config.upstreams import upstream_url
@@ -165,8 +166,20 @@ class Route:
     jwt_issuer_format: str = "hostOnly"
     tls: UpstreamTls = field(default_factory=UpstreamTls)
     set_request_headers: tuple[tuple[str, str], ...] = ()
+    """
+    With the same value for every request.
+    """
+    filled_request_headers: tuple[tuple[str, Template], ...] = ()
+    """
+    Of which the value is made anew for every request.
+    """
+    kubernetes_token: str | None = field(default=None, repr=False)
     remove_request_headers: tuple[str, ...] = ()
     set_response_headers: tuple[tuple[str, str], ...] = ()
+    rewrite_response_headers: tuple[tuple[bytes, bytes, bytes], ...] = ()
+    """
+    Name in lower case, what the value must begin with, and what it begins with instead.
+    """
     caching: str = "upstream"
     """
     What becomes of the application's ``Cache-Control``: ``upstream``, ``private`` or ``no_store``.
@@ -250,6 +263,8 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
     path = None if regex is not None else path
     by_prefix = None if regex is not None or path is not None else prefix
     header = section.host_rewrite_header
+    templates = [(name, Template.of(value)) for name, value in section.set_request_headers.items()]
+    kubernetes = section.kubernetes_service_account_token
     pass_identity_headers = section.pass_identity_headers
     thresholds = section.circuit_breaker_thresholds
     upstreams = tuple(map(_upstream, section.to))
@@ -287,9 +302,15 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
         ),
         jwt_issuer_format=section.jwt_issuer_format or defaults.jwt_issuer_format,
         tls=_tls(section),
-        set_request_headers=tuple(section.set_request_headers.items()),
+        set_request_headers=tuple((name, each.literal) for name, each in templates if each.literal is not None),
+        filled_request_headers=tuple((name, each) for name, each in templates if each.literal is None),
+        kubernetes_token=None if kubernetes is None else kubernetes.get_secret_value(),
         remove_request_headers=section.remove_request_headers,
         set_response_headers=defaults.response_headers(section),
+        rewrite_response_headers=tuple(
+            (each.header.lower().encode("ascii"), each.prefix.encode("latin-1"), each.value.encode("latin-1"))
+            for each in section.rewrite_response_headers
+        ),
         caching=section.caching,
         clear_site_data=frozenset(section.clear_site_data),
         upstream_logout_uri=section.upstream_logout_uri,

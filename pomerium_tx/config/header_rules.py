@@ -1,0 +1,36 @@
+"""
+What the keys of a route about headers can get wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pomerium_tx.config.findings import Finding, MakesFinding
+from pomerium_tx.config.header_template import Template
+from pomerium_tx.config.route_section import RouteSection
+
+_KUBERNETES = "kubernetes_service_account_token"
+
+
+def headers(finding: MakesFinding, route: RouteSection) -> Iterator[Finding]:
+    """
+    What is wrong with the headers of one route.
+    """
+    removed = {name.lower() for name in route.remove_request_headers}
+    for name, value in route.set_request_headers.items():
+        for unknown in Template.of(value).unknown:
+            message = f"{name}: nothing is called {unknown}: it stays empty; write $$ for a dollar sign"
+            yield finding("set_request_headers", message, is_warning=True)
+        if name.lower() in removed:
+            message = f"{name} is removed again by remove_request_headers"
+            yield finding("set_request_headers", message, "remove_request_headers", is_warning=True)
+    set_by_route = {name.lower() for name, _ in (route.set_response_headers or {}).items()}
+    for rewrite in route.rewrite_response_headers:
+        if rewrite.header.lower() in set_by_route:
+            message = f"{rewrite.header} is set by set_response_headers, whatever the application says"
+            yield finding("rewrite_response_headers", message, "set_response_headers", is_warning=True)
+    if route.kubernetes_service_account_token is not None:
+        for name in ("authorization", "impersonate-user", "impersonate-group"):
+            if name in {each.lower() for each in route.set_request_headers}:
+                yield finding("set_request_headers", f"{name} is set by {_KUBERNETES}; remove one", _KUBERNETES)
