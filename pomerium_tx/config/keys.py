@@ -150,7 +150,9 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "jwt_groups_filter": _refused("remove it; groups are those of the provider's groups claim"),
     "signing_key_algorithm": _refused("the algorithm follows from the signing key; remove it"),
     "google_cloud_serverless_authentication_service_account": _refused("remove it"),
-    "forward_auth_url": _refused("requests must pass through this proxy; remove it and write routes"),
+    "forward_auth_url": _refused(
+        "there is no such service: write routes and trusted_proxies, as in docs/forward-auth.md"
+    ),
     "headers": _RENAMED_HEADERS,
     "metrics_address": _NO_METRICS,
     "metrics_basic_auth": _NO_METRICS,
