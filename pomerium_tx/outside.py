@@ -5,6 +5,7 @@ day.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -16,9 +17,12 @@ from twisted.web.iweb import IAgent, IBodyProducer, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
 from pomerium_tx import logs
+from pomerium_tx.config.client_certificate_keys import NamePattern
 from pomerium_tx.config.model import Config
 from pomerium_tx.oidc.fetch import HTTPClient, http_client
 from pomerium_tx.routing.route import Route, Upstream
+from pomerium_tx.tls.client_authorities import ClientAuthorities, NameMatcher
+from pomerium_tx.tls.client_certificate import Names
 from pomerium_tx.tls.downstream import DownstreamContexts
 from pomerium_tx.tls.transport import EncryptedFactory
 from pomerium_tx.tls.upstream import client_options
@@ -36,7 +40,7 @@ class Outside:
     def __init__(self, reactor: Any, config: Config) -> None:
         self._reactor = reactor
         self._config = config
-        self._contexts = None if config.insecure_server else DownstreamContexts(_pairs(config))
+        self._contexts = None if config.insecure_server else DownstreamContexts(_pairs(config), _authorities(config))
         self._pool = HTTPConnectionPool(reactor)  # type: ignore[no-untyped-call] # Twisted's own
         self._agent = _ReplaceableAgent(self._new_agent(_ProviderTls(self), self._pool))
         self.http = http_client(self._agent)
@@ -58,8 +62,12 @@ class Outside:
 
         :raises UnusableCertificate: If its certificates cannot be used; then nothing has changed.
         """
-        if self._contexts is not None and _pairs(config) != _pairs(self._config):
-            self._contexts.replace(_pairs(config))
+        before = self._config
+        if self._contexts is not None and (_pairs(config), config.downstream_mtls) != (
+            _pairs(before),
+            before.downstream_mtls,
+        ):
+            self._contexts.replace(_pairs(config), _authorities(config))
         is_trust_another = config.certificate_authority != self._config.certificate_authority
         self._config = config
         if is_trust_another:
@@ -171,3 +179,33 @@ class _RouteTls:
 
 def _pairs(config: Config) -> list[tuple[bytes, bytes]]:
     return [(certificate, key.get_secret_value()) for certificate, key in config.key_pairs]
+
+
+def _authorities(config: Config) -> ClientAuthorities | None:
+    """
+    Whose client certificates are believed, if any are asked for.
+    """
+    mtls = config.downstream_mtls
+    if mtls is None or mtls.ca is None:
+        return None
+    return ClientAuthorities(
+        ca_pem=mtls.ca,
+        crl_pem=mtls.crl,
+        wanted_names=[_wanted(each) for each in mtls.match_subject_alt_names],
+        max_depth=mtls.max_verify_depth,
+        rejects=mtls.enforcement == "reject_connection",
+    )
+
+
+def _wanted(wanted: NamePattern) -> NameMatcher:
+    of_kind, matches = _NAMES[wanted.kind], wanted.pattern.matches
+    return lambda names: any(matches(name.encode("utf-8")) for name in of_kind(names))
+
+
+_NAMES: Mapping[str, Callable[[Names], tuple[str, ...]]] = {
+    "dns": lambda names: names.dns,
+    "email": lambda names: names.emails,
+    "ip_address": lambda names: names.addresses,
+    "uri": lambda names: names.uris,
+    "user_principal_name": lambda names: names.principals,
+}

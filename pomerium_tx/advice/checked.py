@@ -19,7 +19,6 @@ from pomerium_tx.config.policy_rules import Rules
 from pomerium_tx.config.problems import InvalidConfig, Problem
 from pomerium_tx.oidc.registered_uris import RegisteredUris
 from pomerium_tx.policy.client import Client
-from pomerium_tx.policy.criteria import rules_of
 from pomerium_tx.routing.route import Route
 
 Access = Literal["public", "sign-in", "by request", "nobody"]
@@ -154,7 +153,7 @@ def _registrations(plan: Plan) -> Iterator[Registration]:
 
 def _route(plan: Plan, loaded: Loaded, route: Route) -> CheckedRoute:
     place, section = plan.place_of(route), plan.section_of(route)
-    access = _access(route, rules_of(section))
+    access = _access(route, plan.rules_of(route))
     return CheckedRoute(
         key=place.key,
         file=place.file,

@@ -20,7 +20,6 @@ from pomerium_tx.config.problems import Place
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import BadRequest, RequestHead
 from pomerium_tx.policy.client import Client
-from pomerium_tx.policy.criteria import rules_of
 from pomerium_tx.policy.explanation import Explanation, explained
 from pomerium_tx.routing.route import Route
 from pomerium_tx.routing.table import RouteTable
@@ -143,7 +142,7 @@ def explain(loaded: Loaded, question: Question) -> Explained:
             tried=tried,
             reasons=(*verdict.reasons, *verdict.denials),
         )
-    grounds = explained(rules_of(plan.section_of(verdict.route)), verdict.session, head, canonical, client)
+    grounds = explained(plan.rules_of(verdict.route), verdict.session, head, canonical, client)
     try:
         outcome = tuple(_outcome(plan, verdict, head, canonical, grounds))
         status = verdict.status

@@ -9,6 +9,7 @@ from typing import Never
 from twisted.internet.task import Clock
 
 from pomerium_tx.config.loader import Loaded
+from pomerium_tx.config.policy_rules import Rules
 from pomerium_tx.config.problems import Place
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.oidc.provider import Provider
@@ -65,11 +66,18 @@ class Plan:
         """
         return self._places[self._numbers[route.id]]
 
+    def rules_of(self, route: Route) -> Rules:
+        """
+        All rules of a route.
+        """
+        needed = self.config.refuses_without_certificate
+        return rules_of(self.section_of(route), refuses_without_certificate=needed)
+
     def rule_of(self, route: Route) -> tuple[str, ...]:
         """
         Who may pass, a sentence for each rule.
         """
-        return policy_in_words(rules_of(self.section_of(route)))
+        return policy_in_words(self.rules_of(route))
 
 
 class _Nobody:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pomerium_tx import paths
-from pomerium_tx.authorize.verdict import SESSION_NOT_FOUND, Action, Verdict
+from pomerium_tx.authorize.verdict import CERTIFICATE_REQUIRED, SESSION_NOT_FOUND, Action, Verdict
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy.decision import Decision
 from pomerium_tx.policy.reasons import USER_UNAUTHENTICATED, WITHOUT_CERTIFICATE
@@ -16,7 +16,7 @@ from pomerium_tx.sessions.handle import Presented
 from pomerium_tx.web.fetch_metadata import unauthenticated_is_401
 
 _ROBOTS: Final = paths.ROBOTS.encode()
-_WITHOUT_CERTIFICATE: Final = 495, "a valid client certificate is required to access this page"
+_WITHOUT_CERTIFICATE: Final = CERTIFICATE_REQUIRED, "a valid client certificate is required to access this page"
 DENIED: Final[Mapping[str, tuple[int, str]]] = dict.fromkeys(WITHOUT_CERTIFICATE, _WITHOUT_CERTIFICATE)
 """
 Status and words of a refusal, by the reasons that have their own; the others are 403.

@@ -22,6 +22,10 @@ SESSION_NOT_FOUND: Final = "session-not-found"
 OTHER_PROVIDER: Final = "session-of-other-provider"
 INVALID_HANDLE: Final = "handle-invalid"
 FAILED: Final = "error"
+CERTIFICATE_REQUIRED: Final = 495
+"""
+The status that nginx has made up, and Pomerium has taken over, for want of a valid client certificate.
+"""
 
 
 class Action(Enum):

@@ -61,7 +61,11 @@ _ONE_PROCESS = _ignored("everything runs in this one process, nothing is spoken 
 _NO_ENVOY = _ignored("it tunes an engine that is not used here")
 _NO_METRICS = _ignored("no metrics are published")
 _FIXED_LOG = _ignored("log lines have fixed fields")
-_MTLS = _refused("client certificates are not asked for; remove it and say who may pass with allowed_users or the like")
+_MTLS = _refused("write ca or ca_file under downstream_mtls")
+_MTLS_CRL = _refused("write crl or crl_file under downstream_mtls")
+_MTLS_OF_ROUTE = _refused(
+    "name the authority in downstream_mtls, and the route's certificates in its policy, with client_certificate"
+)
 _OTHER_TOKENS = _refused("only sessions signed in here are accepted; remove it")
 _NO_SSH = _refused("there is no SSH; remove it")
 _DIRECTORY = _refused("there is no directory; remove it; groups are those of the provider's groups claim")
@@ -121,15 +125,8 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "autocert_eab_mac_key": _ignored("autocert is off"),
     "autocert_trusted_ca": _ignored("autocert is off"),
     "autocert_trusted_ca_file": _ignored("autocert is off"),
-    "downstream_mtls": _MTLS,
-    # Written out for the environment, where other names that begin like these are not about us.
-    "downstream_mtls_ca": _MTLS,
-    "downstream_mtls_ca_file": _MTLS,
-    "downstream_mtls_crl": _MTLS,
-    "downstream_mtls_crl_file": _MTLS,
-    "downstream_mtls_enforcement": _MTLS,
-    "downstream_mtls_match_subject_alt_names": _MTLS,
-    "downstream_mtls_max_verify_depth": _MTLS,
+    # Others of its keys can be set by variables; this one is a list of mappings.
+    "downstream_mtls_match_subject_alt_names": _refused("write match_subject_alt_names under downstream_mtls"),
     "ssh_address": _NO_SSH,
     "ssh_host_key_files": _NO_SSH,
     "ssh_host_keys": _NO_SSH,
@@ -137,8 +134,8 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "ssh_user_ca_key_file": _NO_SSH,
     "client_ca": _MTLS,
     "client_ca_file": _MTLS,
-    "client_crl": _MTLS,
-    "client_crl_file": _MTLS,
+    "client_crl": _MTLS_CRL,
+    "client_crl_file": _MTLS_CRL,
     "idp_access_token_allowed_audiences": _ignored("access tokens of others are never accepted"),
     "identity_providers": _OTHER_TOKENS,
     "bearer_token_format": _refused("only sessions signed in here are accepted; remove it", "default"),
@@ -199,8 +196,8 @@ ROUTE_KEYS: Mapping[str, KnownKey] = {
     "stat_name": _NO_METRICS,
     "allow_spdy": _refused("remove it; WebSocket is the only upgrade, with allow_websockets: true"),
     "allow_upgrades": _refused("remove it; WebSocket is the only upgrade, with allow_websockets: true"),
-    "tls_downstream_client_ca": _MTLS,
-    "tls_downstream_client_ca_file": _MTLS,
+    "tls_downstream_client_ca": _MTLS_OF_ROUTE,
+    "tls_downstream_client_ca_file": _MTLS_OF_ROUTE,
     "tls_downstream_server_name": _ignored("the certificate follows the name that the browser asks for"),
     "tls_upstream_allow_renegotiation": _ignored("renegotiation is never allowed"),
     "idp_access_token_allowed_audiences": _ignored("access tokens of others are never accepted"),

@@ -14,6 +14,7 @@ from typing import ClassVar
 from pydantic import SecretBytes
 
 from pomerium_tx.config import values
+from pomerium_tx.config.client_certificate_keys import ClientCertificateKeys, DownstreamMtls
 from pomerium_tx.config.front_keys import FrontKeys
 from pomerium_tx.config.identity_keys import IdentityKeys
 from pomerium_tx.config.limit_keys import LimitKeys
@@ -44,6 +45,7 @@ _DEFAULT_RESPONSE_HEADERS: Mapping[str, str] = {
 
 class Config(
     ListeningKeys,
+    ClientCertificateKeys,
     FrontKeys,
     LimitKeys,
     SessionKeys,
@@ -63,6 +65,7 @@ class Config(
         "routes": RouteSection,
         "certificates": CertificateSection,
         "circuit_breaker_thresholds": CircuitBreakerThresholds,
+        "downstream_mtls": DownstreamMtls,
     }
     files: ClassVar[Mapping[str, str]] = {
         "shared_secret": "shared_secret_file",

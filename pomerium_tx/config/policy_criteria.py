@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pomerium_tx.config.policy_certificates import certificate_matcher
 from pomerium_tx.config.policy_matchers import Read, list_matcher, source_networks, string_matcher, unused
 
 
@@ -29,12 +30,14 @@ FORMS: Mapping[str, Form] = {
     "accept": Form(read=unused),
     "authenticated_user": Form(read=unused),
     "claim": Form(read=list_matcher, has_path=True),
+    "client_certificate": Form(read=certificate_matcher),
     "cors_preflight": Form(read=unused),
     "domain": Form(read=string_matcher),
     "email": Form(read=string_matcher),
     "groups": Form(read=list_matcher),
     "http_method": Form(read=string_matcher),
     "http_path": Form(read=string_matcher),
+    "invalid_client_certificate": Form(read=unused),
     "pomerium_routes": Form(read=unused),
     "reject": Form(read=unused),
     "source_ip": Form(read=source_networks),
@@ -44,11 +47,9 @@ FORMS: Mapping[str, Form] = {
 _TIME = "Pomerium's open-source edition does not know it either; remove it, or reload another file at that time"
 
 REFUSED: Mapping[str, str] = {
-    "client_certificate": "client certificates are not asked for; remove it",
     "date": _TIME,
     "day_of_week": _TIME,
     "device": "devices are not registered here; remove it, or ask the provider for a claim about the device",
-    "invalid_client_certificate": "client certificates are not asked for; remove it",
     "mcp_tool": "there is no MCP; write http_path or http_method",
     "record": "there are no external data sources; ask the provider for a claim that says the same",
     "time_of_day": _TIME,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pomerium_tx.config.answer_rules import answers
+from pomerium_tx.config.client_certificate_rules import certificate_findings
 from pomerium_tx.config.document import KeyPath
 from pomerium_tx.config.findings import LOOPBACK_ONLY, Finding, MakesFinding, is_exposed_http, numbered_routes
 from pomerium_tx.config.header_rules import headers
@@ -28,6 +29,7 @@ def findings(config: Config) -> Iterator[Finding]:
     Everything that the rules find, errors and warnings.
     """
     yield from _listening(config)
+    yield from certificate_findings(config)
     yield from _bounds(config)
     yield from _signing_in(config)
     yield from provider_findings(config)

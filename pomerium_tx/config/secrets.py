@@ -24,6 +24,8 @@ from pydantic import SecretBytes, SecretStr
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 _TOKEN = re.compile(r"[\x21-\x7e]{32,}")
+_DELTA = x509.DeltaCRLIndicator.oid
+_REVOCATION_LIST = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
 _PRIVATE_KEY = re.compile(rb"-----BEGIN (?P<label>[A-Z ]*PRIVATE KEY)-----.*?-----END (?P=label)-----", re.DOTALL)
 
 
@@ -147,6 +149,33 @@ def certificates(value: object) -> bytes:
     except ValueError:
         raise ValueError(wanted) from None
     return pem
+
+
+def revocation_lists(value: object) -> bytes:
+    """
+    One or more PEM revocation lists, or base64 of that.
+    """
+    wanted = "must be PEM revocation lists (X509 CRL), or base64 of them"
+    pem = _pem_or_base64(value, wanted)
+    try:
+        lists = load_revocation_lists(pem)
+        is_delta = any(extension.oid == _DELTA for each in lists for extension in each.extensions)
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
+        raise ValueError(wanted) from None
+    if not lists:
+        raise ValueError(wanted)
+    if is_delta:
+        raise ValueError("is, or contains, a list of changes only (delta CRL); name the complete one")
+    return pem
+
+
+def load_revocation_lists(pem: bytes) -> list[x509.CertificateRevocationList]:
+    """
+    The revocation lists in *pem*.
+
+    :raises ValueError: If one of them cannot be read.
+    """
+    return [x509.load_pem_x509_crl(match.group()) for match in _REVOCATION_LIST.finditer(pem)]
 
 
 def private_key(value: object) -> SecretBytes:

@@ -65,6 +65,10 @@ class Section(BaseModel):
     """
     Keys that may be given as a file: the key -> the key that names the file.
     """
+    is_either_or: ClassVar[bool] = False
+    """
+    Whether such a key and the one that names its file must not stand side by side. Where they may, the file counts.
+    """
     nested: ClassVar[Mapping[str, type[Section]]] = {}
     """
     Keys whose value is a section of its own, or a list of such.

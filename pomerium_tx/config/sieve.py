@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pomerium_tx.config import keys, secrets
 from pomerium_tx.config.document import Document, KeyPath, dotted
+from pomerium_tx.config.environment import overridden
 from pomerium_tx.config.health_keys import HealthCheck, HttpHealthCheck, OutlierDetection
 from pomerium_tx.config.keys import KeyClass, KnownKey
 from pomerium_tx.config.model import Config, RuntimeFlags
@@ -68,7 +69,7 @@ class Sieve:
     """
 
     def __post_init__(self) -> None:
-        written = self.document.values | {key: document.values[key] for key, document in self.overrides.items()}
+        written = overridden(self.document.values, self.overrides)
         for key, file_key in Config.files.items():
             if key in self.overrides and file_key not in self.overrides:
                 written.pop(file_key, None)
@@ -100,7 +101,8 @@ class Sieve:
         """
         Where *path* stands, or would stand.
         """
-        document = self.overrides.get(str(path[0]), self.document) if path else self.document
+        inside = self.overrides.get(dotted(path[:2])) if len(path) > 1 else None
+        document = inside or (self.overrides.get(str(path[0]), self.document) if path else self.document)
         return Place(file=document.file, line=document.line(path), key=dotted(path))
 
     def _located(self, path: KeyPath, message: str) -> Problem:
@@ -213,7 +215,10 @@ class Sieve:
                 # The model says what is wrong with it.
                 continue
             if key != file_key and key in values:
-                self.warning((*path, key), f"is ignored: {file_key} is set")
+                if section.is_either_or:
+                    self.problem((*path, key), f"cannot stand beside {file_key}; remove one")
+                else:
+                    self.warning((*path, key), f"is ignored: {file_key} is set")
             values.pop(key, None)
             try:
                 content = secrets.read_file(Path(name.strip()))

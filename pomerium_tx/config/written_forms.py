@@ -132,6 +132,7 @@ _FORMS: Mapping[object, Form] = {
     ),
     secrets.signing_keys: Form(words="PEM, or base64 of it", schema=_TEXT),
     secrets.certificates: Form(words="PEM, or base64 of it", schema=_TEXT),
+    secrets.revocation_lists: Form(words="PEM, or base64 of it", schema=_TEXT),
     secrets.private_key: Form(words="PEM, or base64 of it", schema=_TEXT),
 }
 FILE = Form(words="the name of a file", schema=_TEXT)

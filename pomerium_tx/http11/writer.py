@@ -19,9 +19,11 @@ Pair = tuple[bytes, bytes]
 The name and the value of a field.
 """
 
-REASONS: dict[int, bytes] = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
+REASONS: dict[int, bytes] = {status.value: status.phrase.encode("ascii") for status in HTTPStatus} | {
+    495: b"SSL Certificate Error"
+}
 """
-The reason phrases of the registered statuses.
+The reason phrases of the registered statuses, and of nginx's for want of a client certificate.
 """
 
 

@@ -1,10 +1,12 @@
 """
-The rules that a route's settings come to: those of its access settings, then those of its policy.
+The rules that a route's settings come to: those of its access settings, those of its policy, and what the
+configuration adds to all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from pomerium_tx.config.policy_matchers import Condition, Scalar
 from pomerium_tx.config.policy_rules import Criterion, Rule, Rules
@@ -12,17 +14,26 @@ from pomerium_tx.config.route_access_keys import RouteAccessKeys
 from pomerium_tx.policy.decision import Policy
 from pomerium_tx.policy.language import compiled
 
+WITHOUT_CERTIFICATE: Final = Rule(
+    action="deny", operator="or", criteria=(Criterion(name="invalid_client_certificate", at=("downstream_mtls",)),)
+)
+"""
+What ``downstream_mtls`` adds to the rules of every route, unless its ``enforcement`` is ``policy``.
+"""
 
-def policy_of(route: RouteAccessKeys) -> Policy:
+
+def policy_of(route: RouteAccessKeys, *, refuses_without_certificate: bool) -> Policy:
     """
     Who may use a route.
     """
-    return compiled(rules_of(route))
+    return compiled(rules_of(route, refuses_without_certificate=refuses_without_certificate))
 
 
-def rules_of(route: RouteAccessKeys) -> Rules:
+def rules_of(route: RouteAccessKeys, *, refuses_without_certificate: bool) -> Rules:
     """
     All rules of a route.
+
+    :param refuses_without_certificate: As the configuration says it of all routes.
     """
     settings = access_rules(
         public=route.allow_public_unauthenticated_access,
@@ -32,7 +43,7 @@ def rules_of(route: RouteAccessKeys) -> Rules:
         claims=route.allowed_idp_claims,
         users=route.allowed_users,
     )
-    return (*settings, *route.policy)
+    return (*settings, *route.policy, *((WITHOUT_CERTIFICATE,) if refuses_without_certificate else ()))
 
 
 def from_legacy(

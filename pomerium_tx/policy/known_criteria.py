@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pomerium_tx.policy import request_criteria, session_criteria
+from pomerium_tx.policy import certificate_criteria, request_criteria, session_criteria
 from pomerium_tx.policy.kinds import Kind
 
-KINDS: Mapping[str, Kind] = {**session_criteria.KINDS, **request_criteria.KINDS}
+KINDS: Mapping[str, Kind] = {**session_criteria.KINDS, **request_criteria.KINDS, **certificate_criteria.KINDS}

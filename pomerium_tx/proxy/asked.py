@@ -11,6 +11,7 @@ from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy.client import Client
+from pomerium_tx.tls.client_certificate import Shown
 
 
 @dataclass(slots=True)
@@ -32,6 +33,12 @@ class Asked:
         The address of whoever asked, who may have connected to a proxy in front of us.
         """
         return self.client.address
+
+    def recognise(self, shown: Shown | None) -> None:
+        """
+        What whoever asked has shown is judged otherwise now.
+        """
+        self.client = self.client.showing(shown)
 
     def is_still_admitted(self, decide: Callable[[RequestHead, Canonical, Client], Verdict]) -> bool:
         """

@@ -22,6 +22,7 @@ from pomerium_tx.proxy.transports import owes_bytes
 from pomerium_tx.proxy.tunnel import WebSocketTunnel
 from pomerium_tx.proxy.upstream import UpstreamConnection
 from pomerium_tx.sessions.store import Cause
+from pomerium_tx.tls.client_certificate import Shown
 
 log = Logger()
 
@@ -136,6 +137,12 @@ class AttachedExchange:
     @property
     def is_nobodys(self) -> bool:
         return not self._session_ids
+
+    def recognise(self, shown: Shown | None) -> None:
+        """
+        What the user agent has shown is judged otherwise now.
+        """
+        self._asked.recognise(shown)
 
     def answer_sent(self) -> None:
         self._unsent = False

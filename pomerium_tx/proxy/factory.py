@@ -4,15 +4,18 @@ All the connections from user agents, whichever listener accepted them.
 
 from __future__ import annotations
 
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
+from pomerium_tx.authorize.verdict import CERTIFICATE_REQUIRED
 from pomerium_tx.proxy.admission import Admission
+from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import Proxy
 from pomerium_tx.proxy.downstream import Downstream
 from pomerium_tx.proxy.exchange import ProxiedExchange
-from pomerium_tx.proxy.transports import close_at_once, owes_bytes
+from pomerium_tx.proxy.transports import close_at_once, owes_bytes, shown_by
 
 _MAPPED = "::ffff:"
 """
@@ -20,10 +23,19 @@ How a socket for both families shows an IPv4 address (RFC 4291 section 2.5.5.2).
 """
 
 
+_AFTER_THE_END = 1.0
+"""
+Seconds after the last in which a certificate is valid.
+"""
+
+
+@implementer(IHandshakeListener)
 class AdmittedDownstream(Downstream):
     """
-    A connection that counts, and that may have to give way to another.
+    A connection that counts, that may have to give way to another, and whose user agent may have to show a certificate.
     """
+
+    _recognised_until: IDelayedCall | None = None
 
     def __init__(self, proxy: Proxy, *, peer: str, admission: Admission[AdmittedDownstream]) -> None:
         super().__init__(proxy, peer=peer)
@@ -37,7 +49,56 @@ class AdmittedDownstream(Downstream):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._admission.discard(self)
+        if self._recognised_until is not None:
+            self._recognised_until.cancel()
+            self._recognised_until = None
         super().connectionLost(reason)
+
+    def handshakeCompleted(self) -> None:
+        """
+        TLS is there: what has the user agent shown?
+        """
+        self.recognise()
+
+    def recognise(self) -> None:
+        """
+        Judge what the user agent has shown, as it is to be judged now.
+        """
+        shown, client = shown_by(self.transport_in_use), self._client
+        if shown is None and client.certificate is None and not client.lacks_certificate:
+            return
+        if self._recognised_until is not None:
+            self._recognised_until.cancel()
+            self._recognised_until = None
+        if shown is not None and not shown.is_welcome:
+            self.abort()
+            return
+        self._client = client.showing(shown)
+        for exchange in self._under_way():
+            exchange.recognise(shown)
+        if shown is not None and shown.certificate is not None and shown.certificate.judged_until is not None:
+            clock = self.proxy.clock
+            left = max(shown.certificate.judged_until - clock.seconds(), 0.0) + _AFTER_THE_END
+            self._recognised_until = clock.callLater(left, self._recognise_again)
+
+    def _recognise_again(self) -> None:
+        self._recognised_until = None
+        self.recognise()
+        for exchange in self._under_way():
+            if not exchange.is_admitted():
+                exchange.cut(None)
+
+    def _answer(self, asked: Asked) -> None:
+        if asked.verdict.status == CERTIFICATE_REQUIRED:
+            # A certificate is asked for once, when a connection begins.
+            self.keep_alive = False
+        super()._answer(asked)
+
+    def _under_way(self) -> list[ProxiedExchange]:
+        """
+        What is being answered, and answers that are complete and not sent.
+        """
+        return [each for each in (self._exchange, *self._unsent.kept) if isinstance(each, ProxiedExchange)]
 
     @property
     def idle_since(self) -> float | None:
@@ -62,6 +123,7 @@ class AdmittedDownstream(Downstream):
         """
         Cut what is being answered to nobody, if its request would not be let through any more.
         """
+        self.recognise()
         exchange = self._exchange
         if isinstance(exchange, ProxiedExchange) and exchange.is_nobodys and not exchange.is_admitted():
             exchange.cut(None)
@@ -113,8 +175,8 @@ class DownstreamFactory(Factory):
 
     def recheck(self) -> None:
         """
-        Cut every exchange of nobody's whose request would not be let through any more; those of sessions are known to
-        the registry.
+        Judge all certificates that were shown by the configuration that is in force now, and cut every exchange of
+        nobody's whose request would not be let through any more; those of sessions are known to the registry.
         """
         for downstream in self._admission.open:
             downstream.recheck()

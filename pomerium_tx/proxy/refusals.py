@@ -40,6 +40,11 @@ _MESSAGES = {
     401: "You are not signed in, or no longer.",
     403: "This application is not for you.",
     404: "No application is known at this address.",
+    495: (
+        "Your browser has shown no certificate, or one that is not accepted here. Once it has the right one, load this "
+        "page again and choose it. If it has it already, close all of its windows first: it may remember that you "
+        "chose another, or none."
+    ),
     500: "Something went wrong on our side. It has been written down.",
 }
 

@@ -14,6 +14,8 @@ from typing import Any
 from twisted.internet.abstract import FileDescriptor
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
+from pomerium_tx.tls.client_certificate import Shown
+
 _SIOCOUTQNSD = 0x894B
 """
 Linux (tcp(7)): how many bytes of the send queue have not been sent.
@@ -64,6 +66,15 @@ def send_at_once(transport: Any) -> None:
     set_no_delay = getattr(transport, "setTcpNoDelay", None)
     if set_no_delay is not None:
         set_no_delay(True)
+
+
+def shown_by(transport: Any) -> Shown | None:
+    """
+    What the user agent at the other end of *transport* has shown when it was asked for a certificate; None if it need
+    not show any.
+    """
+    shown = getattr(transport, "shown", None)
+    return None if shown is None else shown()
 
 
 def is_encrypted(transport: Any) -> bool:

@@ -59,6 +59,13 @@ class UnsentAnswers:
         """
         return len(self._answers) >= MOST
 
+    @property
+    def kept(self) -> list[Unsent]:
+        """
+        The answers that are kept.
+        """
+        return list(self._answers)
+
     def when_sent(self, transport: Any, clock: IReactorTime, then: Callable[[], None]) -> None:
         """
         Call *then* when *transport* owes nothing of the answers that are kept; at once, if that is so now. Who waits

@@ -246,6 +246,12 @@ class Defaults(Protocol):
         Of which ``match_any_incoming_port`` is read.
         """
 
+    @property
+    def refuses_without_certificate(self) -> bool:
+        """
+        Whether a trusted client certificate is needed whatever the route says.
+        """
+
     def response_headers(self, route: RouteSection | None) -> tuple[tuple[str, str], ...]:
         """
         What is set on every response of a route.
@@ -281,7 +287,7 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
         regex=None if regex is None else Expression(regex),
         upstreams=upstreams,
         balancing=balancing(section),
-        policy=policy_of(section),
+        policy=policy_of(section, refuses_without_certificate=defaults.refuses_without_certificate),
         answer=answer_of(section),
         # Behind a socket is nobody with a name of their own: the browser's is passed on, as Pomerium does it.
         preserve_host_header=section.preserve_host_header

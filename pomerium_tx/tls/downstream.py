@@ -9,6 +9,7 @@ Sessions of TLS are resumed by tickets (RFC 8446 section 2.2, RFC 5077). Their k
 one process, and are made anew with the certificates and every `KEY_SECONDS`; a ticket of another process, or of
 certificates that have been replaced, means a whole handshake. A ticket is not tied to a name: a client uses it where it
 would accept the certificate that it has seen, and nothing here is decided by the name of TLS. There is no early data.
+Where user agents are asked for certificates there are no tickets at all: see `client_authorities`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from pomerium_tx.tls.certificates import KeyPair, UnusableCertificate, dns_names, key_pair
+from pomerium_tx.tls.client_authorities import ClientAuthorities
 
 KEY_SECONDS = 12 * 3600.0
 """
@@ -44,27 +46,35 @@ class DownstreamContexts:
     The certificates of a listener, chosen by server name.
 
     :param pairs: Certificate (with its chain) and key, each in PEM; the first one is the default.
+    :param authorities: Who is believed about user agents; None if they are not asked for certificates.
     :raises UnusableCertificate: If there is no pair, or one cannot be used.
     """
 
-    def __init__(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
-        self.replace(pairs)
+    authorities: ClientAuthorities | None = None
+    """
+    Those that are believed now.
+    """
 
-    def replace(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+    def __init__(self, pairs: Sequence[tuple[bytes, bytes]], authorities: ClientAuthorities | None = None) -> None:
+        self.replace(pairs, authorities)
+
+    def replace(self, pairs: Sequence[tuple[bytes, bytes]], authorities: ClientAuthorities | None = None) -> None:
         """
-        Show these certificates from the next handshake on, and resume no session of before.
+        Show these certificates from the next handshake on, ask for those of *authorities*, and resume no session of
+        before.
 
         :raises UnusableCertificate: If there is no pair, or one cannot be used; then those before stay.
         """
         loaded = [key_pair(certificate_pem, key_pem) for certificate_pem, key_pem in pairs]
         if not loaded:
             raise UnusableCertificate("no certificate")
-        contexts = [self._context(pair, is_one_of_many=len(loaded) > 1) for pair in loaded]
+        contexts = [self._context(pair, authorities, is_one_of_many=len(loaded) > 1) for pair in loaded]
         by_name: dict[str, SSL.Context] = {}
         for pair, context in zip(loaded, contexts, strict=True):
             for name in dns_names(pair.certificate):
                 by_name.setdefault(name, context)
         self._by_name, self._default, self._default_pair = by_name, contexts[0], loaded[0]
+        self.authorities = authorities
         self._renew_at: float | None = None
 
     def connection(self, accepted: socket.socket, now: float) -> SSL.Connection:
@@ -98,12 +108,12 @@ class DownstreamContexts:
         """
         before = self._default
         is_one_of_many = any(context is not before for context in self._by_name.values())
-        self._default = self._context(self._default_pair, is_one_of_many=is_one_of_many)
+        self._default = self._context(self._default_pair, self.authorities, is_one_of_many=is_one_of_many)
         self._by_name = {
             name: self._default if context is before else context for name, context in self._by_name.items()
         }
 
-    def _context(self, pair: KeyPair, *, is_one_of_many: bool) -> SSL.Context:
+    def _context(self, pair: KeyPair, authorities: ClientAuthorities | None, *, is_one_of_many: bool) -> SSL.Context:
         context = SSL.Context(SSL.TLS_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_RENEGOTIATION)
@@ -127,6 +137,9 @@ class DownstreamContexts:
             context.set_tlsext_servername_callback(self._select_certificate)
         context.set_cipher_list(_CIPHERS)
         context.set_tls13_ciphersuites(_CIPHERS_1_3)
+        if authorities is not None:
+            # Also where another one takes its place when the name is known: that one is not the first to be asked.
+            authorities.ask(context)
         return context
 
     def _select_certificate(self, connection: SSL.Connection) -> None:

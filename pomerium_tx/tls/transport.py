@@ -19,14 +19,25 @@ from OpenSSL import SSL
 
 # pyOpenSSL has no name of its own for it.
 from OpenSSL._util import lib
-from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, ISSLTransport, ITransport
+from twisted.internet.interfaces import (
+    IAddress,
+    IHandshakeListener,
+    IProtocol,
+    IProtocolFactory,
+    ISSLTransport,
+    ITransport,
+)
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Server
+from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pomerium_tx.tls.client_certificate import Shown
 from pomerium_tx.tls.downstream import DownstreamContexts
+
+log = Logger()
 
 RECORD = 16_384
 """
@@ -74,6 +85,16 @@ class EncryptedServer(Server):
         What the peer has shown.
         """
         return self._tls.get_peer_certificate() if self._is_established else None
+
+    def shown(self) -> Shown | None:
+        """
+        What the peer has shown when it was asked for a certificate, as that is judged now; None if it need not show
+        any.
+        """
+        authorities = self._contexts.authorities
+        if authorities is None or not self._is_established:
+            return None
+        return authorities.shown_on(self._tls, self.reactor.seconds())
 
     # The reactor calls.
 
@@ -170,12 +191,30 @@ class EncryptedServer(Server):
         except SSL.WantWriteError:
             super().startWriting()  # type: ignore[no-untyped-call] # Twisted's own
         except SSL.Error as problem:
+            if self._contexts.authorities is not None:
+                self._tell_why(problem)
             return _loss(problem)
         else:
             self._is_established = True
             if self._tempDataLen:
                 self.startWriting()
+            if self._contexts.authorities is not None and IHandshakeListener.providedBy(self.protocol):
+                self.protocol.handshakeCompleted()
         return None
+
+    def _tell_why(self, problem: SSL.Error) -> None:
+        """
+        Whoever is not spoken with leaves no line in any other log.
+        """
+        assert self._contexts.authorities is not None
+        why = self._contexts.authorities.why_refused(self._tls, problem)
+        if why:
+            log.info(
+                "A connection from {ip} was refused for its certificate: {problem}",
+                ip=self.getPeer().host,  # type: ignore[no-untyped-call] # Twisted's own
+                server_name=(self._tls.get_servername() or b"").decode("ascii", "replace"),
+                problem=why,
+            )
 
     def _postLoseConnection(self) -> BaseException | None:
         return CONNECTION_DONE if self._has_said_goodbye() else None
@@ -221,6 +260,15 @@ class _OnTheSocket(TLSMemoryBIOProtocol):
     """
 
     factory: EncryptedFactory
+
+    def shown(self) -> Shown | None:
+        """
+        As that of `EncryptedServer`.
+        """
+        authorities = self.factory.contexts.authorities
+        if authorities is None or self._tlsConnection is None:
+            return None
+        return authorities.shown_on(self._tlsConnection, self.factory._clock.seconds())
 
     def makeConnection(self, transport: ITransport) -> None:
         if type(transport) is Server:

@@ -53,6 +53,7 @@ _TITLES = {
     408: "The request took too long",
     413: "That is too much at once",
     431: "The request is too large",
+    495: "A valid client certificate is required to access this page",
     500: "Something went wrong",
     502: "The application gave no usable answer",
     503: "Not available just now",

@@ -86,7 +86,6 @@ class KeysTests(SynchronousTestCase):
         Nothing that decides who gets in, or what is reachable, is merely ignored.
         """
         for key in (
-            "downstream_mtls",
             "client_ca",
             "bearer_token_format",
             "identity_providers",
@@ -119,8 +118,8 @@ class KeysTests(SynchronousTestCase):
             ("autocert", 0, False),
             ("path_with_escaped_slashes_action", "keep_unchanged", False),
             ("path_with_escaped_slashes_action", "REJECT_REQUEST", True),
-            ("downstream_mtls", {}, True),
-            ("downstream_mtls", {"ca": "x"}, False),
+            ("client_ca", "", True),
+            ("client_ca", "x", False),
         ):
             with self.subTest(f"{key}: {value}"):
                 self.assertEqual(ROOT_KEYS[key].is_harmless(value), harmless)

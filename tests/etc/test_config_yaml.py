@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.config.client_certificate_keys import DownstreamMtls
 from pomerium_tx.config.health_keys import HealthCheck, HttpHealthCheck, OutlierDetection, TcpHealthCheck
 from pomerium_tx.config.loader import load
 from pomerium_tx.config.model import CertificateSection, Config, RuntimeFlags
@@ -18,8 +19,10 @@ from pomerium_tx.config.provider_section import ProviderSection
 from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
 from pomerium_tx.config.section import Section
 from tests.config.material import key_pair, written
+from tests.tls.clients import authority, revocation_list
 
 SHOWN = Path(__file__).resolve().parents[2] / "etc" / "config.yaml"
+ROOT = authority("root")
 COMMENTED_OUT = re.compile(r"#(?! \S|-|\Z)")
 """
 A ``#`` before a key, or before the indented rest of its value; one space behind it makes it prose.
@@ -58,6 +61,8 @@ class ConfigYamlTests(SynchronousTestCase):
             ("cert", certificate),
             ("key", key),
             ("text", b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+            ("ca", ROOT.pem),
+            ("crl", revocation_list(ROOT)),
         ):
             written(directory, content, name)
         files = {"cert": f"{directory}/cert", "key": f"{directory}/key", "text": f"{directory}/text"}
@@ -67,6 +72,8 @@ class ConfigYamlTests(SynchronousTestCase):
                 return {inner: real(inner, item) for inner, item in value.items()}
             if isinstance(value, list):
                 return [real(name, item) for item in value]
+            if isinstance(value, str) and value.startswith("/etc/pomerium-tx/client-ca."):
+                return f"{directory}/{'crl' if 'crl' in name else 'ca'}"
             if isinstance(value, str) and value.startswith("/etc/pomerium-tx/"):
                 kind = "key" if "key" in name else "cert" if "cert" in name or "ca" in name.split("_") else "text"
                 return files["cert" if name.startswith("certificate_authority") else kind]
@@ -109,6 +116,8 @@ class ConfigYamlTests(SynchronousTestCase):
         self.assertEqual(set(values["routes"][0]), names(RouteSection))
         self.assertEqual(set(values["certificates"][0]), names(CertificateSection))
         self.assertEqual(set(values["runtime_flags"]), names(RuntimeFlags))
+        # Instead of ca and crl, the example names their files.
+        self.assertEqual(set(values["downstream_mtls"]), names(DownstreamMtls) - set(DownstreamMtls.files))
         self.assertLessEqual(set(values["providers"]["partners"]), names(ProviderSection))
         for thresholds in (values, values["routes"][0]):
             self.assertEqual(set(thresholds["circuit_breaker_thresholds"]), names(CircuitBreakerThresholds))

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.policy.criteria import from_legacy, policy_of, rules_of
+from pomerium_tx.policy.decision import Policy
 from pomerium_tx.sessions.session import Session
 from tests.policy.clients import CANONICAL, CLIENT, HEAD, a_head, decided
 from tests.policy.people import alice
@@ -130,11 +131,17 @@ class SettingsTests(SynchronousTestCase):
         """
         return RouteSection.model_validate({"from": "https://app.example.com", "to": "http://127.0.0.1:1", **keys})
 
+    def policy(self, **keys: object) -> Policy:
+        """
+        The policy of a route with *keys*.
+        """
+        return policy_of(self.section(**keys), refuses_without_certificate=False)
+
     def admits(self, session: Session | None = None, **keys: object) -> bool:
         """
         Whether such a route admits somebody to its first page.
         """
-        return decided(policy_of(self.section(**keys)), session).admits
+        return decided(self.policy(**keys), session).admits
 
     def test_each_key_admits(self) -> None:
         """
@@ -165,12 +172,12 @@ class SettingsTests(SynchronousTestCase):
         """
         ``cors_allow_preflight`` admits preflights and nothing else.
         """
-        asked = policy_of(self.section(cors_allow_preflight=True, allowed_users=["alice"]))
+        asked = self.policy(cors_allow_preflight=True, allowed_users=["alice"])
         preflight = a_head("OPTIONS", origin="https://page.test", access_control_request_method="PUT")
         self.assertTrue(asked(None, preflight, CANONICAL, CLIENT).admits)
         self.assertFalse(asked(None, a_head("OPTIONS", origin="https://page.test"), CANONICAL, CLIENT).admits)
         self.assertFalse(asked(None, HEAD, CANONICAL, CLIENT).admits)
-        without = policy_of(self.section(allowed_users=["alice"]))
+        without = self.policy(allowed_users=["alice"])
         self.assertFalse(without(None, preflight, CANONICAL, CLIENT).admits)
 
     def test_together(self) -> None:
@@ -195,14 +202,15 @@ class SettingsTests(SynchronousTestCase):
         """
         All settings are one rule, whose criteria know the key that they come from; without any there is none.
         """
-        self.assertEqual(rules_of(self.section()), ())
+        self.assertEqual(rules_of(self.section(), refuses_without_certificate=False), ())
         (rule,) = rules_of(
             self.section(
                 allowed_users=["a"],
                 allowed_domains=["b.test"],
                 allowed_idp_claims={"c": [1]},
                 cors_allow_preflight=True,
-            )
+            ),
+            refuses_without_certificate=False,
         )
         self.assertEqual((rule.action, rule.operator), ("allow", "or"))
         self.assertEqual(

@@ -66,6 +66,7 @@ class WordsTests(SynchronousTestCase):
         said = set()
         for name, form in FORMS.items():
             key = f"{name}/department" if form.has_path else name
-            (words,) = policy_in_words(rules({"allow": {"or": [{key: "10.0.0.1"}]}}))
+            value = {"san_dns": "a.test"} if name == "client_certificate" else "10.0.0.1"
+            (words,) = policy_in_words(rules({"allow": {"or": [{key: value}]}}))
             said.add(words)
         self.assertEqual(len(said), len(FORMS))

@@ -27,6 +27,7 @@ class Settings:
         self.pass_identity_headers = False
         self.jwt_issuer_format = "hostOnly"
         self.runtime_flags = RuntimeFlags()
+        self.refuses_without_certificate = False
         self.__dict__.update(changes)
 
     def response_headers(self, route: RouteSection | None) -> tuple[tuple[str, str], ...]:
