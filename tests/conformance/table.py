@@ -218,15 +218,21 @@ TABLE: Mapping[int, Entry] = {
         "test_upstream_contract.WebSocketTests.test_93_relayed",
     ),
     # Policy
-    94: _later(
-        "the policy language",
+    94: _tested(
+        "test_policy.LanguageTests.test_94_deny_beats_allow",
         "tests.policy.test_decision.DecisionTests.test_precedence",
         "tests.policy.test_criteria.LegacyTests.test_no_rule",
     ),
-    95: _later("the policy language"),
-    96: _tested("test_policy.AccessSettingsTests.test_96_users_and_domains"),
+    95: _tested(
+        "test_policy.LanguageTests.test_95_not_and_nor",
+        "tests.policy.test_language.OperatorTests.test_semantics",
+    ),
+    96: _tested(
+        "test_policy.AccessSettingsTests.test_96_users_and_domains",
+        "test_policy.LanguageTests.test_96_claims",
+    ),
     97: _tested("test_policy.RefusalTests.test_97_unauthorised"),
-    98: _later("cors_allow_preflight"),
-    99: _tested("test_policy.RefusalTests.test_99_public"),
+    98: _tested("test_policy.LanguageTests.test_98_preflight"),
+    99: _tested("test_policy.RefusalTests.test_99_public", "test_policy.LanguageTests.test_99_public_by_policy"),
     100: _tested("test_policy.MatchingTests.test_100_first_route", "tests.routing.test_table.FindTests.test_wildcards"),
 }

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.conformance.table import TABLE, Entry, Later, Overruled, Tested
 
 CHECKS = range(1, 101)
-EXCEPTED = {53, 54, 61, 62, 63, 88, 90, 94, 95, 98}
+EXCEPTED = {53, 54, 61, 62, 63, 88, 90}
 """
 What the Foundation is not asked for.
 """
@@ -96,15 +96,16 @@ class TableTests(SynchronousTestCase):
         A number that is missing, an exception that is none, and a test that is not run are each found.
         """
         good = TABLE[7]
+        later = min(EXCEPTED)
         for flaw, changed in (
             ("7 is missing", {number: entry for number, entry in TABLE.items() if number != 7}),
             ("101 is no check", {**TABLE, 101: good}),
             ("7 may not come later", {**TABLE, 7: Later("something")}),
-            ("98 may come later", {**TABLE, 98: good}),
+            (f"{later} may come later", {**TABLE, later: good}),
             ("8 is overruled", {**TABLE, 8: good}),
             ("7 has no test", {**TABLE, 7: Tested(())}),
             ("7 is overruled by nothing", {**TABLE, 7: Overruled("", good.tests)}),
-            ("98 waits for nothing", {**TABLE, 98: Later("")}),
+            (f"{later} waits for nothing", {**TABLE, later: Later("")}),
             ("7: tests.no.Such.test is not run", {**TABLE, 7: Tested(("tests.no.Such.test",))}),
             (
                 "7: tests.conformance.table.Later.what is not run",
