@@ -96,7 +96,7 @@ class TableTests(SynchronousTestCase):
         A number that is missing, an exception that is none, and a test that is not run are each found.
         """
         good = TABLE[7]
-        later = min(EXCEPTED)
+        later = min(EXCEPTED - OVERRULED)
         for flaw, changed in (
             ("7 is missing", {number: entry for number, entry in TABLE.items() if number != 7}),
             ("101 is no check", {**TABLE, 101: good}),
