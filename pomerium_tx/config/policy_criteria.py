@@ -44,7 +44,7 @@ FORMS: Mapping[str, Form] = {
     "user": Form(read=string_matcher),
 }
 
-_TIME = "Pomerium's open-source edition does not know it either; remove it, or reload another file at that time"
+_TIME = "only Pomerium Zero and Enterprise know it; remove it, and change the file when the time comes"
 
 REFUSED: Mapping[str, str] = {
     "date": _TIME,

@@ -61,9 +61,9 @@ PROBLEMS: list[tuple[Any, list[tuple[str, str]]]] = [
             ("mcp_tool", "there is no MCP"),
             ("ssh_username", "there is no SSH"),
             ("ssh_publickey", "there is no SSH"),
-            ("date", "Pomerium's open-source edition does not know it either"),
-            ("day_of_week", "Pomerium's open-source edition does not know it either"),
-            ("time_of_day", "Pomerium's open-source edition does not know it either"),
+            ("date", "only Pomerium Zero and Enterprise know it"),
+            ("day_of_week", "only Pomerium Zero and Enterprise know it"),
+            ("time_of_day", "only Pomerium Zero and Enterprise know it"),
         )
     ),
     ({"allow": {"or": [{"accept": False}]}}, [("allow.or[0].accept", "means the same with false as with true")]),
