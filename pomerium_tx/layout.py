@@ -13,24 +13,22 @@ from resource import RLIMIT_NOFILE, getrlimit
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from pomerium_tx import limits, paths
+from pomerium_tx import limits
 from pomerium_tx.applications import Applications, Connect
 from pomerium_tx.assertion.assertion import Assertions
-from pomerium_tx.authenticate.forward_auth import AuthPage, Deciding, VerifyPage
 from pomerium_tx.authenticate.site import authenticate_site
 from pomerium_tx.authorize.accessible import accessible
 from pomerium_tx.authorize.check import Authorizer
 from pomerium_tx.authorize.refusal import unauthenticated
-from pomerium_tx.authorize.trusted_proxies import TrustedProxies
 from pomerium_tx.authorize.verdict import Verdict
 from pomerium_tx.config import values
 from pomerium_tx.config.model import Config
 from pomerium_tx.dashboard.login import LoginStart
 from pomerium_tx.dashboard.published import PingPage
 from pomerium_tx.dashboard.site import route_site
+from pomerium_tx.fronts import Fronts, unknown_host
 from pomerium_tx.http11 import request_head, response_head
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.writer import NO_LINES, FieldLines
@@ -63,7 +61,6 @@ from pomerium_tx.sessions.store import Cause
 from pomerium_tx.signing import Signing
 from pomerium_tx.web.csrf import Csrf
 from pomerium_tx.web.page_request import PageRequest
-from pomerium_tx.web.resource import Folder
 from pomerium_tx.web.sealed import Sealer
 from pomerium_tx.web.signed_url import UrlSigner
 
@@ -145,7 +142,7 @@ class Layout:
             authenticate_origin=self._authenticate_origin,
         )
         self._tokens = KeptTokens()
-        self._trusted_proxies = TrustedProxies(config.trusted_proxies, config.xff_num_trusted_hops)
+        self._fronts = Fronts(config)
         self._programs = Programs(config, self.table, idp_id_of=self._idp_id_of)
         self._head_limits = limits.head_limits(config)
         self._connection_limits = limits.connection_limits(config, getrlimit(RLIMIT_NOFILE)[0])
@@ -206,7 +203,7 @@ class Layout:
             normalize_path=config.normalize_path,
             merge_slashes=config.merge_slashes,
             streams_count=config.session_idle_counts_streams,
-            client_of=self._trusted_proxies.client if self._trusted_proxies.is_any else None,
+            client_of=self._fronts.client_of,
         )
 
     def start(self) -> None:
@@ -260,7 +257,14 @@ class Layout:
         )
         from_same_site_now = config.sign_out_from_same_site == "now"
         ping, healthz = PingPage(), PingPage()
-        forward_auth = self._forward_auth()
+        forward_auth = self._fronts.pages(
+            self.authorizer,
+            self.assertions,
+            self._head_limits,
+            used=self._used,
+            touch=lasting.registry.touch,
+            begin_sign_in=self._begin_sign_in,
+        )
         routes = route_site(
             authenticate_origin=self._authenticate_origin,
             registry=lasting.registry,
@@ -315,32 +319,8 @@ class Layout:
             forward_auth=forward_auth,
             clock=lasting.clock,
         )
-        probes = Folder()
-        probes.putChild(paths.PING[1:].encode(), ping)
-        probes.putChild(paths.HEALTHZ[1:].encode(), healthz)
-        pomerium = Folder()
-        for name, page in forward_auth.items():
-            pomerium.putChild(name, page)
-        probes.putChild(b".pomerium", pomerium)
+        probes = unknown_host(ping, healthz, forward_auth)
         return Site(routes), Site(authenticate), Site(probes)  # type: ignore[no-untyped-call] # Twisted's own
-
-    def _forward_auth(self) -> dict[bytes, IResource]:
-        """
-        The pages at which other proxies ask, by name.
-        """
-        config = self.config
-        deciding = Deciding(
-            is_trusted=self._trusted_proxies.is_trusted,
-            check=self.authorizer.check,
-            used=self._used,
-            touch=self._lasting.registry.touch,
-            begin_sign_in=self._begin_sign_in,
-            assertions=self.assertions,
-            limits=self._head_limits,
-            normalize_path=config.normalize_path,
-            merge_slashes=config.merge_slashes,
-        )
-        return {b"verify": VerifyPage(deciding), b"auth": AuthPage(deciding)}
 
     # What rooms ask of one another.
 

@@ -22,7 +22,7 @@ LEVELS = (
     ("routing", "assertion"),
     ("authorize", "logout"),
     ("proxy", "authenticate", "dashboard", "operations", "demo"),
-    ("limits", "registrations", "programs", "looks", "signing"),
+    ("limits", "registrations", "programs", "looks", "signing", "fronts"),
     ("applications",),
     ("layout", "administration", "advice"),
     ("house", "outside"),

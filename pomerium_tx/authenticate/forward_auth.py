@@ -70,6 +70,10 @@ class Deciding:
     limits: HeadLimits
     normalize_path: bool
     merge_slashes: bool
+    lacks_certificate: bool = False
+    """
+    Whether clients are asked for certificates, of which nothing is known here.
+    """
 
 
 class VerifyPage(Page):
@@ -112,7 +116,7 @@ class VerifyPage(Page):
                 request_id=request.request_id,
             )
             raise self.refused(problem.status, problem.reason) from None
-        client = Client(address=request.client_address)
+        client = Client(address=request.client_address, lacks_certificate=deciding.lacks_certificate)
         verdict = deciding.check(head, canonical, client, request.request_id, forward_auth=True)
         session, route = verdict.session, verdict.route
         if verdict.action is Action.PROCEED and route is not None:

@@ -4,11 +4,13 @@ Other proxies ask whether they may let a request through.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from pomerium_tx.jose.jwt import parse
 from tests.scenarios.browser import Browser, Response
+from tests.scenarios.test_client_certificates import LAPTOP, CertificateCase
 from tests.scenarios.world import APP, AUTHENTICATE, CHAT, CONFIG, DENIED, OPEN, WorldTestCase
 
 NGINX = "10.0.0.1"
@@ -333,3 +335,25 @@ class SessionsTests(ForwardAuthTestCase):
         )
         [asked] = [event for event in self.events if event.get("service") == "proxy"]
         self.assertEqual(asked["request_id"], line["request_id"])
+
+
+class CertificatesTests(ForwardAuthTestCase, CertificateCase):
+    """
+    Where everybody is asked for a client certificate, and the proxy has shown one.
+    """
+
+    @property
+    def settings(self) -> Mapping[str, Any]:  # type: ignore[override] # made for each test
+        """
+        The proxy is where a certificate is.
+        """
+        asked = CertificateCase.settings.fget(self)  # type: ignore[attr-defined] # a property of its own
+        return {**asked, "trusted_proxies": [LAPTOP]}
+
+    def test_nobody_may_pass(self) -> None:
+        """
+        What the proxy has shown is not the client's, of whom nothing is known: nobody is let through.
+        """
+        for ask in (self.verify, self.auth):
+            self.assertEqual(ask(OPEN + "/", peer=LAPTOP).status, 403)
+        self.assertEqual(self.decisions()[0]["deny_why_true"], ("client-certificate-required",))
