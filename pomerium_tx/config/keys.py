@@ -224,7 +224,7 @@ Those of ``circuit_breaker_thresholds``.
 """
 
 HEALTH_CHECK_KEYS: Mapping[str, KnownKey] = {
-    "grpc_health_check": _refused("write http_health_check or tcp_health_check"),
+    "grpc_health_check": _refused("write http_health_check or tcp_health_check", None),
     "custom_health_check": _refused("write http_health_check or tcp_health_check"),
     "alt_port": _refused("upstreams are checked where they serve; remove it"),
     "reuse_connection": _ignored("every check makes a connection of its own", False, "false"),

@@ -149,9 +149,11 @@ class Maglev:
         credit = [0.0] * len(upstreams)
         table = [-1] * _TABLE_SIZE
         free = _TABLE_SIZE
+        # In whichever order they are written.
+        order = sorted(range(len(upstreams)), key=lambda index: upstreams[index].name)
         while free:
-            for index, upstream in enumerate(upstreams):
-                credit[index] += upstream.weight / heaviest
+            for index in order:
+                credit[index] += upstreams[index].weight / heaviest
                 if credit[index] < 1.0:
                     continue
                 credit[index] -= 1.0

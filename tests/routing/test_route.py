@@ -174,6 +174,32 @@ class BuildTests(SynchronousTestCase):
                 self.assertEqual((upstream.scheme, upstream.host, upstream.port), expected)
                 self.assertEqual(upstream.authority, authority)
 
+    def test_sockets(self) -> None:
+        """
+        Behind a UNIX socket is nobody with a name: the browser's is passed on, unless another one is written.
+        """
+        for to, scheme, origin in (
+            ("unix:///run/app.sock", "http", "http+unix:///run/app.sock"),
+            ("https+unix:///run/app.sock,3", "https", "https+unix:///run/app.sock"),
+        ):
+            with self.subTest(to):
+                route = built(to=to)
+                (upstream,) = route.upstreams
+                self.assertEqual((upstream.scheme, upstream.socket, upstream.origin), (scheme, "/run/app.sock", origin))
+                self.assertEqual((route.preserve_host_header, route.path_rewrite), (True, None))
+                self.assertFalse(built(to=to, host_rewrite="inner.test").preserve_host_header)
+        self.assertFalse(built().preserve_host_header)
+
+    def test_several(self) -> None:
+        """
+        All of them are there, in their order, with their weights; the path of the first is the route's.
+        """
+        route = built(to=["http://a:1/x,2", "https://b/y,1"])
+        self.assertEqual([upstream.origin for upstream in route.upstreams], ["http://a:1", "https://b"])
+        self.assertEqual(route.balancing.weights, (2, 1))
+        assert route.path_rewrite is not None
+        self.assertEqual(route.path_rewrite.of(b"/any"), b"/xany")
+
     def test_settings_carried(self) -> None:
         """
         What the other rooms need to know reaches them.
@@ -285,6 +311,7 @@ class LogoutUriTests(SynchronousTestCase):
             (["http://a:80", "https://a:443/base"], ["http://a/out?x", "https://a/out?x"]),
             (["https://[::1]:8443"], ["https://[::1]:8443/out?x"]),
             (["http://a:1", "http://b:1", "http://a:1/other"], ["http://a:1/out?x", "http://b:1/out?x"]),
+            (["unix:///run/app.sock"], []),
         ):
             with self.subTest(to):
                 route = a_route("https://a.test", upstreams=self.upstreams(*to), upstream_logout_uri="/out?x")
