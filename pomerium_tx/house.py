@@ -41,6 +41,7 @@ from pomerium_tx.operations.drill_report import DrillReport
 from pomerium_tx.proxy.access_lines import AccessLines
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.factory import DownstreamFactory
+from pomerium_tx.proxy.to_https import to_https
 from pomerium_tx.routing.route import Route
 from pomerium_tx.sessions.elsewhere import Elsewhere, nowhere
 from pomerium_tx.sessions.receipt import Receipt
@@ -146,6 +147,12 @@ class House:
         self.proxy = self.layout.proxy()
         self._settle_in()
         self.factory = DownstreamFactory(self.proxy)
+        self.redirect_factory: Any = DownstreamFactory(
+            to_https(self.registry, clock, self._deadlines, self._access_lines.add)
+        )
+        """
+        What sends browsers to https on the listener for that, if there is one.
+        """
         self.revocations = Outbox(
             Revocations(registry=self.registry, providers=self._providers_ever), registry=self.registry, clock=clock
         )
@@ -266,7 +273,8 @@ class House:
 
     @property
     def _factories(self) -> list[DownstreamFactory]:
-        return [factory for factory in (self.factory, self.admin_factory) if factory is not None]
+        factories = (self.factory, self.redirect_factory, self.admin_factory)
+        return [factory for factory in factories if factory is not None]
 
     def drain(self) -> None:
         """

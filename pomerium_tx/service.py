@@ -50,6 +50,7 @@ class PomeriumService(Service):
     A house behind listening addresses.
 
     :param listeners: Where to listen.
+    :param redirecting: Where to send whoever asks to https.
     :param workers: What keeps the processes that accept there instead of this one.
     """
 
@@ -60,6 +61,7 @@ class PomeriumService(Service):
         outside: Outside,
         *,
         listeners: Sequence[Listener],
+        redirecting: Listener | None = None,
         admin: Listener | UnixListener | None = None,
         workers: Supervisor | None = None,
         drain_seconds: float,
@@ -73,6 +75,7 @@ class PomeriumService(Service):
         self._reactor = reactor
         self._outside = outside
         self._listeners = listeners
+        self._redirecting = redirecting
         self._admin = admin
         self._workers = workers
         self._drain_seconds = drain_seconds
@@ -165,6 +168,8 @@ class PomeriumService(Service):
             factory = self._outside.wrapped(self.house.factory)
             for listener in self._listeners:
                 listener.accept(self._reactor, factory)
+            if self._redirecting is not None:
+                self._redirecting.accept(self._reactor, self.house.redirect_factory)
         else:
             # The end of a process is heard of once the reactor runs.
             await deferLater(self._reactor, 0.0)
@@ -196,7 +201,8 @@ class PomeriumService(Service):
         log.info("Stopped")
 
     def _all_listeners(self) -> list[Listener | UnixListener]:
-        return [*self._listeners, *([] if self._admin is None else [self._admin])]
+        others = (self._redirecting, self._admin)
+        return [*self._listeners, *(listener for listener in others if listener is not None)]
 
     def _failed(self, reason: Failure) -> None:
         if isinstance(reason.value, CancelledError):
@@ -222,6 +228,9 @@ def build_service(loaded: Loaded, reactor: Any, *, drain_seconds: float = DRAIN_
     if config.authenticate_listener is not None:
         key = "authenticate_service_url" if config.authenticate_address is None else "authenticate_address"
         listeners.append(Listener(config.authenticate_listener, key=key))
+    redirecting = None
+    if config.http_redirect_addr is not None:
+        redirecting = Listener(config.http_redirect_addr, key="http_redirect_addr")
     store: SessionStore = MemoryStore()
     workers, part = None, Part.ALL
     elsewhere: Elsewhere = nowhere
@@ -232,7 +241,7 @@ def build_service(loaded: Loaded, reactor: Any, *, drain_seconds: float = DRAIN_
             shared,
             count=config.workers,
             heard=lambda heard: house.heard.note(heard),
-            descriptors=lambda: [descriptor for listener in listeners for descriptor in listener.descriptors],
+            descriptors=lambda: _descriptors(*listeners, *([] if redirecting is None else [redirecting])),
         )
         part, elsewhere = Part.PARENT, workers.exchanges
     house = House(
@@ -252,10 +261,15 @@ def build_service(loaded: Loaded, reactor: Any, *, drain_seconds: float = DRAIN_
         house,
         outside,
         listeners=listeners,
+        redirecting=redirecting,
         admin=_admin_listener(config),
         workers=workers,
         drain_seconds=drain_seconds,
     )
+
+
+def _descriptors(*listeners: Listener) -> list[int]:
+    return [descriptor for listener in listeners for descriptor in listener.descriptors]
 
 
 def _admin_listener(config: Config) -> Listener | UnixListener | None:

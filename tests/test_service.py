@@ -463,6 +463,16 @@ class BuildServiceTests(BuildCase):
         expected = [port, int(own["authenticate_address"].rpartition(":")[2])]
         self.assertEqual(self.bound(self.build(**own)), expected)
 
+    def test_redirecting_listener(self) -> None:
+        """
+        The address that sends browsers to https is bound with the others, and its being taken is told by its key.
+        """
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        service = self.build(http_redirect_addr=f"127.0.0.1:{taken.getsockname()[1]}")
+        problem = self.assertRaises(NotBound, service.privilegedStartService)
+        self.assertTrue(str(problem).startswith("http_redirect_addr: cannot listen on 127.0.0.1:"), str(problem))
+
     def test_names_of_keys(self) -> None:
         """
         A taken address is told by the key that it came from.

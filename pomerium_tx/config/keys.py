@@ -101,7 +101,6 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "databroker_storage_ca_file": _refused("sessions are kept in memory; remove it"),
     "databroker_storage_tls_skip_verify": _refused("sessions are kept in memory; remove it"),
     "cookie_secure": _refused("cookies are always Secure; remove the key", True, "true"),
-    "http_redirect_addr": _ignored("nothing listens there; let what stands in front redirect http to https"),
     "timeout_write": _ignored("a whole answer has no time limit; routes have timeout and idle_timeout", 0, "0", "0s"),
     "use_proxy_protocol": _refused("connections must begin with TLS or HTTP; switch PROXY off in front and remove it"),
     "headers_with_underscores_action": _ignored(

@@ -46,6 +46,11 @@ class ListeningKeys(Section):
     ``address`` there is one listener, and the two are told apart by the name that is asked for; another port means a
     listener of its own there. Behind a load balancer that maps ports, set it to the same value as ``address``.
     """
+    http_redirect_addr: ListenAddress | None = None
+    """
+    Where to listen besides, without TLS, in order to send browsers to the same URL by ``https`` (301, without the port
+    that they asked for), our own paths included. Unset: nowhere.
+    """
     insecure_server: Truth = False
     """
     Listen without TLS: for a load balancer that terminates it, or for names of this machine. Cookies stay ``Secure``,

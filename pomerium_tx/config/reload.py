@@ -10,6 +10,7 @@ UNTIL_RESTART = (
     "workers",
     "address",
     "authenticate_address",
+    "http_redirect_addr",
     "authenticate_service_url",
     "insecure_server",
     "shared_secret",

@@ -58,7 +58,8 @@ class RouteForwardingKeys(Section):
     """
     idle_timeout: Duration | None = None
     """
-    How long an answer may pause; 0 is no limit. Unset, five minutes, or no limit with ``allow_websockets``.
+    How long an answer may pause, and how long a WebSocket may be silent in both directions: then it is closed with code
+    1001. 0 is no limit. Unset, five minutes, or no limit with ``allow_websockets``.
     """
     circuit_breaker_thresholds: Annotated[CircuitBreakerThresholds | None, BeforeValidator(forms.section)] = None
     """

@@ -40,6 +40,10 @@ def findings(config: Config) -> Iterator[Finding]:
 
 
 def _listening(config: Config) -> Iterator[Finding]:
+    redirecting, others = config.http_redirect_addr, (config.address, config.authenticate_listener)
+    if redirecting is not None and redirecting.port in {each.port for each in others if each is not None}:
+        message = "has the port of other requests; write another, such as :80"
+        yield Finding(key=("http_redirect_addr",), message=message, rests_on=(("address",), ("authenticate_address",)))
     for index, section in enumerate(config.certificates):
         if not belong_together(section.cert, section.key):
             at: KeyPath = ("certificates", index, "key")

@@ -36,6 +36,8 @@ class AttachedExchange:
     deadline = NEVER
     _bytes_in = _bytes_out = 0
     _status = 0
+    _passed = 0
+    _idle_since = 0.0
     _connecting: Deferred[None] | None = None
     _upstream: UpstreamConnection | None = None
     _upstream_head = b""

@@ -115,7 +115,9 @@ class ProxiedExchange(AttachedExchange):
             self._drop_upstream()
 
     def deadline_passed(self) -> None:
-        if self._answer_began:
+        if self._tunnel is not None:
+            self._look_at_tunnel(self._tunnel)
+        elif self._answer_began:
             self._break_off("idle_timeout")
         else:
             self._refuse(504, "The application did not answer in time.")
@@ -254,12 +256,30 @@ class ProxiedExchange(AttachedExchange):
         framing = FieldLines.of(((b"Connection", b"Upgrade"), (b"Upgrade", protocol)))
         connection.write(self._resource.forwarding.response_head(head, framing, self._request_id))
         self._tunnel = tunnel = WebSocketTunnel(connection, upstream, asked=self._asked, ended=self._tunnel_ended)
+        self._idle_since = self._proxy.deadlines.now()
+        self._watch_tunnel()
         upstream.become_tunnel(tunnel)
         early = connection.become_tunnel(tunnel)
         if early:
             tunnel.from_user_agent(early)
         if connection.is_heard_out:
             tunnel.downstream_done()
+
+    def _watch_tunnel(self) -> None:
+        # Each sweep compares the numbers of bytes: what passes is not asked for the time.
+        if self._resource.route.tunnel_idle_timeout is not None:
+            self.deadline = self._proxy.deadlines.now()
+
+    def _look_at_tunnel(self, tunnel: WebSocketTunnel) -> None:
+        now, passed = self._proxy.deadlines.now(), tunnel.bytes_in + tunnel.bytes_out
+        limit = self._resource.route.tunnel_idle_timeout
+        if passed != self._passed:
+            self._passed, self._idle_since = passed, now
+        elif limit is not None and now - self._idle_since >= limit:
+            self._end("idle_timeout")
+            tunnel.time_out()
+            return
+        self._watch_tunnel()
 
     def _tunnel_ended(self) -> None:
         self._upstream = None

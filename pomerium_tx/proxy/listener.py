@@ -8,6 +8,7 @@ status 1; accepting begins once there is something to answer with.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -159,6 +160,14 @@ class Listener:
             bound.close()
             raise
         self._sockets.append(bound)
+
+
+def port_of(descriptor: int) -> int:
+    """
+    The port of a socket that another process has bound.
+    """
+    with socket.socket(fileno=os.dup(descriptor)) as bound:
+        return int(bound.getsockname()[1])
 
 
 def _without_ipv6(problem: OSError) -> bool:

@@ -160,6 +160,15 @@ class WebSocketTunnel:
         """
         The session has ended, or, without a *cause*, the route admits it no longer: no byte of either side passes.
         """
+        self._close(*((NOT_ADMITTED, b"no longer admitted") if cause is None else (SIGNED_OUT, b"signed out")))
+
+    def time_out(self) -> None:
+        """
+        Nothing has passed for too long: both sides are told so.
+        """
+        self._close(GOING_AWAY, b"idle timeout")
+
+    def _close(self, code: int, reason: bytes) -> None:
         upstream = self._let_go()
         if upstream is None:
             return
@@ -175,8 +184,7 @@ class WebSocketTunnel:
         # A Close frame of the user agent that passed before does not answer ours.
         self._to_upstream.close_seen = False
         self._closing = self._proxy.clock.callLater(CLOSE_SECONDS, self._out_of_time)
-        told = (NOT_ADMITTED, b"no longer admitted") if cause is None else (SIGNED_OUT, b"signed out")
-        self._downstream.write(close_frame(*told, masked=False))
+        self._downstream.write(close_frame(code, reason, masked=False))
         self._downstream.resume(UPSTREAM_FULL)
         if self._user_agent_done:
             self._end_downstream()

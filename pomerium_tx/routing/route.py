@@ -152,6 +152,10 @@ class Route:
     """
     Seconds without a byte, or None for no limit.
     """
+    tunnel_idle_timeout: float | None = None
+    """
+    The same for WebSockets, which have a limit only where one is written.
+    """
     max_connections: int | None = None
     max_pending_requests: int | None = None
     """
@@ -299,6 +303,7 @@ def build(section: RouteSection, defaults: Defaults) -> Route:
         allow_websockets=section.allow_websockets,
         allow_websocket_origins=frozenset(section.allow_websocket_origins),
         timeout=_limit(section.timeout, section.allow_websockets, defaults.default_upstream_timeout.total_seconds()),
+        tunnel_idle_timeout=None if section.idle_timeout is None else section.idle_timeout.total_seconds() or None,
         idle_timeout=_limit(section.idle_timeout, section.allow_websockets, IDLE_TIMEOUT),
         max_connections=None if thresholds is None else thresholds.max_connections,
         max_pending_requests=None if thresholds is None else thresholds.max_pending_requests,

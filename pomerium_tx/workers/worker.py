@@ -18,9 +18,10 @@ from twisted.python.failure import Failure
 
 from pomerium_tx import logs
 from pomerium_tx.config.model import Config
+from pomerium_tx.config.values import Address
 from pomerium_tx.house import House, Part, drained
 from pomerium_tx.outside import Outside
-from pomerium_tx.proxy.listener import Listener
+from pomerium_tx.proxy.listener import Listener, port_of
 from pomerium_tx.request_lines import lines
 from pomerium_tx.resolver import LocalhostResolver
 from pomerium_tx.sessions.elsewhere import Seen, seen
@@ -85,7 +86,7 @@ class Worker:
         self._leave = leave
         self._house: House | None = None
         self._outside: Outside | None = None
-        self._listener: Listener | None = None
+        self._listeners: list[Listener] = []
         self._descriptors = descriptors
         self._numbers = count(1)
         self._asked: dict[int, Deferred[Seen]] = {}
@@ -136,10 +137,14 @@ class Worker:
             tell_heard=lambda heard: self.link.send(Asked(heard=heard)),
         )
         await house.start()
-        self._listener = Listener(config.address, key="address")
-        self._listener.inherit(self._descriptors)
-        self._listener.accept(reactor, outside.wrapped(house.factory))
-        self._fair_ports = [FairPort(port, reactor, self._is_ahead) for port in self._listener.ports]
+        redirecting = Listener(config.address, key="http_redirect_addr")
+        listener = Listener(config.address, key="address")
+        for descriptor in self._descriptors:
+            (redirecting if _is_of(descriptor, config.http_redirect_addr) else listener).inherit([descriptor])
+        self._listeners = [listener, redirecting]
+        listener.accept(reactor, outside.wrapped(house.factory))
+        redirecting.accept(reactor, house.redirect_factory)
+        self._fair_ports = [FairPort(port, reactor, self._is_ahead) for port in listener.ports]
         self._telling.start(TELL_SECONDS)
         self.link.send(Ready())
 
@@ -179,10 +184,11 @@ class Worker:
         return await asked
 
     async def _drain(self, seconds: float) -> None:
-        house, outside, listener = self._house, self._outside, self._listener
-        assert house is not None and outside is not None and listener is not None
+        house, outside = self._house, self._outside
+        assert house is not None and outside is not None
         self._accept_no_more()
-        await listener.stop()
+        for listener in self._listeners:
+            await listener.stop()
         house.drain()
         await drained(self._reactor, house, seconds=seconds, is_hurried=lambda: self._is_hurried)
         self._is_leaving = True
@@ -221,11 +227,16 @@ class Worker:
         for one in asked:
             one.callback({})
         self._accept_no_more()
-        if self._listener is not None:
-            Deferred.fromCoroutine(self._listener.stop()).addErrback(lambda reason: None)
+        for listener in self._listeners:
+            Deferred.fromCoroutine(listener.stop()).addErrback(lambda reason: None)
         # Where the parent is gone the log is out of reach as well: that may not keep anything open.
         with log.failuresHandled("What a worker had open could not be closed in order"):
             if self._house is not None:
                 self._house.stop()
         with log.failuresHandled("The last lines of a worker could not be written"):
             lines.stop()
+
+
+def _is_of(descriptor: int, address: Address | None) -> bool:
+    # No other address has the same port: the configuration may not.
+    return address is not None and port_of(descriptor) == address.port

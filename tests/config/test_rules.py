@@ -86,6 +86,14 @@ class RulesTests(SynchronousTestCase):
         good = {"insecure_server": False, "certificates": pairs[:1], "routes": [ROUTE]}
         self.assertEqual(len(loaded(self.mktemp(), good).config.key_pairs), 1)
 
+    def test_redirecting_listener(self) -> None:
+        """
+        The port that sends to https is not one that others are asked at.
+        """
+        for other in ({"address": ":8080"}, {"authenticate_address": "127.0.0.1:8080"}):
+            values = {"http_redirect_addr": ":8080", "routes": [ROUTE], **other}
+            self.refused(values, "http_redirect_addr", "another")
+
     def test_bounds(self) -> None:
         """
         A bound behind a smaller one is warned of, and one that is written twice is refused unless both say the same.

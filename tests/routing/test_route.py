@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.config.expressions import Expression
 from pomerium_tx.config.model import RuntimeFlags
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.routing.route import Route, Upstream, build
@@ -199,6 +200,23 @@ class BuildTests(SynchronousTestCase):
         self.assertEqual(route.balancing.weights, (2, 1))
         assert route.path_rewrite is not None
         self.assertEqual(route.path_rewrite.of(b"/any"), b"/xany")
+
+    def test_silent_websockets(self) -> None:
+        """
+        WebSockets may be silent for as long as is written, and for ever where nothing is.
+        """
+        for keys, limit in (({}, None), ({"idle_timeout": "60s"}, 60.0), ({"idle_timeout": "0"}, None)):
+            with self.subTest(keys=keys):
+                self.assertEqual(built(allow_websockets=True, **keys).tunnel_idle_timeout, limit)
+
+    def test_expression(self) -> None:
+        """
+        Of several ways to match, the expression counts, then the path; each is a part of the id.
+        """
+        route = built(regex="/a.*", path="/b", prefix="/c")
+        self.assertEqual((route.regex, route.path, route.prefix), (Expression("/a.*"), None, None))
+        ids = {built(**keys).id for keys in ({"regex": "/a"}, {"path": "/a"}, {"prefix": "/a"}, {"regex": "/b"}, {})}
+        self.assertEqual(len(ids), 5)
 
     def test_settings_carried(self) -> None:
         """
