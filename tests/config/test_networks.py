@@ -28,6 +28,8 @@ class NetworksTests(SynchronousTestCase):
                 (IPv4Network("10.0.0.0/8"), IPv6Network("::1"), IPv6Network("fd00::/8")),
             ),
             ("0.0.0.0/0", (IPv4Network("0.0.0.0/0"),)),
+            (["::ffff:10.0.0.1", "::ffff:10.0.0.0/104"], (IPv4Network("10.0.0.1"), IPv4Network("10.0.0.0/8"))),
+            ("::/0", (IPv6Network("::/0"),)),
         ):
             with self.subTest(written):
                 self.assertEqual(networks(written), expected)

@@ -199,13 +199,19 @@ class AnswersTests(ForwardAuthTestCase):
         asked = {"Origin": CHAT, "Access-Control-Request-Method": "PUT", "Sec-Fetch-Mode": "cors"}
         self.assertEqual(self.verify(APP + "/", method="OPTIONS", **asked).status, 401)
         self.assertEqual(self.verify(OPEN + "/", method="OPTIONS", **asked).status, 200)
+        routes = [
+            {**route, "cors_allow_preflight": True} if route["from"] == APP else route for route in CONFIG["routes"]
+        ]
+        self.house.reload(self.read(routes=routes))
+        self.assertEqual(self.verify(APP + "/", method="OPTIONS", **asked).status, 200)
+        self.assertEqual(self.verify(APP + "/", method="PUT", **asked).status, 401)
 
     def test_methods(self) -> None:
         """
         The question may come by any method.
         """
         _, cookie = self.signed_in()
-        for method in ("GET", "POST", "DELETE", "OPTIONS", "PROPFIND"):
+        for method in ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PROPFIND"):
             with self.subTest(method):
                 fields = {"X-Original-Method": "GET", "X-Original-URL": APP + "/", "X-Forwarded-For": CLIENT}
                 answer = self.browser(address=NGINX).once(
