@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from twisted.internet.interfaces import IReactorTime
 
 from pomerium_tx.logout.session_cookie import CookieSettings
+from pomerium_tx.sessions.departure import Departure
 from pomerium_tx.sessions.handle import Handle, Handles
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.sessions.store import Departure
 from pomerium_tx.web.cookies import set_cookie
 from pomerium_tx.web.csrf import FIELD, HEADER, Csrf
 from pomerium_tx.web.fetch_metadata import unsafe_request_allowed

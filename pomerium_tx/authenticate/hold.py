@@ -189,13 +189,17 @@ class Holds:
         """
         return self.cookie(replace(hold, is_released=True))
 
-    def after_return(self, request: PageRequest, browser: Browser, hold: Hold) -> tuple[str, str]:
+    def after_return(
+        self, request: PageRequest, browser: Browser, hold: Hold, *, is_last: bool = True
+    ) -> tuple[str, str]:
         """
         The field after the return for one sign-out, which takes no other hold away that is in force.
+
+        :param is_last: Whether the person has returned from every OP that the sign-out led to.
         """
         others = [other for other in self.all_in_force(request, browser) if other.receipt_id != hold.receipt_id]
         if not others:
-            return self.released(hold)
+            return self.released(hold) if is_last else self.cookie(hold)
         return self.cookie(replace(max(others, key=lambda other: other.at), only_by_click=True))
 
     def after(

@@ -139,8 +139,8 @@ class SignInPage(Page):
         """
         receipt = self._registry.receipt(receipt_id)
         try:
-            if receipt is not None and receipt.op_logout is OpLogout.PENDING:
-                await self._registry.op_logout(receipt_id, OpLogout.UNCONFIRMED)
+            for iss in () if receipt is None else receipt.pending:
+                await self._registry.op_logout(receipt_id, OpLogout.UNCONFIRMED, iss)
             # Later, revoking the old tokens could take the new ones along.
             await self._registry.release_revocations(receipt_id)
         except StoreUnavailable:

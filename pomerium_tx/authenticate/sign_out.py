@@ -17,8 +17,8 @@ from pomerium_tx.authenticate.recent_authentication import RecentAuthentication
 from pomerium_tx.logout.confirmation import Confirmation, Confirmations
 from pomerium_tx.logout.ending import Ending, SignedOut
 from pomerium_tx.logout.front_channel import FrontChannel
-from pomerium_tx.logout.handover import CLEARED, CONFIRM, ENDED, OTHER_PROVIDER, PRESENTED
-from pomerium_tx.logout.rp_initiated import RelyingPartyLogout
+from pomerium_tx.logout.handover import CLEARED, CONFIRM, ENDED, LEG, OTHER_PROVIDER, PRESENTED
+from pomerium_tx.logout.rp_initiated import RelyingPartyLogout, answer_onward
 from pomerium_tx.logout.sign_out_request import (
     confirmation_required,
     nothing_was_ended,
@@ -28,8 +28,9 @@ from pomerium_tx.logout.sign_out_request import (
 from pomerium_tx.logout.target import Targets, wanted_target
 from pomerium_tx.logout.urls import SignOutUrls
 from pomerium_tx.oidc.provider import Provider
+from pomerium_tx.sessions.departure import Departure
 from pomerium_tx.sessions.registry import SessionRegistry
-from pomerium_tx.sessions.store import Cause, Departure, StoreUnavailable
+from pomerium_tx.sessions.store import Cause, StoreUnavailable
 from pomerium_tx.web import html
 from pomerium_tx.web.fetch_metadata import SignOutRule, is_page_navigation, prefers_json
 from pomerium_tx.web.resource import Answer, Page, PageRequest, html_answer, json_answer, redirect
@@ -146,7 +147,9 @@ class SignOutPage(Page):
             for name in request.values(OTHER_PROVIDER, "query")
             if (provider := self._providers.get(name)) is not None
         ]
-        return await self._leave(request, browser, departure, tuple(issuers), is_by_reference=not is_theirs)
+        chosen = request.one(LEG, "query")
+        to = next((leg.iss for number, leg in enumerate(departure.legs) if str(number) == chosen and is_theirs), None)
+        return await self._leave(request, browser, departure, tuple(issuers), is_by_reference=not is_theirs, to=to)
 
     def _is_of(self, request: PageRequest, browser: Browser, departure: Departure) -> bool:
         """
@@ -279,17 +282,14 @@ class SignOutPage(Page):
         issuers: tuple[str, ...],
         *,
         is_by_reference: bool = False,
+        to: str | None = None,
     ) -> Answer:
         """
-        To the OP, by redirect or by form.
+        To the first OP, or to the one of that issuer.
         """
-        onward = await self._relying_party_logout.onward(departure, is_by_reference=is_by_reference)
+        onward = await self._relying_party_logout.onward(departure, is_by_reference=is_by_reference, to=to)
         headers = self._after(request, browser, departure, issuers, is_by_reference=is_by_reference)
-        if onward.fields is not None:
-            body = html.self_submitting(onward.action, onward.fields)
-            return html_answer(body, headers=headers, self_submitting=True)
-        status = 302 if request.method == "GET" and onward.is_provider else 303
-        return redirect(onward.location, status=status, headers=headers)
+        return answer_onward(onward, headers, is_get=request.method == "GET")
 
     def _after(
         self,

@@ -147,6 +147,9 @@ def authenticate_site(
         registry=registry, browsers=browsers, holds=holds, start=start, sealer=sealer, clock=clock
     )
     recent = RecentAuthentication(start=start, clock=clock)
+    relying_party_logout = RelyingPartyLogout(
+        registry=registry, providers=providers, targets=targets, signed_out_url=urls.signed_out
+    )
     sign_out = SignOutPage(
         registry=registry,
         providers=providers,
@@ -156,9 +159,7 @@ def authenticate_site(
         recent=recent,
         ending=ending,
         front_channel=FrontChannel(registry=registry, providers=providers, ending=ending),
-        relying_party_logout=RelyingPartyLogout(
-            registry=registry, providers=providers, targets=targets, signed_out_url=urls.signed_out
-        ),
+        relying_party_logout=relying_party_logout,
         confirmations=Confirmations(sealer),
         targets=targets,
         urls=urls,
@@ -182,7 +183,17 @@ def authenticate_site(
     images = ClearingImages(registry=registry, url_signer=url_signer, site_data=site_data, clock=clock)
     pomerium.putChild(
         b"signed_out",
-        SignedOutPage(registry=registry, browsers=browsers, holds=holds, images=images, targets=targets, clock=clock),
+        SignedOutPage(
+            registry=registry,
+            browsers=browsers,
+            holds=holds,
+            ending=ending,
+            relying_party_logout=relying_party_logout,
+            urls=urls,
+            images=images,
+            targets=targets,
+            clock=clock,
+        ),
     )
     for name, page in forward_auth.items():
         pomerium.putChild(name, page)

@@ -12,33 +12,23 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
 
 from twisted.internet.interfaces import IReactorTime
 
 from pomerium_tx.logout.heard import Hear, Heard
+from pomerium_tx.logout.legs import legs_of
+from pomerium_tx.logout.lost_sign_ins import Name, tombstones_of
 from pomerium_tx.oidc.provider import Provider
+from pomerium_tx.oidc.provider_settings import Revocation
+from pomerium_tx.sessions.departure import DEPARTURE_LIFETIME, Departure
 from pomerium_tx.sessions.provider_logout import SKEW, ProviderLogout
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import Ending as RecordedEnding
 from pomerium_tx.sessions.registry import SessionRegistry, new_receipt_id
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.sessions.store import (
-    DEPARTURE_LIFETIME,
-    UNTIL_PROVEN,
-    Cause,
-    Departure,
-    OpLogout,
-    OwedRevocation,
-    SeenJti,
-)
-from pomerium_tx.sessions.tombstone import Tombstone, TombstoneKind
+from pomerium_tx.sessions.store import UNTIL_PROVEN, AtProvider, Cause, OpLogout, OwedRevocation, SeenJti
+from pomerium_tx.sessions.tombstone import Tombstone
 from pomerium_tx.web.sealed import purpose_key
-
-TOMBSTONE_LIFETIME = 600.0
-"""
-Seconds: longer than any sign-in or refresh can be under way.
-"""
 
 OWN_SIGN_OUT = frozenset({Cause.USER_ROUTE, Cause.USER_AUTHENTICATE, Cause.USER_EVERYWHERE})
 """
@@ -60,11 +50,6 @@ the OP has confirmed it. Not those of a replaced session: some OPs take all toke
 together, those of the new session too.
 """
 
-Name = tuple[TombstoneKind, str, str]
-"""
-Whom a tombstone names: the kind, the issuer (empty for a browser), the value.
-"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedOut:
@@ -79,7 +64,7 @@ class SignedOut:
     """
     other_idp_ids: tuple[str, ...] = ()
     """
-    Further OPs at which the person may still be signed in.
+    A client at each further OP at which the person may still be signed in.
     """
     origins: Mapping[str, str] = field(default_factory=dict)
     """
@@ -169,12 +154,13 @@ class Ending:
         if not receipt.sessions_ended:
             # Another process was first, and its end is the answer.
             return self._nothing_ended(session_ids, cause, may_follow)
-        others = sorted({session.idp_id for session in sessions.values()} - {presented[0].idp_id})
+        here = presented[0].iss
+        others = {session.iss: session.idp_id for session in sessions.values() if session.iss != here}
         uses = (use for session in sessions.values() for use in session.uses.items())
         return SignedOut(
             receipt=receipt,
             departure=departure if may_follow(departure) else None,
-            other_idp_ids=tuple(others),
+            other_idp_ids=tuple(sorted(others.values())),
             origins={route_id: use.origin for route_id, use in uses},
         )
 
@@ -207,7 +193,7 @@ class Ending:
         elif cause is Cause.FRONT_CHANNEL:
             named |= {("sid", session.iss, sid) for session in sessions for sid in session.sids}
         now = self._clock.seconds()
-        return await self._end_others(sessions, cause, at=now, tombstones=_tombstones(named, now, now))
+        return await self._end_others(sessions, cause, at=now, tombstones=tombstones_of(named, now, now))
 
     async def end_by_provider(self, logout: ProviderLogout, cause: Cause, *, jti: SeenJti | None = None) -> Receipt:
         """
@@ -224,7 +210,7 @@ class Ending:
         now = self._clock.seconds()
         known = (self._registry.known(name) for name in self._registry.named_by(logout))
         # A sign-in that the OP saw after it spoke is another one, however late its word arrives.
-        tombstones = _tombstones(named, now, now, signed_in_until=logout.issued + SKEW)
+        tombstones = tombstones_of(named, now, now, signed_in_until=logout.issued + SKEW)
         is_proof = cause is Cause.BACK_CHANNEL
         receipt = await self._end_others(
             [session for session in known if session is not None],
@@ -246,9 +232,15 @@ class Ending:
 
         :raises StoreUnavailable: If not all of it could be recorded.
         """
-        for name in self._registry.confirmed_by(logout):
-            await self._registry.op_logout(name, OpLogout.CONFIRMED)
-            await self._registry.release_revocations(name)
+        for name, iss in self._registry.confirmed_by(logout):
+            await self._registry.op_logout(name, OpLogout.CONFIRMED, iss)
+            await self._registry.release_revocations(name, iss)
+
+    def departure_of(self, receipt_id: str) -> Departure | None:
+        """
+        The departure of an end, while the way is open.
+        """
+        return self._registry.departure(self._reference(receipt_id))
 
     async def _end_own(
         self,
@@ -261,26 +253,26 @@ class Ending:
         is_leaving: bool,
     ) -> tuple[Receipt, Departure]:
         now = self._clock.seconds()
-        first = presented[0]
         receipt_id = new_receipt_id()
         browsers = {session.browser for session in presented}
         # Whoever had one of these sessions finds the departure: of several browsers' it must lead to no OP, and say
         # nothing of another person. Of the handles, any may have been planted.
         is_one = len(browsers) == 1
+        legs = legs_of(presented[0], sessions.values(), self._brings_state_back) if is_one else ()
         departure = Departure(
             reference=self._reference(receipt_id),
-            state=secrets.token_urlsafe(32),
             receipt_id=receipt_id,
-            idp_id=first.idp_id if is_one else "",
-            id_token=(first.tokens.id_token or None) if is_one else None,
+            legs=legs,
             target=target,
             expires=now + DEPARTURE_LIFETIME,
             browsers=tuple(sorted(browsers)),
             from_elsewhere=not is_leaving,
         )
-        op_logout = OpLogout.NOT_SUPPORTED
-        if self._has_end_session(first.idp_id):
-            op_logout = OpLogout.PENDING if is_leaving else OpLogout.UNCONFIRMED
+        open_way = OpLogout.PENDING if is_leaving else OpLogout.UNCONFIRMED
+
+        def op_logout(idp_id: str) -> OpLogout:
+            return open_way if self._may_end_session(idp_id) else OpLogout.NOT_SUPPORTED
+
         names = names | {("browser", "", session.browser) for session in sessions.values()}
         receipt = await self._registry.end(
             RecordedEnding(
@@ -288,10 +280,11 @@ class Ending:
                 cause=cause,
                 at=now,
                 receipt_id=receipt_id,
-                tombstones=_tombstones(names, now, now),
+                tombstones=tombstones_of(names, now, now),
                 departure=departure,
                 owed=self._owed(sessions.values(), receipt_id, lambda session: self._not_before(session, now)),
-                op_logout=op_logout,
+                op_logout=op_logout(presented[0].idp_id),
+                op_logouts={leg.iss: op_logout(leg.idp_id) for leg in legs},
                 notify=self._notify,
             )
         )
@@ -307,7 +300,7 @@ class Ending:
         at: float,
         tombstones: tuple[Tombstone, ...],
         jti: SeenJti | None = None,
-        confirms: tuple[str, ...] = (),
+        confirms: tuple[AtProvider, ...] = (),
     ) -> Receipt:
         receipt_id = new_receipt_id()
         not_before = max(at, _REVOKED_AT.get(cause, 0.0))
@@ -359,45 +352,36 @@ class Ending:
         """
         return hmac.digest(self._reference_key, receipt_id.encode(), "sha256").hex()
 
-    def _has_end_session(self, idp_id: str) -> bool:
+    def _may_end_session(self, idp_id: str) -> bool:
         provider = self._providers.get(idp_id)
-        metadata = None if provider is None else provider.known_metadata
-        # What is not known yet may turn out to be there.
-        return provider is not None and (metadata is None or metadata.end_session_endpoint is not None)
+        return provider is not None and provider.may_end_session
+
+    def _brings_state_back(self, idp_id: str) -> bool:
+        provider = self._providers.get(idp_id)
+        return provider is not None and provider.brings_state_back
 
     def _not_before(self, session: Session, now: float) -> float:
         # Revoking first makes some OPs forget to tell the other relying parties.
-        return now + self._revocation_delay if self._has_end_session(session.idp_id) else now
+        return now + self._revocation_delay if self._may_end_session(session.idp_id) else now
 
-    @staticmethod
     def _owed(
-        sessions: Iterable[Session], receipt_id: str, not_before: Callable[[Session], float]
+        self, sessions: Iterable[Session], receipt_id: str, not_before: Callable[[Session], float]
     ) -> tuple[OwedRevocation, ...]:
         return tuple(
             OwedRevocation(
                 id=secrets.token_hex(16),
                 receipt_id=receipt_id,
                 idp_id=session.idp_id,
+                iss=session.iss,
+                sub=session.sub,
                 tokens=session.tokens.revocable(),
                 not_before=not_before(session),
             )
             for session in sessions
-            if session.tokens.revocable()
+            if session.tokens.revocable() and self._revokes(session.idp_id)
         )
 
-
-def _tombstones(names: Iterable[Name], at: float, now: float, *, signed_in_until: float = inf) -> tuple[Tombstone, ...]:
-    """
-    One for each of *names*: their sign-ins under way, if they began before *at*, must lose.
-    """
-    return tuple(
-        Tombstone(
-            kind=kind,
-            iss=iss,
-            value=value,
-            at=at,
-            signed_in_until=signed_in_until,
-            expires=now + TOMBSTONE_LIFETIME,
-        )
-        for kind, iss, value in sorted(names)
-    )
+    def _revokes(self, idp_id: str) -> bool:
+        provider = self._providers.get(idp_id)
+        # What is owed to one that is gone may be paid by another process, which knows it still.
+        return provider is None or provider.settings.revocation is not Revocation.OFF

@@ -54,6 +54,10 @@ OTHER_PROVIDER = "pomerium_other_idp_id"
 """
 Names a further OP at which the person may still be signed in.
 """
+LEG = "pomerium_leg"
+"""
+Names, by its place, the one OP that the person wants to be led to from an end that is already recorded.
+"""
 CLEARED = "pomerium_cleared"
 """
 Says that the user agent was asked to forget the cookies of the whole site, so that it may come without any.

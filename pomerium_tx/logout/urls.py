@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from urllib.parse import urlencode, urlsplit
 
 from pomerium_tx import paths
-from pomerium_tx.logout.handover import CLEARED, CONFIRM, ENDED, OTHER_PROVIDER, PRESENTED, REDIRECT_URI
+from pomerium_tx.logout.handover import CLEARED, CONFIRM, ENDED, LEG, OTHER_PROVIDER, PRESENTED, REDIRECT_URI
 from pomerium_tx.oidc.metadata import is_loopback
-from pomerium_tx.sessions.store import DEPARTURE_LIFETIME
+from pomerium_tx.sessions.departure import DEPARTURE_LIFETIME
 from pomerium_tx.web.signed_url import UrlSigner
 
 
@@ -37,6 +37,13 @@ class SignOutUrls:
         if cookies_cleared:
             query.append((CLEARED, "1"))
         return self._signer.sign(f"{self._sign_out}?{urlencode(query)}", now, int(DEPARTURE_LIFETIME))
+
+    def leg(self, reference: str, number: int, now: float) -> str:
+        """
+        On from an end that is recorded under *reference* to one of the OPs that it leads to.
+        """
+        query = urlencode([(ENDED, reference), (LEG, number)])
+        return self._signer.sign(f"{self._sign_out}?{query}", now, int(DEPARTURE_LIFETIME))
 
     def nothing_ended(self, target: str | None, now: float, presented: str | None = None) -> str:
         """

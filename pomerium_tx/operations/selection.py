@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pomerium_tx.config import values
-from pomerium_tx.logout.ending import Name
+from pomerium_tx.logout.lost_sign_ins import Name
 from pomerium_tx.logs import REDACTED
 from pomerium_tx.routing.route import Route
 from pomerium_tx.sessions.registry import SessionRegistry

@@ -5,21 +5,15 @@ What is asked of the registry when sessions are to end.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from pomerium_tx.sessions.departure import Departure
 from pomerium_tx.sessions.notices import notices_of
-from pomerium_tx.sessions.receipt import Receipt
+from pomerium_tx.sessions.receipt import NOT_LEAVING, Receipt, least
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.sessions.store import (
-    Cause,
-    Departure,
-    OpLogout,
-    OwedRevocation,
-    SeenJti,
-    SessionsEnded,
-)
+from pomerium_tx.sessions.store import AtProvider, Cause, OpLogout, OwedRevocation, SeenJti, SessionsEnded
 from pomerium_tx.sessions.tombstone import Tombstone
 
 REMEMBER_ENDED = 24 * 3600.0
@@ -58,10 +52,14 @@ class Ending:
     departure: Departure | None = None
     owed: tuple[OwedRevocation, ...] = ()
     op_logout: OpLogout = OpLogout.NOT_NEEDED
-    jti: SeenJti | None = None
-    confirms: tuple[str, ...] = ()
+    op_logouts: Mapping[str, OpLogout] = field(default_factory=lambda: NOT_LEAVING)
     """
-    The receipts of earlier ends that the OP confirms by asking for this one.
+    By issuer, for each leg of *departure*; with any, *op_logout* is the least of them.
+    """
+    jti: SeenJti | None = None
+    confirms: tuple[AtProvider, ...] = ()
+    """
+    The earlier ends that the OP confirms by asking for this one.
     """
     notify: tuple[str, ...] = ()
     """
@@ -97,7 +95,7 @@ class Ending:
             remembered.append(departure.expires)
         left = live if self.cause is Cause.FRONT_CHANNEL else []
         if departure is not None:
-            left = [session for session in live if session.idp_id == departure.idp_id]
+            left = [session for session in live if session.iss in departure.issuers]
         notices = [notices_of(session, self.receipt_id, self.at, self.notify) for session in live]
         origins = frozenset[str]().union(*(session.origins for session in live))
         return SessionsEnded(
@@ -111,7 +109,8 @@ class Ending:
             departure=departure,
             owed=tuple(replace(one, receipt_id=self.receipt_id) for one in self.owed),
             routes=tuple(sorted(origins)),
-            op_logout=self.op_logout,
+            op_logout=least(self.op_logouts.values()) if self.op_logouts else self.op_logout,
+            op_logouts=tuple(self.op_logouts.items()),
             jti=self.jti,
             left=tuple(session.left(self.receipt_id) for session in left),
             confirms=self.confirms,

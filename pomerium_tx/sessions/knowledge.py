@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from pomerium_tx.sessions.cut_reports import CutReports
+from pomerium_tx.sessions.departure import Departure
 from pomerium_tx.sessions.ledger import Ledger
 from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.provider_logout import ProviderLogout
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.sessions.store import Departure, OwedNotice, OwedRevocation
+from pomerium_tx.sessions.store import AtProvider, OwedNotice, OwedRevocation
 
 
 class Knowledge:
@@ -76,11 +77,11 @@ class Knowledge:
         """
         return self._ledger.named_by(logout)
 
-    def confirmed_by(self, logout: ProviderLogout) -> tuple[str, ...]:
+    def confirmed_by(self, logout: ProviderLogout) -> tuple[AtProvider, ...]:
         """
-        The receipts of people's own sign-outs that their OP confirms herewith, and has not yet.
+        People's own sign-outs that an OP of theirs confirms herewith, and has not yet.
 
-        All sessions that one of them ended at the OP to which it sent the browser have to be over there.
+        All sessions that one of them ended at that OP have to be over there.
         """
         return self._ledger.confirmed_by(logout)
 

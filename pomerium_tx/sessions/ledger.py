@@ -10,10 +10,11 @@ the minute do not make two processes decide differently.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from types import MappingProxyType
 
 from pomerium_tx.sessions import changed
 from pomerium_tx.sessions.book import Book
+from pomerium_tx.sessions.departure import Departure
 from pomerium_tx.sessions.effects import Begun, Effect, Ended, MoreOwed, Refreshed, SignedOutAtProvider
 from pomerium_tx.sessions.index import Index
 from pomerium_tx.sessions.left_sessions import LeftSessions, left_by
@@ -21,12 +22,12 @@ from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.notices import Notices
 from pomerium_tx.sessions.owed import OwedRevocations
 from pomerium_tx.sessions.provider_logout import ProviderLogout
-from pomerium_tx.sessions.receipt import Receipt
+from pomerium_tx.sessions.receipt import NOT_LEAVING, Receipt
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import (
+    AtProvider,
     Change,
     CutReported,
-    Departure,
     NoticeDone,
     OpLogout,
     OpLogoutChanged,
@@ -133,7 +134,7 @@ class Ledger:
 
     def departure_by_state(self, state: str) -> Departure | None:
         """
-        The departure with that ``state``, in time or not.
+        The departure of which a leg has that ``state``, in time or not.
         """
         reference = self._references.get(state)
         return None if reference is None else self._departures.get(reference)
@@ -155,12 +156,14 @@ class Ledger:
             found |= self.by_sub.get(logout.iss, logout.sub)
         return tuple(name for name in sorted(found) if logout.names(self.sessions[name]))
 
-    def confirmed_by(self, logout: ProviderLogout) -> tuple[str, ...]:
+    def confirmed_by(self, logout: ProviderLogout) -> tuple[AtProvider, ...]:
         """
-        The ends of a person's own that are confirmed by their OP, and were not yet.
+        The ends of a person's own that are confirmed by an OP of theirs, and were not yet.
         """
-        receipts = [self._receipts.get(name) for name in self._left.confirmed_by(logout)]
-        return tuple(one.id for one in receipts if one is not None and one.op_logout is not OpLogout.CONFIRMED)
+        ends = [(self._receipts.get(name), iss) for name, iss in self._left.confirmed_by(logout)]
+        return tuple(
+            (one.id, iss) for one, iss in ends if one is not None and one.op_logout_at(iss) is not OpLogout.CONFIRMED
+        )
 
     def is_person_overtaken(
         self, iss: str, sub: str, sids: Sequence[str], *, signed_in: float, since: float, at: float
@@ -240,6 +243,7 @@ class Ledger:
             session_ids=ids,
             tokens_to_revoke=sum(len(one.tokens) for one in owed),
             op_logout=change.op_logout,
+            op_logouts=MappingProxyType(dict(change.op_logouts)) if change.op_logouts else NOT_LEAVING,
             replicas=f"{change.replicas}/{change.replicas}",
             routes=tuple(sorted(origins.union(change.routes if ids else ()))),
         )
@@ -249,14 +253,14 @@ class Ledger:
             self._receipts.put(receipt.id, receipt, change.remember_until)
         if change.departure is not None:
             self._departures.put(change.departure.reference, change.departure, change.departure.expires)
-            self._references[change.departure.state] = change.departure.reference
+            self._references.update((leg.state, change.departure.reference) for leg in change.departure.legs)
         self._tombstones.set(change)
         if change.jti is not None:
             self._jtis.put((change.jti.iss, change.jti.jti), change.jti.expires, change.jti.expires)
         owes = bool(owed)
-        for name in change.confirms:
-            self._learn(name, OpLogout.CONFIRMED)
-            owes |= self.owed.release(name)
+        for name, iss in change.confirms:
+            self._learn(name, OpLogout.CONFIRMED, iss)
+            owes |= self.owed.release(name, iss)
         return Ended(receipt=receipt, sessions=sessions, owes=owes, notifies=notifies)
 
     def _late(self, change: SessionsEnded) -> list[str]:
@@ -285,17 +289,16 @@ class Ledger:
         return None
 
     def _op_logout_changed(self, _: int, change: OpLogoutChanged) -> Effect:
-        self._learn(change.receipt_id, change.op_logout)
+        self._learn(change.receipt_id, change.op_logout, change.iss)
         return None
 
-    def _learn(self, receipt_id: str, op_logout: OpLogout) -> None:
+    def _learn(self, receipt_id: str, op_logout: OpLogout, iss: str) -> None:
         receipt = self._receipts.get(receipt_id)
-        # A late doubt does not undo a certainty.
-        if receipt is not None and _certainty(op_logout) >= _certainty(receipt.op_logout):
-            self._receipts.replace(receipt.id, replace(receipt, op_logout=op_logout))
+        if receipt is not None:
+            self._receipts.replace(receipt.id, receipt.learnt(op_logout, iss))
 
     def _revocations_released(self, _: int, change: RevocationsReleased) -> Effect:
-        return MoreOwed() if self.owed.release(change.receipt_id) else None
+        return MoreOwed() if self.owed.release(change.receipt_id, change.iss) else None
 
     def _revocation_owed(self, _: int, change: RevocationOwed) -> Effect:
         self.owed.add(change.owed)
@@ -320,8 +323,5 @@ class Ledger:
             self._ended.pop(name, None)
 
     def _departure_dropped(self, departure: Departure) -> None:
-        self._references.pop(departure.state, None)
-
-
-def _certainty(op_logout: OpLogout) -> int:
-    return {OpLogout.CONFIRMED: 2, OpLogout.RETURNED: 1}.get(op_logout, 0)
+        for leg in departure.legs:
+            self._references.pop(leg.state, None)

@@ -39,11 +39,11 @@ class OwedRevocations:
             if not others:
                 del self._by_receipt[revocation.receipt_id]
 
-    def release(self, receipt_id: str) -> bool:
+    def release(self, receipt_id: str, iss: str = "") -> bool:
         """
-        What one end owes need not wait; whether any of it did.
+        What one end owes, or owes at one OP, need not wait; whether any of it did.
         """
-        waiting = [name for name in self._by_receipt.get(receipt_id, ()) if self.by_id[name].not_before != 0.0]
+        waiting = [one.id for one in self._of(receipt_id, iss) if one.not_before != 0.0]
         for name in waiting:
             self.by_id[name] = replace(self.by_id[name], not_before=0.0)
         return bool(waiting)
@@ -56,11 +56,15 @@ class OwedRevocations:
             if self.by_id[name].not_before == UNTIL_PROVEN:
                 self.done(name)
 
-    def has_waiting(self, receipt_id: str, at: float) -> bool:
+    def has_waiting(self, receipt_id: str, at: float, iss: str = "") -> bool:
         """
-        Whether something that one end owes is not to be revoked yet at *at*.
+        Whether something that one end owes, or owes at one OP, is not to be revoked yet at *at*.
         """
-        return any(self.by_id[name].not_before > at for name in self._by_receipt.get(receipt_id, ()))
+        return any(one.not_before > at for one in self._of(receipt_id, iss))
+
+    def _of(self, receipt_id: str, iss: str) -> list[OwedRevocation]:
+        found = [self.by_id[name] for name in self._by_receipt.get(receipt_id, ())]
+        return [one for one in found if iss in ("", one.iss)]
 
     def settle(
         self, change: SessionsEnded, ids: Collection[str], sessions: Iterable[Session]
@@ -92,6 +96,8 @@ class OwedRevocations:
                     id=f"{change.receipt_id}.{session.id}",
                     receipt_id=change.receipt_id,
                     idp_id=session.idp_id,
+                    iss=session.iss,
+                    sub=session.sub,
                     tokens=newer,
                     not_before=not_before.get(session.idp_id, change.at),
                 )

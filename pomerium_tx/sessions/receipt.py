@@ -5,17 +5,29 @@ What one end came to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Protocol
 
-from pomerium_tx.sessions.store import DEPARTURE_LIFETIME, Cause, OpLogout
+from pomerium_tx.sessions.departure import DEPARTURE_LIFETIME
+from pomerium_tx.sessions.store import Cause, OpLogout
 
 EXCHANGE_KINDS = ("websocket", "tunnel", "sse", "upload", "download")
 NOTHING_CUT: Mapping[str, int] = MappingProxyType(dict.fromkeys(EXCHANGE_KINDS, 0))
 NOTHING_IN_DOUBT: Mapping[str, int] = MappingProxyType({})
+NOT_LEAVING: Mapping[str, OpLogout] = MappingProxyType({})
+_CERTAINTY: Mapping[OpLogout, int] = {OpLogout.CONFIRMED: 2, OpLogout.RETURNED: 1}
+_FROM_THE_LEAST = (
+    OpLogout.PENDING,
+    OpLogout.UNREACHABLE,
+    OpLogout.UNCONFIRMED,
+    OpLogout.NOT_SUPPORTED,
+    OpLogout.RETURNED,
+    OpLogout.CONFIRMED,
+    OpLogout.NOT_NEEDED,
+)
 ELSEWHERE = "elsewhere"
 """
 Stands for every route that the reader of a receipt need not know of. No route has it as its id.
@@ -110,6 +122,13 @@ class Receipt:
     """
     tokens_to_revoke: int = 0
     op_logout: OpLogout = OpLogout.NOT_NEEDED
+    """
+    At the OP; of several, the least that is known of any.
+    """
+    op_logouts: Mapping[str, OpLogout] = field(default_factory=lambda: NOT_LEAVING)
+    """
+    At each OP that the person is led to, by its issuer, in the order of their way.
+    """
     replicas: str = "1/1"
     """
     In how many of the processes that serve people the end is in force, and how many those are. One that died of it
@@ -127,6 +146,34 @@ class Receipt:
         """
         return len(self.session_ids)
 
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """
+        The issuers of the OPs that may yet be heard of; of an end that leads to none, the empty name if it may.
+        """
+        known = self.op_logouts or {"": self.op_logout}
+        return tuple(iss for iss, op_logout in known.items() if op_logout is OpLogout.PENDING)
+
+    def op_logout_at(self, iss: str) -> OpLogout:
+        """
+        What is known about one OP.
+        """
+        return self.op_logouts.get(iss, self.op_logout)
+
+    def learnt(self, op_logout: OpLogout, iss: str = "") -> Receipt:
+        """
+        The same, with what more is known about one OP, or about each; a late doubt does not undo a certainty.
+        """
+        if not self.op_logouts:
+            return replace(self, op_logout=_surer(self.op_logout, op_logout))
+        known = {
+            name: _surer(before, op_logout) if iss in ("", name) else before for name, before in self.op_logouts.items()
+        }
+        return self._with(known)
+
+    def _with(self, op_logouts: Mapping[str, OpLogout]) -> Receipt:
+        return replace(self, op_logouts=MappingProxyType(dict(op_logouts)), op_logout=least(op_logouts.values()))
+
     def with_cuts(self, exchanges_cut: Mapping[str, int], in_doubt: Mapping[str, int]) -> Receipt:
         """
         The same, with more exchanges counted.
@@ -139,9 +186,12 @@ class Receipt:
         """
         The same, as it reads later: an OP that was not heard of while the way back was open has confirmed nothing.
         """
-        if self.op_logout is OpLogout.PENDING and now >= self.time + DEPARTURE_LIFETIME:
+        late = self.pending if now >= self.time + DEPARTURE_LIFETIME else ()
+        if not late:
+            return self
+        if not self.op_logouts:
             return replace(self, op_logout=OpLogout.UNCONFIRMED)
-        return self
+        return self._with({**self.op_logouts, **dict.fromkeys(late, OpLogout.UNCONFIRMED)})
 
     def as_json(self, *, with_routes: bool, own_routes: Collection[str] = ()) -> dict[str, object]:
         """
@@ -164,7 +214,15 @@ class Receipt:
         }
         if with_routes:
             shown["routes"] = list(self.routes)
+            if len(self.op_logouts) > 1:
+                shown["providers"] = self.providers_as_json()
         return shown
+
+    def providers_as_json(self) -> list[dict[str, str]]:
+        """
+        What is known about each OP.
+        """
+        return [{"iss": iss, "op_logout": op_logout.value} for iss, op_logout in self.op_logouts.items()]
 
     def _in_doubt_at(self, routes: Collection[str]) -> dict[str, int]:
         found: Counter[str] = Counter()
@@ -172,6 +230,17 @@ class Receipt:
             method, _, route_id = key.partition(" ")
             found[key if route_id in routes else f"{method} {ELSEWHERE}"] += count
         return dict(found)
+
+
+def least(op_logouts: Iterable[OpLogout]) -> OpLogout:
+    """
+    The one value that says nothing which is not true of each: what may yet change first, then the least certain.
+    """
+    return min(op_logouts, key=_FROM_THE_LEAST.index, default=OpLogout.NOT_NEEDED)
+
+
+def _surer(before: OpLogout, after: OpLogout) -> OpLogout:
+    return after if _CERTAINTY.get(after, 0) >= _CERTAINTY.get(before, 0) else before
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:

@@ -251,21 +251,21 @@ class SessionRegistry(Knowledge):
         position = await self._append(UsedOnce(key=key, at=now, expires=expires))
         return self._ledger.winner_of(key) == position
 
-    async def op_logout(self, receipt_id: str, value: OpLogout) -> None:
+    async def op_logout(self, receipt_id: str, value: OpLogout, iss: str = "") -> None:
         """
-        The receipt says what is now known about the OP.
+        The receipt says what is now known about an OP, or about each that its person is led to.
         """
         receipt = self._ledger.receipt(receipt_id)
-        if receipt is not None and receipt.op_logout is not value:
-            await self._append(OpLogoutChanged(receipt_id=receipt_id, op_logout=value))
+        if receipt is not None and receipt.learnt(value, iss) != receipt:
+            await self._append(OpLogoutChanged(receipt_id=receipt_id, op_logout=value, iss=iss))
 
-    async def release_revocations(self, receipt_id: str) -> None:
+    async def release_revocations(self, receipt_id: str, iss: str = "") -> None:
         """
-        What one end owes need not wait.
+        What one end owes, or owes at one OP, need not wait.
         """
         self._require_joined()
-        if self._ledger.owed.has_waiting(receipt_id, self._seconds()):
-            await self._append(RevocationsReleased(receipt_id=receipt_id))
+        if self._ledger.owed.has_waiting(receipt_id, self._seconds(), iss):
+            await self._append(RevocationsReleased(receipt_id=receipt_id, iss=iss))
 
     async def owe(self, owed: OwedRevocation) -> None:
         """

@@ -239,7 +239,7 @@ class Retention:
         if change.owed:
             ends.append(change.remember_until)
         # Whoever remembers an end has to know that it is confirmed.
-        ends += [self._receipts_until.get(name, change.at) for name in change.confirms]
+        ends += [self._receipts_until.get(name, change.at) for name, _ in change.confirms]
         is_outside = is_from_outside(change) and not change.confirms
         if has_raced and self._may_end_others(change, is_outside=is_outside):
             # It may have ended sessions that it does not name, whose beginnings are kept as long as they could live.
@@ -287,7 +287,7 @@ class Retention:
         """
         position, ended = self._end_of(receipt_id)
         if ended is not None and ended.departure is not None:
-            self.folded[position] = replace(ended, departure=replace(ended.departure, id_token=None))
+            self.folded[position] = replace(ended, departure=ended.departure.without_hints())
 
     def _revoked(self, receipt_id: str, id: str) -> None:
         """

@@ -13,6 +13,7 @@ from enum import Enum
 from math import inf
 from typing import Protocol
 
+from pomerium_tx.sessions.departure import Departure
 from pomerium_tx.sessions.session import LeftSession, Session, Tokens
 from pomerium_tx.sessions.tombstone import Tombstone
 
@@ -69,35 +70,10 @@ class OpLogout(Enum):
         return self in (OpLogout.CONFIRMED, OpLogout.RETURNED)
 
 
-DEPARTURE_LIFETIME = 600.0
+AtProvider = tuple[str, str]
 """
-Seconds for which the way to the OP and back stays open.
+An end, by its receipt, as far as it concerns one OP, by its issuer.
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Departure:
-    """
-    What the authenticate host needs in order to send an ended session's browser to the OP.
-    """
-
-    reference: str = field(repr=False)
-    state: str = field(repr=False)
-    receipt_id: str
-    idp_id: str
-    id_token: str | None = field(repr=False)
-    target: str | None
-    expires: float
-    browsers: tuple[str, ...] = field(repr=False, default=())
-    """
-    The ``browser`` of each session that ended. Whoever only has the reference is sent nowhere.
-    """
-    from_elsewhere: bool = False
-    """
-    Whether the person has ended it from another browser, which stays signed in.
-    """
-
-
 UNTIL_PROVEN = inf
 
 
@@ -119,6 +95,11 @@ class OwedRevocation:
     `UNTIL_PROVEN` for what a word that anybody can have said brings: it waits for the OP's own, as long as the receipt.
     """
     attempts: int = 0
+    iss: str = ""
+    sub: str = field(repr=False, default="")
+    """
+    Whose they are; empty if that was never known for sure.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,14 +196,18 @@ class SessionsEnded:
     owed: tuple[OwedRevocation, ...] = ()
     routes: tuple[str, ...] = ()
     op_logout: OpLogout = OpLogout.NOT_NEEDED
+    op_logouts: tuple[tuple[str, OpLogout], ...] = ()
+    """
+    By issuer, for each leg of *departure*.
+    """
     jti: SeenJti | None = None
     left: tuple[LeftSession, ...] = ()
     """
-    Those of the sessions that belong to the OP which *departure* leads to.
+    Those of the sessions that belong to the OPs which *departure* leads to.
     """
-    confirms: tuple[str, ...] = ()
+    confirms: tuple[AtProvider, ...] = ()
     """
-    The receipts of earlier ends that the OP has confirmed by asking for this one: what they owe need not wait.
+    Earlier ends that the OP has confirmed by asking for this one: what they owe at it need not wait.
     """
     notify: tuple[str, ...] = ()
     """
@@ -257,11 +242,15 @@ class CutReported:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpLogoutChanged:
     """
-    Something more is known about the sign-out at the OP.
+    Something more is known about the sign-out at an OP.
     """
 
     receipt_id: str
     op_logout: OpLogout
+    iss: str = ""
+    """
+    Empty: at each of them.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +260,10 @@ class RevocationsReleased:
     """
 
     receipt_id: str
+    iss: str = ""
+    """
+    Those of one OP; empty: all.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from pomerium_tx.web.page_frame import (
     safe_href,
     submit_script,
 )
+from pomerium_tx.web.provider_lines import ProviderLine, provider_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -199,6 +200,7 @@ def signed_out(
     sign_in_url: str | None = None,
     sign_out_action: str | None = None,
     csrf_token: str = "",
+    providers: Sequence[ProviderLine] = (),
     other_providers: Sequence[str] = (),
     look_again: str | None = None,
     images: Iterable[str] = (),
@@ -210,6 +212,7 @@ def signed_out(
     :param on_all_devices: Whether the person's sessions in other browsers have ended as well.
     :param stays_signed_out: Whether the person, of whom there was nothing to end, has asked to be signed out.
     :param sign_out_action: Where the button POSTs that is offered to a person who is still signed in.
+    :param providers: What is true of each provider, where the sign-out concerned several.
     :param other_providers: Names of further providers where the person may still be signed in.
     :param look_again: The page's own path, if it may soon have more to say: then it looks by itself.
     :param images: URLs of images that are there to be loaded, not to be seen.
@@ -222,12 +225,14 @@ def signed_out(
         title, provider = _AFTER_AN_END[truth]
         if truth is Truth.EVERYWHERE and confirmed is not None:
             provider = _CONFIRMED[confirmed]
-        message = f"{_ENDED_ON_ALL_DEVICES if on_all_devices else _ENDED} {provider}"
+        ended = _ENDED_ON_ALL_DEVICES if on_all_devices else _ENDED
+        message = ended if providers else f"{ended} {provider}"
     offers_button = truth is Truth.STILL_SIGNED_IN and sign_out_action is not None
     return page(
         title,
         tags.h1(title),
         tags.p(message),
+        provider_lines(providers),
         tags.p("You may also still be signed in at ", ", ".join(other_providers), ".") if other_providers else "",
         form(sign_out_action, [(csrf.FIELD, csrf_token)], "Sign out") if offers_button and sign_out_action else "",
         "" if truth is Truth.STILL_SIGNED_IN else link(sign_in_url, "Sign in again"),

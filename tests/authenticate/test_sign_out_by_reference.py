@@ -138,9 +138,9 @@ class WithReferenceTests(SignOutCase):
         self.assert_asks(self.alice.get(url))
         self.assertTrue(self.is_signed_in())
 
-    def test_other_providers_are_named(self) -> None:
+    def test_other_providers_are_visited(self) -> None:
         """
-        The page names another OP at which the person may still be signed in.
+        Back from one OP the person is led to the next, and the page names both.
         """
         world = self.world = World(second_provider=True)
         self.addCleanup(world.stop)
@@ -150,7 +150,9 @@ class WithReferenceTests(SignOutCase):
         answer = alice.get(self.depart(alice=alice))
         self.assertEqual(world.registry.count, 0)
         self.assertTrue((answer.header("location") or "").startswith("https://op.example.com/"))
-        page = alice.get(alice.sign_out_at_provider(answer.header("location") or "") or "")
+        onward = alice.get(alice.sign_out_at_provider(answer.header("location") or "") or "")
+        self.assertTrue((onward.header("location") or "").startswith("https://op2.example.com/"))
+        page = alice.get(f"{A}/.pomerium/signed_out")
         self.assertIn("https://op2.example.com", page.text)
 
 

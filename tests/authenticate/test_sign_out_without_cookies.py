@@ -88,7 +88,7 @@ class ForgottenTests(SynchronousTestCase):
         thief = UserAgent(self.world, "bob")
         location = thief.get(there, FROM_SIBLING).header("location") or ""
         self.assertNotIn(session.tokens.id_token, location)
-        for state in (query_of(location)["state"], departure.state):
+        for state in (query_of(location)["state"], departure.legs[0].state):
             page = thief.get(f"{A}/.pomerium/signed_out?state={state}", FROM_ANOTHER_SITE)
             self.assertEqual(page.status, 200)
             self.assertNotIn("<img", page.text)

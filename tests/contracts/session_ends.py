@@ -10,7 +10,7 @@ from typing import Any
 
 from pomerium_tx.sessions.registry import SignedOutMeanwhile
 from pomerium_tx.sessions.store import Cause, OpLogout, SeenJti, StoreUnavailable
-from tests.contracts.session_store import SessionStoreContract, departure
+from tests.contracts.session_store import SessionStoreContract, departure, legs
 from tests.doubles.exchanges import MemoryExchange
 from tests.sessions.records import HOUR, ISS, NOW, ending, owed, session, tombstone
 
@@ -149,6 +149,21 @@ class EndContract(SessionStoreContract):
         for registry in self.both:
             self.assertIsNone(registry.departure("reference"))
             self.assertIsNone(registry.departure_by_state("state"))
+
+    def test_departure_to_several(self: Any) -> None:
+        """
+        Each leg of a way to several OPs has a ``state`` of its own, which leads to it and no other, for its time only.
+        """
+        self.begin()
+        ways = legs(ISS, "https://other.example")
+        self.done(self.one.end(ending("alice-1", departure=departure(legs=ways))))
+        for registry in (*self.both, self.registry()):
+            for leg in ways:
+                self.assertEqual(registry.departure_by_state(leg.state).leg_of(leg.state), leg)
+            self.assertIsNone(registry.departure_by_state("another"))
+        self.clock.advance(600)
+        for registry in self.both:
+            self.assertEqual([registry.departure_by_state(leg.state) for leg in ways], [None, None])
 
     def test_departure_of_nothing(self: Any) -> None:
         """

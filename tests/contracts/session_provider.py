@@ -12,7 +12,7 @@ from pomerium_tx.sessions.provider_logout import ProviderLogout
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SignedOutMeanwhile
 from pomerium_tx.sessions.store import Cause, OpLogout, SeenJti
-from tests.contracts.session_store import SessionStoreContract, departure
+from tests.contracts.session_store import SessionStoreContract, departure, legs
 from tests.sessions.records import HOUR, ISS, NOW, ending, owed, session, tombstone
 
 
@@ -34,7 +34,7 @@ class ProviderContract(SessionStoreContract):
         """
         number = len(self.signed_out)
         fields = {
-            "departure": departure(reference=f"r{number}", state=f"s{number}"),
+            "departure": departure(reference=f"r{number}", legs=legs(state=f"s{number}")),
             "op_logout": OpLogout.PENDING,
             "owed": tuple(owed(f"owed-{name}", name) for name in session_ids),
         }
@@ -53,7 +53,7 @@ class ProviderContract(SessionStoreContract):
         """
         The OP confirms some ends, and ends nothing else.
         """
-        self.done(self.other.end(ending(cause=Cause.BACK_CHANNEL, confirms=receipt_ids)))
+        self.done(self.other.end(ending(cause=Cause.BACK_CHANNEL, confirms=tuple((name, ISS) for name in receipt_ids))))
 
     def test_named_by(self: Any) -> None:
         """
@@ -98,7 +98,7 @@ class ProviderContract(SessionStoreContract):
         said = logout(sid="sid-alice-1")
         late = self.registry()
         for registry in (*self.both, late):
-            self.assertEqual(registry.confirmed_by(said), (receipt.id,))
+            self.assertEqual(registry.confirmed_by(said), ((receipt.id, ISS),))
             self.assertEqual(registry.named_by(said), ())
         told: list[None] = []
         self.one.subscribe_owed(lambda: told.append(None))
@@ -116,7 +116,7 @@ class ProviderContract(SessionStoreContract):
         self.begin("alice-1")
         receipt = self.sign_out("alice-1")
         self.done(self.one.op_logout(receipt.id, OpLogout.RETURNED))
-        self.assertEqual(self.other.confirmed_by(logout(sub="alice")), (receipt.id,))
+        self.assertEqual(self.other.confirmed_by(logout(sub="alice")), ((receipt.id, ISS),))
         self.confirm(receipt.id)
         self.done(self.one.op_logout(receipt.id, OpLogout.RETURNED))
         self.assertIs(self.other.receipt(receipt.id).op_logout, OpLogout.CONFIRMED)
@@ -144,7 +144,51 @@ class ProviderContract(SessionStoreContract):
         for registry in self.both:
             self.assertEqual(registry.confirmed_by(logout(sid="sid-alice-1")), ())
             self.assertEqual(registry.confirmed_by(logout(sid="elsewhere", iss="https://other.example")), ())
-            self.assertEqual(registry.confirmed_by(logout(sub="alice")), (receipt.id,))
+            self.assertEqual(registry.confirmed_by(logout(sub="alice")), ((receipt.id, ISS),))
+
+    def test_several_providers(self: Any) -> None:
+        """
+        A sign-out that leads to several OPs is confirmed by each of them for itself: what it owes at the other still
+        waits, and of the two the receipt says the least that is true of both.
+        """
+        other = "https://other.example"
+        self.begin("alice-1", browser="b")
+        self.begin("alice-2", browser="b", idp_id="other", iss=other)
+        receipt = self.sign_out(
+            "alice-1",
+            "alice-2",
+            departure=departure(legs=legs(ISS, other), browsers=("b",)),
+            op_logouts={ISS: OpLogout.PENDING, other: OpLogout.PENDING},
+            owed=(owed("here", "alice-1", iss=ISS), owed("there", "alice-2", iss=other)),
+        )
+        said = logout(sub="alice", iss=other)
+        for registry in (*self.both, self.registry()):
+            self.assertEqual(registry.confirmed_by(said), ((receipt.id, other),))
+            self.assertEqual(registry.confirmed_by(logout(sub="alice")), ((receipt.id, ISS),))
+        self.done(self.other.end(ending(cause=Cause.BACK_CHANNEL, confirms=((receipt.id, other),))))
+        for registry in (*self.both, self.registry()):
+            found = registry.receipt(receipt.id)
+            self.assertEqual(found.op_logouts, {ISS: OpLogout.PENDING, other: OpLogout.CONFIRMED})
+            self.assertIs(found.op_logout, OpLogout.PENDING)
+            self.assertEqual({one.id: one.not_before for one in registry.owed()}, {"here": NOW + 60, "there": 0.0})
+            self.assertEqual(registry.confirmed_by(said), ())
+        self.done(self.one.op_logout(receipt.id, OpLogout.RETURNED, ISS))
+        self.done(self.one.release_revocations(receipt.id, ISS))
+        for registry in (*self.both, self.registry()):
+            self.assertIs(registry.receipt(receipt.id).op_logout, OpLogout.RETURNED)
+            self.assertEqual({one.not_before for one in registry.owed()}, {0.0})
+
+    def test_same_sub_elsewhere(self: Any) -> None:
+        """
+        What one OP says of its ``sub`` and ``sid`` is nothing about the same names at another.
+        """
+        other = "https://other.example"
+        self.begin("alice-1", sids=("s",))
+        self.begin("alice-2", idp_id="other", iss=other, sids=("s",))
+        for registry in (*self.both, self.registry()):
+            self.assertEqual(registry.named_by(logout(sub="alice")), ("alice-1",))
+            self.assertEqual(registry.named_by(logout(sid="s", iss=other)), ("alice-2",))
+            self.assertEqual(registry.named_by(logout(sid="s", sub="alice", iss="https://third.example")), ())
 
     def test_not_a_sign_out_at_the_op(self: Any) -> None:
         """
@@ -152,7 +196,7 @@ class ProviderContract(SessionStoreContract):
         """
         for name in ("alice-1", "alice-2"):
             self.begin(name)
-        self.sign_out("alice-1", departure=departure(idp_id=""))
+        self.sign_out("alice-1", departure=departure(legs=()))
         self.sign_out("alice-2", departure=None)
         self.assertEqual(self.other.confirmed_by(logout(sub="alice")), ())
 
@@ -179,7 +223,9 @@ class ProviderContract(SessionStoreContract):
             self.begin(name)
         own = self.sign_out("alice-1")
         jti = SeenJti(iss=ISS, jti="jti", expires=NOW + 120)
-        receipt = self.done(self.other.end(ending("alice-2", cause=Cause.BACK_CHANNEL, confirms=(own.id,), jti=jti)))
+        receipt = self.done(
+            self.other.end(ending("alice-2", cause=Cause.BACK_CHANNEL, confirms=((own.id, ISS),), jti=jti))
+        )
         for registry in (*self.both, self.registry()):
             self.assertEqual(registry.ended("alice-2"), receipt)
             self.assertIs(registry.receipt(own.id).op_logout, OpLogout.CONFIRMED)

@@ -12,16 +12,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.sessions.departure import Departure, Leg
 from pomerium_tx.sessions.registry import SessionRegistry, SignedOutMeanwhile
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.sessions.store import (
-    Change,
-    Conflict,
-    Departure,
-    SeenJti,
-    SessionStore,
-    UsedOnce,
-)
+from pomerium_tx.sessions.store import Change, Conflict, SeenJti, SessionStore, UsedOnce
 from tests.doubles.exchanges import MemoryExchange
 from tests.sessions.records import ISS, NOW, ending, owed, session, tokens, tombstone
 
@@ -32,15 +26,24 @@ def departure(**changes: Any) -> Departure:
     """
     fields: dict[str, Any] = {
         "reference": "reference",
-        "state": "state",
         "receipt_id": "",
-        "idp_id": "idp",
-        "id_token": "id-alice",
+        "legs": legs(),
         "target": None,
         "expires": NOW + 600,
         "browsers": tuple(f"browser-{name}-{number}" for name in ("alice", "bob") for number in range(10)),
     }
     return Departure(**fields | changes)
+
+
+def legs(*issuers: str, id_token: str | None = "id-alice", state: str = "state") -> tuple[Leg, ...]:
+    """
+    The way to these OPs; without any, to the one of the sessions here.
+    """
+    ways = issuers or (ISS,)
+    return tuple(
+        Leg(iss=iss, idp_id="idp", id_token=id_token, state=state if number == 0 else f"{state}-{number}")
+        for number, iss in enumerate(ways)
+    )
 
 
 class SessionStoreContract:

@@ -67,27 +67,36 @@ class SignOutTests(_Case):
 
     def test_departure_is_of_the_session_presented(self) -> None:
         """
-        The person is sent to the OP of the session whose handle was presented; the others are named.
+        The person is sent to the OP of the session whose handle was presented, then to the others, which are named.
         """
-        self.begin()
-        presented = self.begin(idp_id=self.world.provider2.idp_id, tokens=Tokens(id_token="hint", access_token="a"))
+        other = self.begin()
+        presented = self.begin(
+            iss=self.world.provider2.settings.issuer,
+            idp_id=self.world.provider2.idp_id,
+            tokens=Tokens(id_token="hint", access_token="a"),
+        )
         signed_out = self.sign_out(presented.id, target="https://app.example.com/bye")
         departure = signed_out.departure
         assert departure is not None
         self.assertEqual(
-            (departure.idp_id, departure.id_token, departure.target, departure.expires),
-            (self.world.provider2.idp_id, "hint", "https://app.example.com/bye", START + 600.0),
+            [(leg.iss, leg.idp_id, leg.id_token) for leg in departure.legs],
+            [
+                (presented.iss, self.world.provider2.idp_id, "hint"),
+                (other.iss, self.world.provider.idp_id, other.tokens.id_token),
+            ],
         )
+        self.assertEqual((departure.target, departure.expires), ("https://app.example.com/bye", START + 600.0))
         self.assertEqual(signed_out.other_idp_ids, (self.world.provider.idp_id,))
         self.assertEqual(self.world.registry.departure(departure.reference), departure)
-        self.assertEqual(self.world.registry.departure_by_state(departure.state), departure)
+        for leg in departure.legs:
+            self.assertEqual(self.world.registry.departure_by_state(leg.state), departure)
 
     def test_reference_and_state_cannot_be_guessed(self) -> None:
         """
         Neither the reference nor the state is the receipt's id, which is shown, or each other.
         """
         departures = [self.sign_out(self.begin().id).departure for _ in range(2)]
-        names = {name for one in departures if one for name in (one.reference, one.state, one.receipt_id)}
+        names = {name for one in departures if one for name in (one.reference, one.legs[0].state, one.receipt_id)}
         self.assertEqual(len(names), 6)
         other = World(secret=b"another secret of other processes")
         self.addCleanup(other.stop)
@@ -451,7 +460,9 @@ class EndElsewhereTests(_Case):
         found = [self.world.registry.find(session.id) is not None for session in (mine, elsewhere, bobs)]
         self.assertEqual(found, [False, False, True])
         assert out.departure is not None
-        self.assertEqual((out.departure.idp_id, out.departure.browsers), (mine.idp_id, ("here",)))
+        self.assertEqual(
+            ([leg.idp_id for leg in out.departure.legs], out.departure.browsers), ([mine.idp_id], ("here",))
+        )
         late = a_session(began=START + 1.0, browser="third", sub=mine.sub, iss=mine.iss)
         beginning = Deferred.fromCoroutine(self.world.registry.begin(late, state_issued=START - 1.0))
         self.failureResultOf(beginning, SignedOutMeanwhile)

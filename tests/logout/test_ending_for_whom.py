@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.logout.ending import SignedOut
+from pomerium_tx.sessions.departure import Departure
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.sessions.store import Cause, Departure
+from pomerium_tx.sessions.store import Cause
 from tests.doubles.sessions import a_session
 from tests.logout.world import R2, START, R, World
 

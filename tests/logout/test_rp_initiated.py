@@ -12,8 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.demo.messages import Fault
 from pomerium_tx.logout.rp_initiated import Onward, RelyingPartyLogout
 from pomerium_tx.logout.target import Targets
+from pomerium_tx.sessions.departure import Departure
 from pomerium_tx.sessions.session import Tokens
-from pomerium_tx.sessions.store import Cause, Departure, OpLogout
+from pomerium_tx.sessions.store import Cause, OpLogout
 from tests.doubles.sessions import a_session
 from tests.logout.world import START, A, World, query_of
 
@@ -78,7 +79,7 @@ class RelyingPartyLogoutTests(SynchronousTestCase):
                 "id_token_hint": "hint",
                 "client_id": "rp1",
                 "post_logout_redirect_uri": SIGNED_OUT,
-                "state": departure.state,
+                "state": departure.legs[0].state,
             },
         )
         self.assertIs(self.op_logout(departure), OpLogout.PENDING)
@@ -122,7 +123,7 @@ class RelyingPartyLogoutTests(SynchronousTestCase):
                 expected = {"client_id"} if needs_hint else {"client_id", "post_logout_redirect_uri", "state"}
                 self.assertEqual(set(query), expected)
                 self.assertIsNone(world.registry.departure_by_state(query.get("state", "")))
-                self.assertNotIn(departure.state, onward.location)
+                self.assertNotIn(departure.legs[0].state, onward.location)
                 self.assertEqual(self.onward(world, departure, is_by_reference=True), onward)
 
     def test_target_by_the_rule_of_today(self) -> None:
@@ -158,7 +159,7 @@ class RelyingPartyLogoutTests(SynchronousTestCase):
         departure = self.depart(self.world)
         self.assertEqual(self.onward(self.world, departure).location, TARGET)
         self.assertIs(self.op_logout(departure), OpLogout.UNREACHABLE)
-        gone = replace(departure, idp_id="gone")
+        gone = replace(departure, legs=(replace(departure.legs[0], idp_id="gone"),))
         self.assertEqual(self.onward(self.world, gone).location, TARGET)
 
     def test_several_browsers(self) -> None:
@@ -166,7 +167,7 @@ class RelyingPartyLogoutTests(SynchronousTestCase):
         Where nobody is sent to an OP, none was unreachable: it did not confirm.
         """
         departure = self.depart(self.world)
-        onward = self.onward(self.world, replace(departure, idp_id="", id_token=None))
+        onward = self.onward(self.world, replace(departure, legs=()))
         self.assertEqual((onward.location, onward.is_provider), (TARGET, False))
         self.assertIs(self.op_logout(departure), OpLogout.UNCONFIRMED)
 
@@ -177,7 +178,7 @@ class RelyingPartyLogoutTests(SynchronousTestCase):
         departure = self.depart(self.world)
         known = self.world.registry.op_logout(departure.receipt_id, OpLogout.NOT_SUPPORTED)
         self.successResultOf(Deferred.fromCoroutine(known))
-        self.onward(self.world, replace(departure, idp_id="", id_token=None))
+        self.onward(self.world, replace(departure, legs=()))
         self.assertIs(self.op_logout(departure), OpLogout.NOT_SUPPORTED)
 
     def test_confirmed_already(self) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.logout.urls import SignOutUrls, sends_fetch_metadata
-from pomerium_tx.sessions.store import DEPARTURE_LIFETIME
+from pomerium_tx.sessions.departure import DEPARTURE_LIFETIME
 from pomerium_tx.web.signed_url import InvalidSignature, UrlSigner
 from tests.logout.world import query_of
 

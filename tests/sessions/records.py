@@ -89,5 +89,7 @@ def owed(id: str = "owed-1", name: str = "alice-1", **changes: Any) -> OwedRevoc
         "idp_id": "idp",
         "tokens": tokens(name).revocable(),
         "not_before": NOW + 60,
+        "iss": ISS,
+        "sub": name.partition("-")[0],
     }
     return OwedRevocation(**fields | changes)

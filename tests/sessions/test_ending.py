@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.sessions.session import RouteUse
 from pomerium_tx.sessions.store import SeenJti
 from tests.contracts.session_store import departure
-from tests.sessions.records import HOUR, NOW, ending, owed, session, tombstone
+from tests.sessions.records import HOUR, ISS, NOW, ending, owed, session, tombstone
 
 
 class EndingTests(SynchronousTestCase):
@@ -29,7 +29,7 @@ class EndingTests(SynchronousTestCase):
             ({"departure": departure()}, True),
             ({"owed": (owed(),)}, True),
             ({"jti": SeenJti(iss="i", jti="j", expires=1)}, True),
-            ({"confirms": ("receipt",)}, True),
+            ({"confirms": (("receipt", "https://op.example.com"),)}, True),
             ({"notify": ("route",)}, False),
         ]
         for fields, expected in table:
@@ -51,11 +51,11 @@ class EndingTests(SynchronousTestCase):
         An end says of its sessions what is asked of them later: the log need not remember how they began.
         """
         uses = {name: RouteUse(origin=f"https://{name}", first_used=NOW) for name in ("app", "quiet")}
-        live = [session("alice-1", uses=uses), session("alice-2", idp_id="other")]
-        change = ending(departure=departure(), notify=("app", "wiki"), confirms=("earlier",)).change(live, 0)
+        live = [session("alice-1", uses=uses), session("alice-2", iss="https://other.example")]
+        change = ending(departure=departure(), notify=("app", "wiki"), confirms=(("earlier", ISS),)).change(live, 0)
         self.assertEqual(change.left, (live[0].left(change.receipt_id),))
         self.assertEqual([(one.session_id, one.route_id) for one in change.notices], [("alice-1", "app")])
-        self.assertEqual((change.confirms, change.notify), (("earlier",), ("app", "wiki")))
+        self.assertEqual((change.confirms, change.notify), ((("earlier", ISS),), ("app", "wiki")))
         quiet = ending().change(live, 0)
         self.assertEqual((quiet.left, quiet.notices), ((), ()))
 

@@ -6,9 +6,10 @@ What registries know is in `tests.contracts`; here is what time does to it.
 
 from __future__ import annotations
 
+from pomerium_tx.sessions.departure import DEPARTURE_LIFETIME
 from pomerium_tx.sessions.knowledge import Knowledge
 from pomerium_tx.sessions.provider_logout import ProviderLogout
-from pomerium_tx.sessions.store import DEPARTURE_LIFETIME, OpLogout
+from pomerium_tx.sessions.store import OpLogout
 from tests.contracts.session_store import departure
 from tests.sessions import registries
 from tests.sessions.records import ISS, NOW, ending, tombstone
@@ -39,7 +40,7 @@ class KnowledgeTests(registries.RegistryTestCase):
         self.assertIsNone(self.other.departure("reference"))
         self.assertIsNone(self.other.departure_by_state("state"))
         said = ProviderLogout(iss=ISS, sid="sid-alice-1", sub=None, issued=NOW)
-        self.assertEqual(self.other.confirmed_by(said), (receipt.id,))
+        self.assertEqual(self.other.confirmed_by(said), ((receipt.id, ISS),))
 
     def test_is_overtaken(self) -> None:
         """

@@ -20,7 +20,7 @@ from pomerium_tx.sessions.store import (
     SessionRefreshed,
     UsedOnce,
 )
-from tests.contracts.session_store import departure
+from tests.contracts.session_store import departure, legs
 from tests.sessions.records import HOUR, ISS, NOW, ending, owed, session, tokens, tombstone
 
 
@@ -125,7 +125,7 @@ class BoundsTests(LedgerTestCase):
         """
         for number in range(5):
             self.begins(f"alice-{number}")
-            self.end(f"alice-{number}", departure=departure(reference=f"r{number}", state=f"s{number}"))
+            self.end(f"alice-{number}", departure=departure(reference=f"r{number}", legs=legs(state=f"s{number}")))
         known = [number for number in range(5) if self.ledger.ended(f"alice-{number}") is not None]
         self.assertEqual(known, [2, 3, 4])
         self.assertEqual([number for number in range(5) if self.ledger.departure_by_state(f"s{number}")], [2, 3, 4])
@@ -241,7 +241,7 @@ class LateTests(LedgerTestCase):
         (notice,) = self.ledger.notices.owed()
         self.assertEqual((notice.session_id, notice.route_id), ("alice-1", "app"))
         said = ProviderLogout(iss=ISS, sid="sid-alice-1", sub=None, issued=NOW)
-        self.assertEqual(self.ledger.confirmed_by(said), (notice.receipt_id,))
+        self.assertEqual(self.ledger.confirmed_by(said), ((notice.receipt_id, ISS),))
 
 
 class ConfirmedTests(LedgerTestCase):
@@ -256,10 +256,10 @@ class ConfirmedTests(LedgerTestCase):
         self.begins("alice-1")
         live = [self.ledger.sessions["alice-1"]]
         for number in range(2):
-            to = departure(reference=f"r{number}", state=f"s{number}")
+            to = departure(reference=f"r{number}", legs=legs(state=f"s{number}"))
             self.apply(ending("alice-1", departure=to, receipt_id=f"receipt-{number}").change(live, 1))
         said = ProviderLogout(iss=ISS, sid=None, sub="alice", issued=NOW)
-        self.assertEqual(self.ledger.confirmed_by(said), ("receipt-0",))
+        self.assertEqual(self.ledger.confirmed_by(said), (("receipt-0", ISS),))
 
     def test_forgotten_with_the_receipt(self) -> None:
         """
@@ -267,7 +267,7 @@ class ConfirmedTests(LedgerTestCase):
         """
         for number in range(5):
             self.begins(f"alice-{number}", sids=("sid",))
-            self.end(f"alice-{number}", departure=departure(reference=f"r{number}", state=f"s{number}"))
+            self.end(f"alice-{number}", departure=departure(reference=f"r{number}", legs=legs(state=f"s{number}")))
         said = ProviderLogout(iss=ISS, sid="sid", sub=None, issued=NOW)
         self.assertEqual(len(self.ledger.confirmed_by(said)), 3)
         self.apply(UsedOnce(key="a", at=NOW + 25 * HOUR, expires=NOW + 26 * HOUR))

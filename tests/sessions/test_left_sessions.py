@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.sessions.left_sessions import LeftSessions, left_by
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import SessionsEnded
-from tests.contracts.session_store import departure
-from tests.sessions.records import NOW, ending, session
+from tests.contracts.session_store import departure, legs
+from tests.sessions.records import ISS, NOW, ending, session
 from tests.sessions.test_provider_logout import logout
 
 
@@ -33,11 +33,11 @@ class LeftByTests(SynchronousTestCase):
         """
         Only those of the OP that the person is sent to count, and none if they are sent to none.
         """
-        alice, elsewhere = session("alice-1"), session("alice-2", idp_id="other")
+        alice, elsewhere = session("alice-1"), session("alice-2", iss="https://other.example")
         table: list[tuple[Any, list[str]]] = [
             (departure(), ["alice-1"]),
-            (departure(idp_id="other"), ["alice-2"]),
-            (departure(idp_id=""), []),
+            (departure(legs=legs("https://other.example")), ["alice-2"]),
+            (departure(legs=()), []),
             (None, []),
         ]
         for to, expected in table:
@@ -110,7 +110,7 @@ class LeftSessionsTests(SynchronousTestCase):
         ]
         for said, expected in table:
             with self.subTest(said=said):
-                self.assertEqual(self.left.confirmed_by(logout(**said)), expected)
+                self.assertEqual(self.left.confirmed_by(logout(**said)), tuple((name, ISS) for name in expected))
 
     def test_dropped(self) -> None:
         """
@@ -118,7 +118,7 @@ class LeftSessionsTests(SynchronousTestCase):
         """
         self.left.drop("again")
         self.left.drop("unknown")
-        self.assertEqual(self.left.confirmed_by(logout(sub="alice")), ("two",))
+        self.assertEqual(self.left.confirmed_by(logout(sub="alice")), (("two", ISS),))
         for name in ("two", "bob"):
             self.left.drop(name)
         self.assertEqual((len(self.left), len(self.left._by_sid), len(self.left._by_sub)), (0, 0, 0))

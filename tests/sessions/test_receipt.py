@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.sessions.departure import DEPARTURE_LIFETIME
 from pomerium_tx.sessions.receipt import Receipt
-from pomerium_tx.sessions.store import DEPARTURE_LIFETIME, Cause, OpLogout
+from pomerium_tx.sessions.store import Cause, OpLogout
 
 
 class ReceiptTests(SynchronousTestCase):

@@ -373,7 +373,9 @@ class SecrecyTests(registries.RegistryTestCase):
         No token shows when a record of ours is printed.
         """
         begun = self.begin()
-        departure = session_store.departure(id_token="secret-id", reference="secret-reference", state="secret-state")
+        departure = session_store.departure(
+            reference="secret-reference", legs=session_store.legs(id_token="secret-id", state="secret-state")
+        )
         self.done(self.one.end(ending(begun.id, departure=departure, owed=(owed(),))))
         self.refresh(self.one)
         printed = " ".join(repr(thing) for thing in [begun, begun.tokens, owed(), departure, *self.store.appended])

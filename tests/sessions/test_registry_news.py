@@ -8,7 +8,7 @@ from typing import Any
 
 from pomerium_tx.sessions.store import UNTIL_PROVEN, Cause
 from tests.sessions import registries
-from tests.sessions.records import ending, owed, tombstone
+from tests.sessions.records import ISS, ending, owed, tombstone
 
 
 class NewsTests(registries.RegistryTestCase):
@@ -34,7 +34,7 @@ class NewsTests(registries.RegistryTestCase):
         front = self.done(self.one.end(ending("bob-1", owed=(unproven,), notify=("app",), **fields)))
         self.assertEqual(heard, [])
         for confirmed, expected in ((receipt, ["owed"]), (receipt, []), (front, ["owed"])):
-            self.done(self.one.end(ending(confirms=(confirmed.id,), **fields)))
+            self.done(self.one.end(ending(confirms=((confirmed.id, ISS),), **fields)))
             self.assertEqual(heard, expected)
             heard.clear()
         self.begin("carol-1")

@@ -33,7 +33,7 @@ from pomerium_tx.sessions.store import (
     UsedOnce,
     time_of,
 )
-from tests.contracts.session_store import departure
+from tests.contracts.session_store import departure, legs
 from tests.sessions.records import HOUR, ISS, NOW, ending, owed, session, tokens, tombstone
 
 IDS = [f"{person}-{number}" for person in ("alice", "bob") for number in (1, 2, 3)]
@@ -99,9 +99,11 @@ def logs(draw: Any) -> list[Change]:
                     )
                     for kind, value in draw(st.lists(st.sampled_from(BURIED), max_size=2))
                 ),
-                departure=draw(st.sampled_from([None, departure(reference=str(step), state=str(step))])),
+                departure=draw(st.sampled_from([None, departure(reference=str(step), legs=legs(state=str(step)))])),
                 owed=tuple(owed(f"{step}-{other.id}", tokens=other.tokens.revocable()) for other in live),
-                confirms=tuple(draw(st.lists(st.sampled_from(receipts), max_size=2))) if receipts else (),
+                confirms=tuple((name, ISS) for name in draw(st.lists(st.sampled_from(receipts), max_size=2)))
+                if receipts
+                else (),
                 notify=draw(st.sampled_from([(), ("r",), ("r", "q")])),
             )
             log.append(one.change(live, known))
@@ -243,7 +245,7 @@ class RetentionTests(SynchronousTestCase):
         end = ending(
             "alice-1",
             receipt_id="r",
-            departure=departure(id_token="a-secret"),
+            departure=departure(legs=legs(id_token="a-secret")),
             owed=(owed("a", tokens=one.tokens.revocable()), owed("b", tokens=(("access_token", "other"),))),
         ).change([one], 1)
         log: list[Change] = [SessionBegun(session=one, state_issued=NOW), end]
@@ -252,7 +254,7 @@ class RetentionTests(SynchronousTestCase):
         log.append(UsedOnce(key="later", at=NOW + 800, expires=NOW + 900))
         kept = dict(self.kept(log))[2]
         assert isinstance(kept, SessionsEnded) and kept.departure is not None
-        self.assertIsNone(kept.departure.id_token)
+        self.assertIsNone(kept.departure.legs[0].id_token)
         tokens_of = {each.id: each.tokens for each in kept.owed}
         self.assertEqual(
             tokens_of, {"a": (("refresh_token", ""), ("access_token", "")), "b": (("access_token", "other"),)}
@@ -326,13 +328,13 @@ class RetentionTests(SynchronousTestCase):
         log.append(
             ending("alice-1", receipt_id="r", departure=departure()).change([session(expires=NOW + 40 * HOUR)], 1)
         )
-        confirms = ending(confirms=("r",), cause=Cause.BACK_CHANNEL, at=NOW + 60)
+        confirms = ending(confirms=(("r", ISS),), cause=Cause.BACK_CHANNEL, at=NOW + 60)
         log.append(confirms.change([], 2))
         for hours, expected in ((39, [2, 3, 4]), (41, [4])):
             with self.subTest(hours=hours):
                 last = UsedOnce(key="a", at=NOW + hours * HOUR, expires=NOW + 99 * HOUR)
                 self.assertEqual([position for position, _ in self.kept([*log, last])], expected)
-        unknown = ending(confirms=("unknown",), cause=Cause.BACK_CHANNEL).change([], 0)
+        unknown = ending(confirms=(("unknown", ISS),), cause=Cause.BACK_CHANNEL).change([], 0)
         later = UsedOnce(key="a", at=NOW + 75, expires=NOW + HOUR)
         self.assertEqual([position for position, _ in self.kept([unknown, later])], [2])
 
@@ -342,7 +344,7 @@ class RetentionTests(SynchronousTestCase):
         """
         log: list[Change] = [SessionBegun(session=session(), state_issued=NOW)]
         log.append(ending("alice-1", receipt_id="r", departure=departure()).change([session()], 1))
-        log.append(ending(confirms=("r",), cause=Cause.FRONT_CHANNEL).change([], 2))
+        log.append(ending(confirms=(("r", ISS),), cause=Cause.FRONT_CHANNEL).change([], 2))
         for number in range(50):
             stone = tombstone("sid", str(number))
             log.append(ending(tombstones=(stone,), cause=Cause.FRONT_CHANNEL).change([], number + 3))
