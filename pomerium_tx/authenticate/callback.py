@@ -14,7 +14,7 @@ from pomerium_tx import paths
 from pomerium_tx.authenticate.browser import Browser, Browsers
 from pomerium_tx.authenticate.code_verifiers import CodeVerifierCookies
 from pomerium_tx.authenticate.hold import Holds
-from pomerium_tx.authenticate.new_session import new_session, person_of, tokens_of
+from pomerium_tx.authenticate.new_session import new_session, person_of, supposed_sub, tokens_of
 from pomerium_tx.authenticate.refresher import plan_refresh_by_id_token
 from pomerium_tx.authenticate.start import provider_is_silent
 from pomerium_tx.authenticate.state import LIFETIME, State, States
@@ -139,7 +139,7 @@ class CallbackPage(Page):
             session = await self._session(request, browser, provider, tokens, state)
             return await self._begin(request, browser, state, session, clear_verifier)
         except SignedOutMeanwhile:
-            self._late_tokens.owe(state.idp_id, tokens_of(tokens, None, now))
+            self._late_tokens.owe(state.idp_id, tokens_of(tokens, None, now), supposed_sub(tokens))
             body = html.signed_out_while_signing_in(retry, request_id=request.request_id)
             return html_answer(body, status=401, headers=[clear_verifier])
 
@@ -208,7 +208,7 @@ class CallbackPage(Page):
             # The OP may have refused because of that very sign-out.
             self._require_current(request, browser, state)
             log.warn("Sign-in by the OP {iss} failed: {reason}", iss=_iss(provider), reason=str(problem))
-            self._late_tokens.owe(state.idp_id, tokens_of(tokens, None, self._clock.seconds()))
+            self._late_tokens.owe(state.idp_id, tokens_of(tokens, None, self._clock.seconds()), supposed_sub(tokens))
             raise provider_is_silent(self._wanted(state)) from None
         self._require_current(request, browser, state, person.id_token)
         return new_session(
@@ -250,7 +250,7 @@ class CallbackPage(Page):
         try:
             await self._registry.begin(session, state_issued=state.issued)
         except StoreUnavailable:
-            self._late_tokens.owe(session.idp_id, session.tokens)
+            self._late_tokens.owe(session.idp_id, session.tokens, session.sub)
             raise _not_now(retry) from None
         plan_refresh_by_id_token(self._registry, session.id, session.tokens, session.began)
         self._session_begun(session)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pomerium_tx.jose.jwt import InvalidToken, parse
 from pomerium_tx.oidc.id_token import IdToken, identity, merge_claims
 from pomerium_tx.oidc.provider import Provider, TokenResponse
 from pomerium_tx.sessions.session import Session, Tokens, new_session_id
@@ -66,6 +67,17 @@ def tokens_of(response: TokenResponse, id_token: IdToken | None, now: float) -> 
         access_token_expires=None if response.expires_in is None else now + response.expires_in,
         id_token_expires=None if id_token is None else id_token.exp,
     )
+
+
+def supposed_sub(response: TokenResponse) -> str:
+    """
+    Whom an ID Token that nobody has verified names; empty if it names nobody.
+    """
+    try:
+        sub = parse(response.id_token or "").claims.get("sub")
+    except InvalidToken:
+        return ""
+    return sub if isinstance(sub, str) else ""
 
 
 def new_session(

@@ -58,6 +58,7 @@ class _Renewed:
     """
 
     idp_id: str
+    sub: str = field(repr=False)
     tokens: Tokens = field(repr=False)
     claims: Mapping[str, tuple[object, ...]] = field(repr=False)
     sid: str | None
@@ -183,7 +184,7 @@ class Refresher:
         self._to_refresh.pop(session_id, None)
         renewed = self._unrecorded.pop(session_id, None)
         if renewed is not None:
-            self._late_tokens.owe(renewed.idp_id, renewed.tokens)
+            self._late_tokens.owe(renewed.idp_id, renewed.tokens, renewed.sub)
 
     async def _refresh(self, session: Session, provider: Provider) -> None:
         refresh_token = session.tokens.refresh_token
@@ -219,7 +220,7 @@ class Refresher:
         if response.refresh_token is None:
             response = replace(response, refresh_token=session.tokens.refresh_token)
         if self._registry.known(session.id) is None:
-            self._late_tokens.owe(session.idp_id, tokens_of(response, None, requested))
+            self._late_tokens.owe(session.idp_id, tokens_of(response, None, requested), session.sub)
             return
         try:
             id_token = await self._id_token(session, provider, response)
@@ -235,16 +236,17 @@ class Refresher:
             # It still is the hint that the OP knows the session by.
             tokens = replace(tokens, id_token=session.tokens.id_token)
         if self._registry.known(session.id) is None:
-            self._late_tokens.owe(session.idp_id, tokens)
+            self._late_tokens.owe(session.idp_id, tokens, session.sub)
             return
         try:
             claims = await self._claims(session, provider, tokens, id_token)
         except UserInfoRefused:
-            self._late_tokens.owe(session.idp_id, tokens)
+            self._late_tokens.owe(session.idp_id, tokens, session.sub)
             await self._refused(session)
             return
         renewed = _Renewed(
             idp_id=session.idp_id,
+            sub=session.sub,
             tokens=tokens,
             claims=claims,
             sid=None if id_token is None else id_token.sid,
@@ -302,7 +304,7 @@ class Refresher:
         self._to_refresh.pop(session.id, None)
         self._failures.pop(session.id, None)
         if not taken:
-            self._late_tokens.owe(session.idp_id, tokens)
+            self._late_tokens.owe(session.idp_id, tokens, session.sub)
             return
         if renewed.has_new_id_token:
             plan_refresh_by_id_token(self._registry, session.id, tokens, renewed.requested)
@@ -326,7 +328,13 @@ class Refresher:
         await self._record(
             current,
             _Renewed(
-                idp_id=session.idp_id, tokens=tokens, claims=claims, sid=None, requested=now, has_new_id_token=False
+                idp_id=session.idp_id,
+                sub=session.sub,
+                tokens=tokens,
+                claims=claims,
+                sid=None,
+                requested=now,
+                has_new_id_token=False,
             ),
         )
 

@@ -52,9 +52,11 @@ class LateTokens:
             self._at_work.cancel()
         self._unrecorded.clear()
 
-    def owe(self, idp_id: str, tokens: Tokens) -> None:
+    def owe(self, idp_id: str, tokens: Tokens, sub: str = "") -> None:
         """
         Have *tokens* revoked at once, or as soon as that can be recorded.
+
+        :param sub: Whose they are, if that is known or can be supposed: by it alone nobody is taken for somebody.
         """
         revocable = tokens.revocable()
         if not revocable:
@@ -67,6 +69,7 @@ class LateTokens:
             receipt_id=None,
             idp_id=idp_id,
             tokens=revocable,
+            sub=sub,
             not_before=self._clock.seconds(),
         )
         self._unrecorded[owed.id] = owed

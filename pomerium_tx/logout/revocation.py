@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from pomerium_tx.logout.owed_work import NotTaken, Terms
 from pomerium_tx.oidc.fetch import ProviderUnavailable
 from pomerium_tx.oidc.provider import Provider
+from pomerium_tx.oidc.provider_settings import Revocation
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.store import UNTIL_PROVEN, OwedRevocation
 
@@ -66,12 +67,20 @@ class Revocations:
         if provider is None:
             log.warn("Nobody can revoke {id}: its OP is not configured any more", id=owed.id)
             return
+        if provider.settings.revocation is Revocation.LAST_SESSION and self._has_session(provider, owed.sub):
+            # Whoever ends the last one revokes that one's tokens, and with them the grant, which these are part of.
+            log.info("The revocation {id} is not needed: the person has another session", id=owed.id)
+            return
         try:
             for hint, token in owed.tokens:
                 await provider.revoke(token, hint)
         except ProviderUnavailable as problem:
             log.warn("The revocation {id} has to wait: {reason}", id=owed.id, reason=problem.reason)
             raise NotTaken(problem.reason, is_in_trouble=True) from None
+
+    def _has_session(self, provider: Provider, sub: str) -> bool:
+        sessions = map(self._registry.known, self._registry.by_sub(provider.settings.issuer, sub))
+        return any(session is not None and session.idp_id == provider.idp_id for session in sessions)
 
     async def done(self, owed: OwedRevocation, attempts: int) -> None:
         """

@@ -11,8 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.demo.messages import Fault
 from pomerium_tx.logout.outbox import Outbox
 from pomerium_tx.logout.revocation import Revocations
+from pomerium_tx.oidc.provider_settings import Revocation
 from pomerium_tx.sessions.registry import SessionRegistry
-from pomerium_tx.sessions.store import OwedRevocation
+from pomerium_tx.sessions.store import Cause, OwedRevocation
+from tests.doubles.sessions import a_session
 from tests.logout.world import START, World
 
 TOKENS = (("refresh_token", "the-refresh-token"), ("access_token", "the-access-token"))
@@ -28,7 +30,7 @@ class RevocationTests(SynchronousTestCase):
         self.world = World()
         self.addCleanup(self.world.stop)
 
-    def owe(self, name: str = "one", *, not_before: float = START, idp_id: str | None = None) -> None:
+    def owe(self, name: str = "one", *, not_before: float = START, idp_id: str | None = None, sub: str = "") -> None:
         """
         Two tokens are owed.
         """
@@ -38,6 +40,7 @@ class RevocationTests(SynchronousTestCase):
             idp_id=idp_id or self.world.provider.idp_id,
             tokens=TOKENS,
             not_before=not_before,
+            sub=sub,
         )
         self.successResultOf(Deferred.fromCoroutine(self.world.registry.owe(owed)))
 
@@ -59,6 +62,45 @@ class RevocationTests(SynchronousTestCase):
             [received.parameter("token_type_hint") for received in self.world.op.revocations],
             ["refresh_token", "access_token"],
         )
+
+    def test_last_session(self) -> None:
+        """
+        Where revoking one token takes back the whole grant, that waits until nobody lives by it: a session of the same
+        person and client, and no other, keeps it.
+        """
+        for same, kept in (
+            ({}, True),
+            ({"sub": "somebody else"}, False),
+            ({"idp_id": "another client"}, False),
+            ({"iss": "https://other.example"}, False),
+        ):
+            with self.subTest(same=same):
+                world = self.world = World(settings={"revocation": Revocation.LAST_SESSION})
+                self.addCleanup(world.stop)
+                changes = {"idp_id": world.provider.idp_id, "iss": world.provider.settings.issuer} | same
+                other = a_session(began=START, **changes)
+                self.successResultOf(Deferred.fromCoroutine(world.registry.begin(other, state_issued=START)))
+                self.owe(sub=a_session().sub)
+                world.clock.advance(1.0)
+                self.assertEqual(self.revoked(), [] if kept else BOTH)
+                self.assertEqual(world.registry.owed(), [])
+                self.successResultOf(Deferred.fromCoroutine(world.ending.end([other.id], Cause.ADMINISTRATOR)))
+                world.clock.advance(1.0)
+                self.assertIn(other.tokens.access_token if kept else BOTH[0], self.revoked())
+
+    def test_off(self) -> None:
+        """
+        Where revocation is off nothing is owed for a session that ends, and nothing revoked that was owed before.
+        """
+        self.world = World(settings={"revocation": Revocation.OFF})
+        self.addCleanup(self.world.stop)
+        provider = self.world.provider
+        session = a_session(began=START, idp_id=provider.idp_id, iss=provider.settings.issuer)
+        self.successResultOf(Deferred.fromCoroutine(self.world.registry.begin(session, state_issued=START)))
+        receipt = self.successResultOf(Deferred.fromCoroutine(self.world.ending.end([session.id], Cause.ADMINISTRATOR)))
+        self.owe()
+        self.world.clock.advance(1.0)
+        self.assertEqual((receipt.tokens_to_revoke, self.revoked(), self.world.registry.owed()), (0, [], []))
 
     def test_waits_for_its_time(self) -> None:
         """
