@@ -212,8 +212,10 @@ def _form(field: FieldInfo, inner: type[Section] | None, *, is_file: bool) -> Fo
         case None:
             return Form(words=SECTION, schema={"anyOf": [reference, {"type": "string"}]})
         case origin if isinstance(origin, type) and issubclass(origin, Mapping):
+            by_name = {"type": "object", "additionalProperties": reference}
             return Form(
-                words="a mapping of names to mappings", schema={"type": "object", "additionalProperties": reference}
+                words="a mapping of names to mappings, or one as JSON",
+                schema={"anyOf": [by_name, {"type": "string"}]},
             )
         case _:
             return Form(words=SECTIONS, schema={"type": "array", "items": reference})
@@ -252,7 +254,7 @@ def _default(field: FieldInfo) -> str:
 
 def _written(value: object) -> str:
     match value:
-        case None | "" | () | Section():
+        case None | "" | b"" | () | Section():
             return ""
         case bool():
             return "true" if value else "false"

@@ -14,6 +14,8 @@ from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from pomerium_tx.config.whole_numbers import WholeNumber
+
 _DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*")
@@ -123,27 +125,10 @@ def positive_duration(value: object) -> timedelta:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """
-    Reads a whole number from *least* to *most*, in quotes or not.
-    """
-
-    least: int
-    most: int
-
-    def __call__(self, value: object) -> int:
-        """
-        :raises ValueError: If it is none.
-        """
-        if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 20:
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
-            raise ValueError(f"must be a whole number from {self.least} to {self.most}")
-        return value
-
-
-whole = Whole
+whole = WholeNumber
+"""
+What reads one of a key that has bounds.
+"""
 
 
 def string_list(value: object) -> tuple[str, ...]:

@@ -15,8 +15,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pomerium_tx.config import forms, policy_rules, secrets, upstreams, values
+from pomerium_tx.config import (
+    answer_forms,
+    forms,
+    networks,
+    path_forms,
+    policy_rules,
+    program_forms,
+    provider_section,
+    secrets,
+    upstreams,
+    values,
+)
 from pomerium_tx.config.policy_schema import POLICY
+from pomerium_tx.config.provider_types import PROVIDER_TYPES
+from pomerium_tx.config.whole_numbers import WholeNumber
 
 Schema = dict[str, object]
 Reader = Callable[[Any], object]
@@ -62,7 +75,7 @@ _PATH: Schema = {"type": "string", "pattern": r"^\s*/"}
 _TRUE = ("true", "t", "1", "yes", "y", "on")
 _FALSE = ("false", "f", "0", "no", "n", "off")
 
-_FORMS: Mapping[object, Form] = {
+_FORMS: dict[object, Form] = {
     forms.truth: Form(
         words="`true` or `false`",
         schema={
@@ -94,7 +107,7 @@ _FORMS: Mapping[object, Form] = {
         words="a mapping of headers to claims, or a list of claims",
         schema={
             "anyOf": [
-                {"type": "object", "additionalProperties": _TEXT},
+                {"type": "object", "additionalProperties": _SCALAR},
                 {"type": "array", "items": _TEXT},
                 {"type": "string"},
             ]
@@ -135,6 +148,39 @@ _FORMS: Mapping[object, Form] = {
     secrets.revocation_lists: Form(words="PEM, or base64 of it", schema=_TEXT),
     secrets.private_key: Form(words="PEM, or base64 of it", schema=_TEXT),
 }
+_PROVIDERS = tuple(sorted(PROVIDER_TYPES))
+_FORMS |= {
+    answer_forms.body: Form(words="a string", schema={"type": "string"}),
+    answer_forms.path_and_query: Form(words="a path, with a query or without", schema=_PATH),
+    answer_forms.redirecting_status: Form(
+        words="`301`, `302`, `303`, `307` or `308`", schema={"type": ["integer", "string"]}
+    ),
+    forms.colour: Form(words="a colour: `#6f43e7`", schema={"type": "string", "pattern": r"^\s*#"}),
+    forms.header_name: Form(words="a header", schema=_TEXT),
+    forms.header_text: Form(words="a string", schema={"type": "string"}),
+    forms.image_url: Form(words="a URL with `https:` or `data:`", schema={"type": "string"}),
+    forms.signature_algorithm: Form(words="`RS256`, `ES256` or the like", schema=_TEXT),
+    networks.networks: Form(words="a list of addresses and networks, or one string with commas", schema=_LIST),
+    path_forms.expression: Form(words="a regular expression of RE2", schema=_TEXT),
+    path_forms.path_to_send: Form(words="a path, beginning with a slash", schema=_PATH),
+    path_forms.substitution: Form(words="a string, with `\\1` for the first group", schema={"type": "string"}),
+    program_forms.dependencies: Form(words="a list of hosts, or one string with commas", schema=_LIST),
+    program_forms.redirect_domains: Form(words="a list of hosts, or one string with commas", schema=_LIST),
+    provider_section.provider_type: Form(
+        words=", ".join(f"`{name}`" for name in _PROVIDERS),
+        schema={"anyOf": [{"enum": list(_PROVIDERS)}, {"type": "string", "pattern": any_case(_PROVIDERS)}]},
+    ),
+    provider_section.revocation_mode: Form(
+        words="`each`, `last_session` or `off`",
+        schema={
+            "anyOf": [
+                {"enum": ["each", "last_session", "off", False]},
+                {"type": "string", "pattern": any_case(("each", "last_session", "off"))},
+            ]
+        },
+    ),
+    values.route_origin: Form(words="a URL without a path, `*` in its host for any characters", schema=_URL),
+}
 FILE = Form(words="the name of a file", schema=_TEXT)
 SECTIONS = "a list of mappings"
 SECTION = "a mapping, or one as JSON"
@@ -144,7 +190,7 @@ def form_of(reader: Reader | None, kind: object) -> Form:
     """
     How a value may be written that *reader* makes something of the type *kind* of.
     """
-    if isinstance(reader, values.Whole):
+    if isinstance(reader, WholeNumber):
         bounds: Schema = {"type": "integer", "minimum": reader.least, "maximum": reader.most}
         return Form(
             words=f"a whole number from {reader.least} to {reader.most}",

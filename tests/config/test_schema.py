@@ -12,9 +12,13 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.config import keys
+from pomerium_tx.config.described import described
 from pomerium_tx.config.keys import KeyClass
+from pomerium_tx.config.loader import load
+from pomerium_tx.config.problems import InvalidConfig
 from pomerium_tx.config.schema import schema
 from tests.config.json_schema import complaints
+from tests.config.material import KEY_32, ROUTE, SMALLEST
 from tests.etc.test_config_yaml import COMMENTED_OUT, SHOWN
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +27,15 @@ SMALL: dict[str, object] = {
     "authenticate_service_url": "https://authenticate.example.com",
     "routes": [{"from": "https://app.example.com", "to": "http://127.0.0.1:3000", "allowed_users": ["a@example.com"]}],
 }
+ANYTHING: tuple[object, ...] = (
+    *(None, True, False, 0, 5, 301, 65_536, 0.5),
+    *("", "No", "0", "5", "A", "a,b", "OFF", "/x", "https://a.test", "http://b/x?y", "a.test", "127.0.0.1", ":443"),
+    *("1h30m", "#123456", "{}", '{"a": "b"}', KEY_32),
+    *([], ["a"], ["a.test"], ["https://a.test"], [{}], {}, {"a": "b"}, {"X-A": 1}, {"allow": {"or": []}}),
+)
+"""
+What may be written for a key, in good faith or not.
+"""
 
 
 def snippets() -> list[tuple[str, str]]:
@@ -148,6 +161,28 @@ class SchemaTests(SynchronousTestCase):
         ):
             with self.subTest(f"{key}: {value}"):
                 self.assertEqual(self.wrong({key: value}), [])
+
+    def test_never_wrongly(self) -> None:
+        """
+        What the daemon takes no editor marks, whatever is written for whichever key.
+        """
+        by_name = {section.name: section for section in described()}
+        root, route = by_name["Config"], by_name["RouteSection"]
+        path = Path(self.mktemp() + ".json")
+        taken, marked = 0, list[str]()
+        for section, whole in ((root, lambda key: key), (route, lambda key: {"routes": [{**ROUTE, **key}]})):
+            for name in (key.name for key in section.keys if not key.file_of):
+                for value in ANYTHING:
+                    values = {**SMALLEST, **whole({name: value})}
+                    path.write_text(json.dumps(values))
+                    try:
+                        load(path, {})
+                    except InvalidConfig:
+                        continue
+                    taken += 1
+                    marked += [f"{section.name}.{name}: {value!r}: {words}" for words in self.wrong(values)]
+        self.assertEqual(marked, [])
+        self.assertGreater(taken, 500)
 
     def test_refused_keys(self) -> None:
         """
