@@ -86,7 +86,7 @@ def header_value(client: Client, token: str) -> str:
         return ""
     names = certificate.names.dns if token == DNS_TOKEN else certificate.names.emails
     # One with a comma in it could pass for two, and what is not printable for another header.
-    return ",".join(name for name in names if "," not in name and name.isascii() and name.isprintable())
+    return ",".join(name for name in names if "," not in name and name.isprintable())
 
 
 def _certificate(criteria: Sequence[Criterion], every: bool) -> Question:

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Final, Protocol
 
 from pomerium_tx.config.header_template import Reference, Template, header_of
 from pomerium_tx.http11.fields import folded
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.http11.writer import FieldLines, Pair
+from pomerium_tx.policy.certificate_criteria import HEADER_TOKENS, header_value
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.forwarding import names_a_session
 from pomerium_tx.routing.route import Route
@@ -135,9 +137,7 @@ class HeaderValues:
             ("pomerium", "access_token"): lambda asked: self._token(asked.verdict.session, "access_token"),
             ("pomerium", "id_token"): lambda asked: self._token(asked.verdict.session, "id_token"),
             ("pomerium", "jwt"): self._jwt,
-            ("pomerium", "client_cert_fingerprint"): _fingerprint,
-            ("pomerium", "client_cert_san_dns"): lambda asked: _names_of_certificate(asked, "dns"),
-            ("pomerium", "client_cert_san_email"): lambda asked: _names_of_certificate(asked, "emails"),
+            **{("pomerium", token): partial(_of_certificate, token) for token in HEADER_TOKENS},
         }
         return known.get(reference, b"")
 
@@ -166,22 +166,8 @@ class HeaderValues:
         return b", ".join(value for value in values if _TEXT.fullmatch(value))
 
 
-def _certificate(asked: Asked) -> Any:
-    return getattr(asked.client, "certificate", None)
-
-
-def _fingerprint(asked: Asked) -> bytes:
-    certificate = _certificate(asked)
-    return b"" if certificate is None else str(certificate.fingerprint).encode("ascii")
-
-
-def _names_of_certificate(asked: Asked, kind: str) -> bytes:
-    certificate = _certificate(asked)
-    # What an untrusted certificate says of itself, anybody could have written.
-    if certificate is None or not certificate.is_trusted:
-        return b""
-    names = [name for name in getattr(certificate.names, kind) if _is_text(name)]
-    return ",".join(names).encode("utf-8")
+def _of_certificate(token: str, asked: Asked) -> bytes:
+    return header_value(asked.client, token).encode("utf-8")
 
 
 def _is_text(value: str) -> bool:

@@ -16,6 +16,7 @@ from pomerium_tx.proxy import header_values
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.header_values import HeaderValues, KeptTokens
 from pomerium_tx.sessions.session import Session, Tokens
+from pomerium_tx.tls.client_certificate import ClientCertificate, Names
 from tests.doubles.sessions import a_session
 from tests.proxy.harness import a_route
 from tests.proxy.test_forwarding import read
@@ -125,24 +126,16 @@ class TemplateTests(HeaderValuesTestCase):
         A certificate's fingerprint is told, its names only if an authority says so.
         """
 
-        class Names:
-            dns = ("a.test", "b.test")
-            emails = ("alice@example.com",)
-
-        class Certificate:
-            fingerprint = "ab" * 32
-            names = Names()
-            is_trusted = True
-
-        class Shows:
-            address = "192.0.2.7"
-            certificate = Certificate()
-
-        client: Any = Shows()
+        names = Names(dns=("a.test", "b.test"), emails=("alice@example.com",))
+        certificate = ClientCertificate(der=b"", fingerprint="ab" * 32, spki_hash="", names=names)
         text = "${pomerium.client_cert_fingerprint} ${pomerium.client_cert_san_dns} ${pomerium.client_cert_san_email}"
-        self.assertEqual(self.lines(text, asked(client=client)), "ab" * 32 + " a.test,b.test alice@example.com")
-        client.certificate.is_trusted = False
-        self.assertEqual(self.lines(text, asked(client=client)), "ab" * 32)
+        for shown, expected in [
+            (certificate, "ab" * 32 + " a.test,b.test alice@example.com"),
+            (replace(certificate, problem="it is revoked"), "ab" * 32),
+            (None, ""),
+        ]:
+            client = Client(address="192.0.2.7", certificate=shown)
+            self.assertEqual(self.lines(text, asked(client=client)), expected)
 
     def test_removal_wins(self) -> None:
         """
