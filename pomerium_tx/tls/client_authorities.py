@@ -38,6 +38,10 @@ from pomerium_tx.tls.revocation import Revocation, revocation_lists
 
 _FOR_CLIENTS = frozenset({ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE})
 _UNREADABLE = "it cannot be read"
+_NO_LIST = 3
+"""
+``X509_V_ERR_UNABLE_TO_GET_CRL``: nobody has given one, and none is missed.
+"""
 NOT_SHOWN = "no certificate"
 
 NameMatcher = Callable[[Names], bool]
@@ -78,7 +82,8 @@ class ClientAuthorities:
         rejects: bool = False,
     ) -> None:
         self._anchors = [crypto.X509.from_cryptography(anchor) for anchor in certificates(ca_pem)]
-        self._revocation = Revocation(() if crl_pem is None else revocation_lists(crl_pem))
+        self._lists = [] if crl_pem is None else revocation_lists(crl_pem)
+        self._revocation = Revocation(self._lists)
         self._wanted_names = tuple(wanted_names)
         self._max_depth = max_depth
         self.rejects = rejects
@@ -94,7 +99,13 @@ class ClientAuthorities:
         context.set_session_id(os.urandom(32))
         context.set_options(SSL.OP_NO_TICKET)
         if self.rejects:
-            self._fill(context.get_cert_store())
+            store = context.get_cert_store()
+            assert store is not None
+            self._fill(store)
+            # So that the user agent hears, and its user with it, that it was for this.
+            for each in self._lists:
+                store.add_crl(each)
+            store.set_flags(crypto.X509StoreFlags.CRL_CHECK if self._lists else 0)
             context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._goes_on)
         else:
             context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
@@ -122,8 +133,7 @@ class ClientAuthorities:
 
     # Inside.
 
-    def _fill(self, store: crypto.X509Store | None) -> None:
-        assert store is not None
+    def _fill(self, store: crypto.X509Store) -> None:
         for anchor in self._anchors:
             store.add_cert(anchor)
         # An authority between is believed like a root.
@@ -137,6 +147,8 @@ class ClientAuthorities:
         if not isinstance(attempt, _Attempt):
             attempt = _Attempt()
             connection.set_app_data(attempt)
+        if error == _NO_LIST:
+            return True
         if not is_good:
             attempt.problem = ffi.string(lib.X509_verify_cert_error_string(error)).decode("ascii", "replace")
             return False

@@ -13,6 +13,8 @@ is aborted says none: its peer knows that the end is not the end.
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from typing import Any
 
 from OpenSSL import SSL
@@ -34,6 +36,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pomerium_tx.tls.client_authorities import ClientAuthorities
 from pomerium_tx.tls.client_certificate import Shown
 from pomerium_tx.tls.downstream import DownstreamContexts
 
@@ -52,6 +55,10 @@ LONG = 4096
 Bytes of a record behind which the next one may have come already: most heads are shorter, most content is not, and to
 look in vain costs as much as a short record.
 """
+UNHEARD = 65_536
+"""
+Bytes that are taken from a peer to whom a refusal is on its way.
+"""
 
 
 @implementer(ISSLTransport)
@@ -66,6 +73,11 @@ class EncryptedServer(Server):
     _tls: SSL.Connection
     _contexts: DownstreamContexts
     _is_established = False
+    _refusal: BaseException | None = None
+    """
+    Why the peer, who is told so, is not spoken with.
+    """
+    _unheard = UNHEARD
 
     @classmethod
     def begin(cls, accepted: Server, protocol: IProtocol, contexts: DownstreamContexts) -> None:
@@ -181,6 +193,8 @@ class EncryptedServer(Server):
         return bool(self.connected) and self._is_established
 
     def _shake_hands(self) -> BaseException | None:
+        if self._refusal is not None:
+            return self._hear_out(self._refusal)
         if "_tls" not in self.__dict__:
             # OpenSSL takes 16 KiB for a connection: not for one that only waits.
             self._tls = self._contexts.connection(self.socket, self.reactor.seconds())
@@ -191,9 +205,10 @@ class EncryptedServer(Server):
         except SSL.WantWriteError:
             super().startWriting()  # type: ignore[no-untyped-call] # Twisted's own
         except SSL.Error as problem:
-            if self._contexts.authorities is not None:
-                self._tell_why(problem)
-            return _loss(problem)
+            why = "" if self._contexts.authorities is None else ClientAuthorities.why_refused(self._tls, problem)
+            if not why:
+                return _loss(problem)
+            self._refuse(why, problem)
         else:
             self._is_established = True
             if self._tempDataLen:
@@ -202,19 +217,34 @@ class EncryptedServer(Server):
                 self.protocol.handshakeCompleted()
         return None
 
-    def _tell_why(self, problem: SSL.Error) -> None:
+    def _refuse(self, why: str, problem: SSL.Error) -> None:
         """
-        Whoever is not spoken with leaves no line in any other log.
+        Have the peer hear why it is not spoken with: OpenSSL has written that already.
         """
-        assert self._contexts.authorities is not None
-        why = self._contexts.authorities.why_refused(self._tls, problem)
-        if why:
-            log.info(
-                "A connection from {ip} was refused for its certificate: {problem}",
-                ip=self.getPeer().host,  # type: ignore[no-untyped-call] # Twisted's own
-                server_name=(self._tls.get_servername() or b"").decode("ascii", "replace"),
-                problem=why,
-            )
+        # Whoever is not spoken with leaves no line in any other log.
+        log.info(
+            "A connection from {ip} was refused for its certificate: {problem}",
+            ip=self.getPeer().host,  # type: ignore[no-untyped-call] # Twisted's own
+            server_name=(self._tls.get_servername() or b"").decode("ascii", "replace"),
+            problem=why,
+        )
+        self._refusal = _loss(problem)
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def _hear_out(self, refusal: BaseException) -> BaseException | None:
+        """
+        In TLS 1.3 the peer thinks that the handshake is over, and has asked something already. If that were left in the
+        kernel, closing would be a reset, which takes away what the peer has not read yet.
+        """
+        try:
+            heard = len(self.socket.recv(READ))
+        except BlockingIOError:
+            return None
+        except OSError:
+            return CONNECTION_LOST
+        self._unheard -= heard
+        return None if heard and self._unheard > 0 else refusal
 
     def _postLoseConnection(self) -> BaseException | None:
         return CONNECTION_DONE if self._has_said_goodbye() else None

@@ -179,6 +179,7 @@ class HandshakeTests(CertificatesTestCase):
                 self.assertEqual(self.status(self.connect(who), "/ping"), -1)
             except ssl.SSLError:
                 pass
+        eventually("all is told", lambda: running.out.count("refused for its certificate") == 2)
         told = [line for line in json_lines(running.out) if "refused for its certificate" in line["message"]]
         problems = ["no certificate", "unable to get local issuer certificate"]
         self.assertEqual([line["problem"] for line in told], problems)

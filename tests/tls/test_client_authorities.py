@@ -382,7 +382,7 @@ class RejectedTests(ClientCase):
             ("a stranger's", identity("x", authority("stranger")), "unable to get local issuer certificate"),
             ("an impostor's", identity("x", authority("root")), "signature failure"),
             ("expired", identity("x", self.root, days=(-2, -1)), "has expired"),
-            ("revoked", revoked, "it is revoked"),
+            ("revoked", revoked, "revoked"),
             ("too deep", identity("x", middle).sending(middle), "max_verify_depth"),
             ("unwanted", identity("x", self.root, names=(x509.DNSName("bad.test"),)), "match_subject_alt_names"),
             ("for servers", identity("x", self.root, usages=(ExtendedKeyUsageOID.SERVER_AUTH,)), "purpose"),
@@ -407,6 +407,14 @@ class RejectedTests(ClientCase):
                     shown = self.shown(contexts, self.alice, newest, name)
                     assert shown.certificate is not None
                     self.assertEqual((shown.is_welcome, shown.certificate.problem), (True, ""))
+
+    def test_no_list(self) -> None:
+        """
+        An authority whose list nobody has given is believed all the same.
+        """
+        other = authority("other")
+        contexts = self.contexts(rejects=True, ca_pem=self.root.pem + other.pem, crl_pem=revocation_list(other))
+        self.assertTrue(self.shown(contexts, self.alice).is_welcome)
 
     def test_authority_between(self) -> None:
         """
