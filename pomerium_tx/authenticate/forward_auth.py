@@ -127,11 +127,14 @@ class VerifyPage(Page):
             deciding.touch(session.id, client.address)
         return self._refusal(head, canonical, verdict)
 
-    def refused(self, status: int, message: str, *, sign_out: bool = False) -> HttpProblem:
+    def refused(self, status: int, message: str, verdict: Verdict | None = None) -> HttpProblem:
         """
         What is answered where the client may not pass.
         """
-        return HttpProblem(status, message, sign_out_path=paths.SIGN_OUT if sign_out else None)
+        if verdict is None:
+            return HttpProblem(status, message)
+        sign_out_path = None if verdict.session is None else paths.SIGN_OUT
+        return HttpProblem(status, message, sign_out_path=sign_out_path, details=verdict.details)
 
     def sign_in(self, location: str, set_cookie: str) -> Answer:
         """
@@ -162,11 +165,7 @@ class VerifyPage(Page):
                 raise self.refused(verdict.status, "Something went wrong on our side. It has been written down.")
             case _:
                 # Whatever else it is: there is no other answer here that lets nobody through.
-                raise self.refused(
-                    403,
-                    "You are signed in, but this application is not for you.",
-                    sign_out=verdict.session is not None,
-                )
+                raise self.refused(403, "This application is not for you.", verdict)
 
     def _identity(self, route: Route, session: Session | None, canonical: Canonical) -> list[tuple[str, str]]:
         if not route.pass_identity_headers:
@@ -187,11 +186,11 @@ class AuthPage(VerifyPage):
 
     told: ClassVar[Told] = Told.ORIGINAL
 
-    def refused(self, status: int, message: str, *, sign_out: bool = False) -> HttpProblem:
+    def refused(self, status: int, message: str, verdict: Verdict | None = None) -> HttpProblem:
         """
         403 for all that is the client's; of anything but 2xx, 401 and 403 nginx makes a 500.
         """
-        return super().refused(status if status >= 500 else 403, message, sign_out=sign_out)
+        return super().refused(status if status >= 500 else 403, message, verdict)
 
     def sign_in(self, location: str, set_cookie: str) -> Answer:
         """

@@ -112,3 +112,12 @@ class Verdict:
     """
     What the log says of it, for the peer that it was last told of.
     """
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """
+        Why the request is refused, where its route tells people.
+        """
+        if self.route is None or not self.route.show_error_details or self.action is not Action.DENY:
+            return ()
+        return (*self.denials, *(() if self.allow else self.reasons))

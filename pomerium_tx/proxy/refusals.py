@@ -98,7 +98,7 @@ class Refusals:
                     _MESSAGES.get(verdict.status, verdict.reason),
                     asked.request_id,
                     sign_out=verdict.session is not None,
-                    details=_details(verdict),
+                    details=verdict.details,
                 )
         return answer.status, self._write(answer, asked.head, asked.request_id, close=close, route=verdict.route)
 
@@ -201,15 +201,6 @@ class Refusals:
         reason = writer.REASONS.get(answer.status, b"")
         written = writer.response_head(answer.status, reason, changing, before=before)
         return written if head is not None and head.method == b"HEAD" else written + answer.body
-
-
-def _details(verdict: Verdict) -> tuple[str, ...]:
-    """
-    Why a request is refused, where its route tells people.
-    """
-    if verdict.route is None or not verdict.route.show_error_details or verdict.action is not Action.DENY:
-        return ()
-    return (*verdict.denials, *(() if verdict.allow else verdict.reasons))
 
 
 @lru_cache(maxsize=_REMEMBERED)

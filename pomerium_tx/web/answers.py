@@ -77,11 +77,13 @@ class HttpProblem(Exception):
         headers: Iterable[tuple[str, str]] = (),
         retry: str | None = None,
         sign_out_path: str | None = None,
+        details: Iterable[str] = (),
     ) -> None:
         """
         :param message: Shown to the person; must hold no secret.
         :param retry: Where a link "Try again" goes.
         :param sign_out_path: Where a link "Sign out" goes.
+        :param details: Reasons that are shown, too.
         """
         super().__init__(status, message)
         self.status = status
@@ -90,6 +92,7 @@ class HttpProblem(Exception):
         self.headers: Headers = tuple(headers)
         self.retry = retry
         self.sign_out_path = sign_out_path
+        self.details = tuple(details)
 
 
 def html_answer(
@@ -170,9 +173,10 @@ def problem_answer(problem: HttpProblem, *, accept: str | None, request_id: str)
     An error as JSON if that is preferred, else as a page.
     """
     if prefers_json(accept):
-        return json_answer(
-            {"error": problem.message, "request_id": request_id}, status=problem.status, headers=problem.headers
-        )
+        said: dict[str, object] = {"error": problem.message, "request_id": request_id}
+        if problem.details:
+            said["reasons"] = list(problem.details)
+        return json_answer(said, status=problem.status, headers=problem.headers)
     body = html.error_page(
         problem.status,
         problem.title,
@@ -180,6 +184,7 @@ def problem_answer(problem: HttpProblem, *, accept: str | None, request_id: str)
         request_id=request_id,
         sign_out_path=problem.sign_out_path,
         retry=problem.retry,
+        details=problem.details,
     )
     return html_answer(body, status=problem.status, headers=problem.headers)
 

@@ -149,6 +149,19 @@ class AnswersTests(ForwardAuthTestCase):
                 self.assertEqual(answer.status, 403)
                 self.assertIn("/.pomerium/sign_out", answer.text)
                 self.assertIsNone(answer.get("X-Pomerium-Jwt-Assertion"))
+                self.assertNotIn("email-unauthorized", answer.text)
+
+    def test_details(self) -> None:
+        """
+        Where a route tells people why they may not pass, they are told so by way of another proxy too.
+        """
+        _, cookie = self.signed_in()
+        routes = [{**route, "show_error_details": True} for route in CONFIG["routes"]]
+        self.house.reload(self.read(routes=routes))
+        for accept in ("text/html", "application/json"):
+            answer = self.verify(DENIED + "/", Cookie=cookie, Accept=accept)
+            self.assertEqual(answer.status, 403)
+            self.assertIn("email-unauthorized", answer.text)
 
     def test_never_2xx(self) -> None:
         """

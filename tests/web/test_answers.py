@@ -205,3 +205,12 @@ class ProblemTests(SynchronousTestCase):
         """
         answer = problem_answer(HttpProblem(400, "x", title="Too late"), accept=None, request_id="")
         self.assertIn(b"<h1>Too late</h1>", answer.body)
+
+    def test_details(self) -> None:
+        """
+        Reasons are shown where there are some, to people and to programs.
+        """
+        problem = HttpProblem(403, "x", details=["email-unauthorized"])
+        self.assertIn("email-unauthorized", problem_answer(problem, accept="text/html", request_id="").body.decode())
+        answer = problem_answer(problem, accept="application/json", request_id="")
+        self.assertEqual(json.loads(answer.body)["reasons"], ["email-unauthorized"])
