@@ -70,7 +70,7 @@ class ApplicationsTests(SynchronousTestCase):
             deadlines=self.deadlines,
             head_limits=limits.head_limits(config),
             most_connections=100,
-            assertion=lambda session, host, issuer_format: b"",
+            assertion=lambda session, host, issuer_format: "",
             tokens_of=lambda session: session.tokens,
             previous=self.now,
         )

@@ -50,24 +50,12 @@ class BalancedExchange(ProxiedExchange):
             super().upstream_unreachable(reason)
             return
         self._judge(503)
-        # Nothing of the request has been sent, or nothing that must not be sent again.
-        self._tried = (*self._tried, member)
-        another = None
-        if len(self._tried) < MOST_TRIES:
-            another = self._watched.members.choose(self._key, self._tried)
-        if another is None:
+        if not self._offer_another(reason):
             super().upstream_unreachable(f"at {member.name} {reason}")
-            return
-        log.warn(
-            "{upstream} of route {route} {reason}: another one is tried",
-            upstream=member.name,
-            route=self._watched.members.route_name,
-            reason=reason,
-            request_id=self._asked.request_id,
-        )
-        self._connecting = None
-        self._turn_to(another)
-        self._offer()
+
+    def upstream_busy(self, reason: str) -> None:
+        if self._over or self._member is None or not self._offer_another("has no room"):
+            super().upstream_busy(reason)
 
     # The upstream connection calls.
 
@@ -96,10 +84,27 @@ class BalancedExchange(ProxiedExchange):
         else:
             super()._acquire(fresh=fresh)
 
-    def _offer(self) -> None:
+    def _offer_another(self, reason: str) -> bool:
         """
-        Send the request to the upstream that it has been turned to.
+        Send the request to another upstream; whether there is one left.
+
+        Nothing of it has been sent so far, or it is one that may be sent again and has had no answer.
         """
+        member, members = self._member, self._watched.members
+        assert member is not None
+        self._tried = (*self._tried, member)
+        another = members.choose(self._key, self._tried) if len(self._tried) < MOST_TRIES else None
+        if another is None:
+            return False
+        log.warn(
+            "{upstream} of route {route} {reason}: another one is tried",
+            upstream=member.name,
+            route=members.route_name,
+            reason=reason,
+            request_id=self._asked.request_id,
+        )
+        self._connecting = None
+        self._turn_to(another)
         asked, resource, facts = self._asked, self._resource, self._facts
         assert facts is not None
         try:
@@ -108,10 +113,11 @@ class BalancedExchange(ProxiedExchange):
             )
         except BadRequest as problem:
             self._refuse(problem.status, problem.reason)
-            return
+            return True
         self._acquire(fresh=False)
         if self._upstream is not None:
             self._connection.resume(UPSTREAM_AWAITED)
+        return True
 
     def _turn_to(self, member: Member) -> None:
         self._let_go()

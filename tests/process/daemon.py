@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from threading import Event, Thread
 from typing import Any, TypeVar
 
@@ -291,9 +292,12 @@ class Upstream:
     An application that answers with the path, on loopback.
 
     :param hold: Answers only once the event is set.
+    :param path: Of a UNIX socket to listen on instead.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, hold: Event | None = None) -> None:
+    def __init__(
+        self, *, tls: ssl.SSLContext | None = None, hold: Event | None = None, path: Path | None = None
+    ) -> None:
         self.asked = asked = Event()
 
         class Handler(BaseHTTPRequestHandler):
@@ -318,12 +322,24 @@ class Upstream:
                 Nobody reads it.
                 """
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class OnSocket(ThreadingHTTPServer):
+            """
+            Has neither name nor port.
+            """
+
+            address_family = socket.AF_UNIX
+
+            def server_bind(self) -> None:
+                TCPServer.server_bind(self)
+
+        self._server = (
+            ThreadingHTTPServer(("127.0.0.1", 0), Handler) if path is None else OnSocket(str(path), Handler)  # type: ignore[arg-type] # an address of its family
+        )
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         # Refused handshakes are part of the tests.
         self._server.handle_error = lambda *about: None  # type: ignore[method-assign] # this test's double
-        self.port = int(self._server.server_address[1])
+        self.port = int(self._server.server_address[1]) if path is None else 0
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 

@@ -5,6 +5,8 @@ Applications over real TLS and real names.
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.process.daemon import DaemonTestCase, Upstream, json_lines
 from tests.tls.authorities import Authority
@@ -72,6 +74,59 @@ class UpstreamTests(DaemonTestCase):
         self.addCleanup(upstream.close)
         self.start(routes=[self.route(f"http://an.application.localhost:{upstream.port}")])
         self.assertEqual(self.get("/x?y"), (200, b"You asked for /x?y"))
+
+    def test_sockets(self) -> None:
+        """
+        Applications may listen on UNIX sockets, without TLS or with it; one whose socket is gone is 503.
+        """
+        authority = Authority("A test authority")
+        certificate, key = authority.issue("application.test")
+        for name, pem in (("leaf.pem", certificate), ("leaf.key", key), ("ca.pem", authority.pem)):
+            (self.folder / name).write_bytes(pem)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.folder / "leaf.pem", self.folder / "leaf.key")
+        # A socket's path must be short.
+        with TemporaryDirectory() as short:
+            for name, tls in (("plain", None), ("tls", context)):
+                self.addCleanup(Upstream(tls=tls, path=Path(short) / name).close)
+            self.start(
+                routes=[
+                    self.route(f"unix://{short}/plain", prefix="/plain"),
+                    self.route(
+                        f"https+unix://{short}/tls",
+                        prefix="/tls",
+                        tls_custom_ca_file=str(self.folder / "ca.pem"),
+                        tls_upstream_server_name="application.test",
+                    ),
+                    self.route(f"unix://{short}/gone", prefix="/gone"),
+                ]
+            )
+            for _ in range(2):
+                self.assertEqual(self.get("/plain/x"), (200, b"You asked for /plain/x"))
+                self.assertEqual(self.get("/tls/y"), (200, b"You asked for /tls/y"))
+            self.assertEqual(self.get("/gone")[0], 503)
+
+    def test_several(self) -> None:
+        """
+        Several applications share a route's requests; when one is gone the others have them all.
+        """
+        upstreams = [Upstream() for _ in range(3)]
+        for upstream in upstreams[1:]:
+            self.addCleanup(upstream.close)
+        self.start(
+            routes=[
+                self.route(
+                    "",
+                    to=[f"http://127.0.0.1:{upstream.port}" for upstream in upstreams],
+                    health_checks=[{"timeout": "1s", "interval": "200ms", "http_health_check": {"path": "/healthz"}}],
+                )
+            ]
+        )
+        for number in range(6):
+            self.assertEqual(self.get(f"/{number}"), (200, f"You asked for /{number}".encode()))
+        upstreams[0].close()
+        for number in range(6):
+            self.assertEqual(self.get(f"/{number}"), (200, f"You asked for /{number}".encode()))
 
     def test_nobody_there(self) -> None:
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 
 from pomerium_tx.proxy.balanced import MOST_TRIES
+from pomerium_tx.proxy.places import PlaceLimits
 from pomerium_tx.routing.balancing import Balancing
 from tests.doubles.peers import UserAgent
 from tests.proxy.harness import PROXY
@@ -184,6 +185,22 @@ class UnreachableTests(SeveralTestCase):
         self.assertEqual(len(self.said("another one is tried")), MOST_TRIES - 1)
         assert self.watched is not None
         self.assertEqual([member.active for member in self.watched.members.all], [0, 0, 0])
+
+    def test_busy(self) -> None:
+        """
+        One that has as many connections as it may is passed over; with all of them full the answer is 503.
+        """
+        for host in self.hosts:
+            self.pools[host].places.limit(PlaceLimits(connections=1, waiting=0))
+        held = [self.get() for _ in range(3)]
+        self.assertEqual(self.asked(), "abc")
+        self.assertIn(b"HTTP/1.1 503 ", self.get().take())
+        self.answer("c")
+        agent = self.get()
+        self.assertEqual(self.asked(), "c")
+        self.answer("c")
+        self.assertIn(b"200 OK", agent.take())
+        del held
 
     def test_cancelled(self) -> None:
         """

@@ -217,7 +217,7 @@ class WorldTestCase(SynchronousTestCase):
         return house
 
     def _upstream(self, route: Route, upstream: Upstream) -> IStreamClientEndpoint:
-        return self.network.endpoint(upstream.host, upstream.port)
+        return self.network.endpoint(upstream.socket or upstream.host, upstream.port)
 
     def settle(self) -> None:
         """
