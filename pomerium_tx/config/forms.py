@@ -39,6 +39,13 @@ def text(value: object) -> str:
     return value.strip()
 
 
+def label(value: object) -> str:
+    """
+    A string that people read, or none.
+    """
+    return "" if isinstance(value, str) and not value.strip() else text(value)
+
+
 def truth(value: object) -> bool:
     """
     ``true`` or ``false``, in quotes or not, or what Go takes for them.

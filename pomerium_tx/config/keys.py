@@ -58,6 +58,7 @@ def _refused(words: str, *harmless: object) -> KnownKey:
 
 
 _ONE_PROCESS = _ignored("everything runs in this one process, nothing is spoken between services")
+_IN_MEMORY = _refused("sessions are kept in memory; remove it")
 _NO_ENVOY = _ignored("it tunes an engine that is not used here")
 _NO_METRICS = _ignored("no metrics are published")
 _FIXED_LOG = _ignored("log lines have fixed fields")
@@ -72,6 +73,8 @@ _DIRECTORY = _refused("there is no directory; remove it; groups are those of the
 _NO_ACME = _refused("certificates are not fetched; name their files under certificates")
 _TUNED = _ignored("upstreams are chosen by load_balancing_policy and weights alone")
 _NO_STATISTICS = _ignored("upstreams are ejected for errors in a row only, by consecutive_5xx and the like", 0, "0")
+_NO_RECORDING = _refused("nothing is recorded; remove it")
+_ONE_UPGRADE = _refused("remove it; WebSocket is the only upgrade, with allow_websockets: true")
 _RENAMED_HEADERS = _refused("write set_response_headers")
 
 ROOT_KEYS: Mapping[str, KnownKey] = {
@@ -94,17 +97,24 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "grpc_server_max_connection_age": _ONE_PROCESS,
     "grpc_server_max_connection_age_grace": _ONE_PROCESS,
     "override_certificate_name": _ONE_PROCESS,
-    "databroker_storage_connection_string": _refused("sessions are kept in memory; remove it"),
-    "databroker_storage_connection_string_file": _refused("sessions are kept in memory; remove it"),
-    "databroker_storage_cert_file": _refused("sessions are kept in memory; remove it"),
-    "databroker_storage_key_file": _refused("sessions are kept in memory; remove it"),
-    "databroker_storage_ca_file": _refused("sessions are kept in memory; remove it"),
-    "databroker_storage_tls_skip_verify": _refused("sessions are kept in memory; remove it"),
+    "databroker_storage_connection_string": _IN_MEMORY,
+    "databroker_storage_connection_string_file": _IN_MEMORY,
+    "databroker_storage_cert_file": _IN_MEMORY,
+    "databroker_storage_key_file": _IN_MEMORY,
+    "databroker_storage_ca_file": _IN_MEMORY,
+    "databroker_storage_tls_skip_verify": _IN_MEMORY,
+    "databroker_cluster_leader_id": _IN_MEMORY,
+    "databroker_cluster_node_id": _IN_MEMORY,
+    "databroker_cluster_nodes": _IN_MEMORY,
+    "databroker_raft_bind_address": _IN_MEMORY,
     "cookie_secure": _refused("cookies are always Secure; remove the key", True, "true"),
     "timeout_write": _ignored("a whole answer has no time limit; routes have timeout and idle_timeout", 0, "0", "0s"),
     "use_proxy_protocol": _refused("connections must begin with TLS or HTTP; switch PROXY off in front and remove it"),
     "headers_with_underscores_action": _ignored(
-        "headers that could pass for one of ours are always dropped, others are passed"
+        "requests with an underscore in the name of a header are always refused with 400",
+        "reject",
+        "reject_request",
+        "headers_with_underscores_action_reject_request",
     ),
     "path_with_escaped_slashes_action": _refused(
         "escaped slashes are always refused with 400; remove it",
@@ -168,7 +178,10 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "authorize_log_fields": _FIXED_LOG,
     "dns": _NO_ENVOY,
     "installation_id": _ignored("nothing is reported"),
-    "blob_storage": _refused("nothing is recorded; remove it"),
+    "blob_storage": _NO_RECORDING,
+    "session_recording_concurrency": _ignored("nothing is recorded"),
+    "allow_upgrades": _ONE_UPGRADE,
+    "auto_apply_changesets": _ignored("only this file is read"),
     "policy_file": _refused("write its content under routes"),
 }
 
@@ -193,8 +206,8 @@ ROUTE_KEYS: Mapping[str, KnownKey] = {
     "maglev_lb_config": _TUNED,
     "envoy_opts": _NO_ENVOY,
     "stat_name": _NO_METRICS,
-    "allow_spdy": _refused("remove it; WebSocket is the only upgrade, with allow_websockets: true"),
-    "allow_upgrades": _refused("remove it; WebSocket is the only upgrade, with allow_websockets: true"),
+    "allow_spdy": _ONE_UPGRADE,
+    "allow_upgrades": _ONE_UPGRADE,
     "tls_downstream_client_ca": _MTLS_OF_ROUTE,
     "tls_downstream_client_ca_file": _MTLS_OF_ROUTE,
     "tls_downstream_server_name": _ignored("the certificate follows the name that the browser asks for"),
@@ -210,6 +223,7 @@ ROUTE_KEYS: Mapping[str, KnownKey] = {
         "write set_request_headers: {Authorization: 'Bearer ${pomerium.access_token}'}, or with id_token"
     ),
     "upstream_tunnel": _refused("write a to that can be reached from here"),
+    "session_recording": _NO_RECORDING,
     "mcp": _refused("there is no MCP; remove it"),
 }
 

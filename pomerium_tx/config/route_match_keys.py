@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from pomerium_tx.config import forms, path_forms
-from pomerium_tx.config.section import ImageUrl, RouteOrigin, Section, Text
+from pomerium_tx.config.section import ImageUrl, RouteOrigin, Section
 
 
 class RouteMatchKeys(Section):
@@ -42,11 +42,11 @@ class RouteMatchKeys(Section):
     Nothing: routes are tried in the order in which they are written. Pomerium sorts by it those that are not from its
     file.
     """
-    name: Text = ""
+    name: Annotated[str, BeforeValidator(forms.label)] = ""
     """
     What the route is called in the log.
     """
-    description: Text = ""
+    description: Annotated[str, BeforeValidator(forms.label)] = ""
     """
     What the application is, in a sentence, for the routes portal.
     """

@@ -20,6 +20,7 @@ _DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*")
 _FORBIDDEN_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
+_NOT_CARRIED = {"tcp+https": "TCP", "tcp+http": "TCP", "udp+https": "UDP", "udp+http": "UDP", "ssh": "SSH"}
 _UNIX = "unix:"
 MAX_SOCKET_PATH = 107
 """
@@ -271,6 +272,8 @@ def split_url(value: object, *, schemes: tuple[str, ...] = ("http", "https"), wi
         port = split.port
     except ValueError:
         raise ValueError("is not a valid URL") from None
+    if split.scheme in _NOT_CARRIED:
+        raise ValueError(f"is for {_NOT_CARRIED[split.scheme]}: only HTTP and WebSockets are carried; remove the route")
     if split.scheme not in schemes:
         wanted = " or ".join(f"{scheme}://" for scheme in schemes)
         raise ValueError(f"must begin with {wanted}")

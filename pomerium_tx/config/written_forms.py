@@ -100,6 +100,7 @@ _FORMS: dict[object, Form] = {
         schema={"type": "string", "pattern": rf"^\s*$|^\s*unix:/|:\d+\s*$|{any_case(('off',))}"},
     ),
     forms.text: Form(words="a string", schema=_TEXT),
+    forms.label: Form(words="a string", schema={"type": "string"}),
     forms.request_headers: Form(words="a mapping of headers to values, or one as JSON", schema=_MAPPING),
     forms.response_headers: Form(words="a mapping of headers to values, or one as JSON", schema=_MAPPING),
     forms.header_names: Form(words="a list of headers, or one string with commas", schema=_LIST),

@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.config import forms
 
 ACCEPTED: list[tuple[Callable[[object], object], object, object]] = [
+    (forms.label, "", ""),
+    (forms.label, " Wiki ", "Wiki"),
     (forms.text, " a ", "a"),
     (forms.truth, True, True),
     (forms.truth, "false", False),
@@ -66,6 +68,8 @@ ACCEPTED: list[tuple[Callable[[object], object], object, object]] = [
 ]
 
 REFUSED: list[tuple[Callable[[object], object], object, str]] = [
+    (forms.label, 5, "put it in quotes"),
+    (forms.label, "a\x1bb", "control characters"),
     (forms.text, "", "empty"),
     (forms.text, 3, "quotes"),
     (forms.text, "a\nb", "control"),

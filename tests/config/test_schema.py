@@ -40,13 +40,14 @@ What may be written for a key, in good faith or not.
 
 def snippets() -> list[tuple[str, str]]:
     """
-    Every configuration in our documents, and where it stands.
+    Every configuration in our documents, and where it stands; what shows a part of a route only is none.
     """
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     return [
         (f"{page.relative_to(ROOT)}, snippet {number}", text)
         for page in pages
         for number, text in enumerate(SNIPPET.findall(page.read_text("utf-8")), 1)
+        if re.search(r"^(?:authenticate_service_url|routes):", text, re.MULTILINE)
     ]
 
 

@@ -203,6 +203,14 @@ class ValuesTests(SynchronousTestCase):
                 self.assertEqual(str(values.origin(text)), shown)
         self.assertEqual(values.origin_list("https://A.test:443"), ("https://a.test",))
 
+    def test_what_is_not_carried(self) -> None:
+        """
+        A route of Pomerium's for TCP, UDP or SSH is told apart from a slip of the keyboard.
+        """
+        for scheme, kind in (("tcp+https", "TCP"), ("udp+https", "UDP"), ("ssh", "SSH")):
+            error = self.assertRaises(ValueError, values.route_origin, f"{scheme}://a.test:22")
+            self.assertIn(f"is for {kind}", str(error))
+
     def test_no_origins(self) -> None:
         """
         What user agents could read as another host, or what is more than an origin, is refused.
