@@ -19,7 +19,10 @@ def head_limits(config: Config) -> HeadLimits:
     How large a head may be, on either side.
     """
     return HeadLimits(
-        head_bytes=config.max_header_bytes, fields=config.max_header_count, target=config.max_target_bytes
+        head_bytes=config.max_header_bytes,
+        fields=config.max_header_count,
+        target=config.max_target_bytes,
+        underscores=config.headers_with_underscores_action,
     )
 
 

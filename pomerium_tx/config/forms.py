@@ -297,17 +297,6 @@ def path(value: object) -> str:
     return written
 
 
-def header_text(value: object) -> str:
-    """
-    The beginning of a header's value.
-    """
-    if not isinstance(value, str):
-        raise ValueError(f"must be a string, not {values.kind(value)}; put it in quotes")
-    if _UNFIT_FOR_HEADER.search(value):
-        raise ValueError("contains a line break or another character that no header may have")
-    return value
-
-
 def header_name(value: object) -> str:
     """
     The name of one header.

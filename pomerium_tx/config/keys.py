@@ -110,12 +110,6 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "cookie_secure": _refused("cookies are always Secure; remove the key", True, "true"),
     "timeout_write": _ignored("a whole answer has no time limit; routes have timeout and idle_timeout", 0, "0", "0s"),
     "use_proxy_protocol": _refused("connections must begin with TLS or HTTP; switch PROXY off in front and remove it"),
-    "headers_with_underscores_action": _ignored(
-        "requests with an underscore in the name of a header are always refused with 400",
-        "reject",
-        "reject_request",
-        "headers_with_underscores_action_reject_request",
-    ),
     "path_with_escaped_slashes_action": _refused(
         "escaped slashes are always refused with 400; remove it",
         "reject",

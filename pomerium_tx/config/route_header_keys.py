@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from pomerium_tx.config import forms
+from pomerium_tx.config import forms, header_forms
 from pomerium_tx.config.section import FileName, HeaderName, Password, Section
 
 
@@ -21,11 +21,11 @@ class HeaderRewriteSection(Section):
     """
     The header of the application's answer.
     """
-    prefix: Annotated[str, BeforeValidator(forms.header_text)]
+    prefix: Annotated[str, BeforeValidator(header_forms.header_text)]
     """
     What its value must begin with.
     """
-    value: Annotated[str, BeforeValidator(forms.header_text)] = ""
+    value: Annotated[str, BeforeValidator(header_forms.header_text)] = ""
     """
     What stands there instead.
     """

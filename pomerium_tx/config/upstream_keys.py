@@ -5,11 +5,11 @@ Keys outside of routes about all of them, and about the connections to their app
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from pomerium_tx.config import forms, values
+from pomerium_tx.config import forms, header_forms, values
 from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
 from pomerium_tx.config.section import MOST_CONNECTIONS, Duration, Positive, ResponseHeaders, Section, Truth
 
@@ -36,6 +36,14 @@ class UpstreamKeys(Section):
     merge_slashes: Truth = True
     """
     Paths are compared, and sent on, with several slashes in a row made one.
+    """
+    headers_with_underscores_action: Annotated[
+        Literal["reject", "drop", "allow"], BeforeValidator(header_forms.underscores)
+    ] = "reject"
+    """
+    What becomes of a request that has a header with an underscore in its name, which many applications take for one
+    with a hyphen: ``reject`` answers 400, ``drop`` passes on the others, ``allow`` passes on all but those that could
+    be taken for ours, and refuses those that could be taken for a part of HTTP itself.
     """
     normalize_path: Truth = True
     """

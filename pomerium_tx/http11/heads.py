@@ -61,6 +61,10 @@ class HeadLimits:
     head_bytes: int = 65_536
     fields: int = 200
     target: int = 8_192
+    underscores: str = "reject"
+    """
+    What becomes of a request with an underscore in the name of a field: ``reject``, ``drop`` (of the field), ``allow``.
+    """
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from typing import Any
 from httptools import HttpRequestParser
 
 from pomerium_tx.http11.authority import Authority, InvalidAuthority, authority
+from pomerium_tx.http11.fields import HOP_BY_HOP
 from pomerium_tx.http11.grammar import (
     NO_OPTIONS,
     REQUEST_FIELD,
@@ -54,6 +55,12 @@ _FRAMING = frozenset(
 )
 # As every user agent writes it. Whatever else RFC 9110 section 5.5 allows around a value, readers disagree on it here.
 _PLAIN_LENGTH = re.compile(rb"(?mi)^content-length: ?[0-9]++\r\n")
+
+_UNDERSCORED = re.compile(rb"(?m)^(?=[^:_\r\n]*+_)" + TOKEN + rb"++:[^\r\n]*+\r\n")
+_UNDERSTOOD = _FRAMING | HOP_BY_HOP
+"""
+Fields that an application must not find in another spelling: it would read another message, or another connection.
+"""
 
 WEBSOCKET = b"websocket"
 """
@@ -131,24 +138,24 @@ def request_head(raw: bytes, limits: HeadLimits) -> RequestHead:
     block = raw[line.end() :]
     try:
         if target[0] == 0x2F and len(block) <= _MOST_REMEMBERED:
-            return RequestHead(method, target, *_remembered(method, minor, block, limits.fields))
-        return _head(method, target, minor, block, limits.fields)
+            return RequestHead(method, target, *_remembered(method, minor, block, limits.fields, limits.underscores))
+        return _head(method, target, minor, block, limits.fields, limits.underscores)
     except BadRequest as problem:
         problem.is_of_head = method == b"HEAD"
         raise
 
 
-def _head(method: bytes, target: bytes, minor: bytes, block: bytes, most: int) -> RequestHead:
+def _head(method: bytes, target: bytes, minor: bytes, block: bytes, most: int, underscores: str) -> RequestHead:
     """
     The head with a good request line of these parts, followed by *block*.
 
     :param most: How many fields it may have.
+    :param underscores: As in `HeadLimits`.
     """
     pairs = REQUEST_FIELD.findall(block)
     # Each match is one whole line. Fewer matches than lines: a line is malformed.
     if len(pairs) != block.count(b"\n") - 1:
-        underscored = len(RESPONSE_FIELD.findall(block)) == block.count(b"\n") - 1
-        raise BadRequest(400, _NO_UNDERSCORE if underscored else MALFORMED_HEAD)
+        block, pairs = _with_underscores(block, underscores)
     if len(pairs) > most:
         raise BadRequest(431, TOO_LARGE)
     found = list(map(_remembered_field if len(block) <= _MOST_REMEMBERED else _field, pairs))
@@ -160,6 +167,25 @@ def _head(method: bytes, target: bytes, minor: bytes, block: bytes, most: int) -
     if not llhttp_accepts(HttpRequestParser, b"%b %b HTTP/1.%b\r\n%b" % (method, target, minor, block)):
         raise BadRequest(400, MALFORMED_HEAD)
     return head
+
+
+def _with_underscores(block: bytes, underscores: str) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """
+    What is left of a *block* in which a line is malformed, or has an underscore in its name, and its fields.
+    """
+    pairs = RESPONSE_FIELD.findall(block)
+    if len(pairs) != block.count(b"\n") - 1:
+        raise BadRequest(400, MALFORMED_HEAD)
+    if underscores == "drop":
+        block = _UNDERSCORED.sub(b"", block)
+        return block, REQUEST_FIELD.findall(block)
+    if underscores != "allow" or any(_hyphened(name) in _UNDERSTOOD for name, _ in pairs):
+        raise BadRequest(400, _NO_UNDERSCORE)
+    return block, pairs
+
+
+def _hyphened(name: bytes) -> bytes:
+    return name.lower().replace(b"_", b"-") if b"_" in name else b""
 
 
 def _field(pair: tuple[bytes, bytes]) -> Field:
@@ -175,14 +201,14 @@ _AFTER_TARGET = attrgetter(*(each.name for each in fields(RequestHead)[2:]))
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _remembered(method: bytes, minor: bytes, block: bytes, most: int) -> tuple[Any, ...]:
+def _remembered(method: bytes, minor: bytes, block: bytes, most: int, underscores: str) -> tuple[Any, ...]:
     """
     What follows the target in every `RequestHead` with that method and *block*, whose target is in origin-form.
 
     A user agent sends the same fields again and again: reading them is half of what a small request costs [measured].
     What is refused is not remembered.
     """
-    rest: tuple[Any, ...] = _AFTER_TARGET(_head(method, b"/", minor, block, most))
+    rest: tuple[Any, ...] = _AFTER_TARGET(_head(method, b"/", minor, block, most, underscores))
     return rest
 
 

@@ -273,6 +273,33 @@ class RequestHeadTests(SynchronousTestCase):
                 self.assertIn("underscore", self.assertRaises(BadRequest, head, line).reason)
         self.assertEqual(head(b"X-Y: a_b").get(b"x-y"), b"a_b")
 
+    def test_underscores_dropped(self) -> None:
+        """
+        Where that is wanted, such a field is as if it had not come, and all others are as strict as ever.
+        """
+        limits = HeadLimits(underscores="drop")
+        raw = b"POST / HTTP/1.1\r\nHost: a\r\nX_Y: 1\r\nContent_Length: 9\r\nA: b\r\nContent-Length: 3\r\n_: 2\r\n\r\n"
+        found = request_head(raw, limits)
+        self.assertEqual([field[1] for field in found.fields], [b"Host", b"A", b"Content-Length"])
+        self.assertEqual(found.content_length, 3)
+        for line in (b"X_Y : 1", b"X_Y", b"X_Y: \0", b" X_Y: 1", b"X_Y: a\nZ: b"):
+            with self.subTest(line=line):
+                self.assertRaises(
+                    BadRequest, request_head, b"GET / HTTP/1.1\r\nHost: a\r\n" + line + b"\r\n\r\n", limits
+                )
+
+    def test_underscores_allowed(self) -> None:
+        """
+        Where they are allowed, no field passes that an application could take for the message's own framing.
+        """
+        limits = HeadLimits(underscores="allow")
+        raw = b"GET / HTTP/1.1\r\nHost: a\r\nX_Y: 1\r\n\r\n"
+        self.assertEqual(request_head(raw, limits).get(b"x_y"), b"1")
+        for name in (b"Content_Length", b"transfer_encoding", b"Content_Type", b"KEEP_ALIVE", b"Proxy_Connection"):
+            with self.subTest(name=name):
+                raw = b"GET / HTTP/1.1\r\nHost: a\r\n" + name + b": 3\r\n\r\n"
+                self.assertIn("underscore", self.assertRaises(BadRequest, request_head, raw, limits).reason)
+
     def test_time_is_linear(self) -> None:
         """
         The longest head that may come is refused as fast as it is read, whatever fills it.

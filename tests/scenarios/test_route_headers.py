@@ -120,3 +120,18 @@ class RouteHeadersTests(ReloadTestCase):
         self.app.answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: app=1\r\nContent-Length: 0\r\n\r\n"
         self.use(rewrite_response_headers=[{"header": "Set-Cookie", "prefix": "app", "value": "_pomerium"}])
         self.assertEqual(self.alice.once("GET", APP + "/").get_all("Set-Cookie"), [])
+
+    def test_underscores(self) -> None:
+        """
+        What becomes of a header with an underscore is the configuration's to say; none can pass for one of ours.
+        """
+        fields = ("X_Mine: 1", "X_Forwarded_Proto: forged", "X_Pomerium_Jwt_Assertion: forged")
+        self.assertEqual(self.seen(*fields), {})
+        self.reload(headers_with_underscores_action="drop")
+        self.assertNotIn("x_mine", self.seen(*fields))
+        self.reload(headers_with_underscores_action="allow")
+        seen = self.seen(*fields)
+        self.assertEqual(seen["x_mine"], ["1"])
+        self.assertNotIn("forged", str(seen))
+        self.reload()
+        self.assertEqual(self.seen(*fields), {})
