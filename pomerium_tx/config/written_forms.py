@@ -18,6 +18,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pomerium_tx.config import (
     answer_forms,
     forms,
+    header_forms,
     networks,
     path_forms,
     policy_rules,
@@ -158,7 +159,11 @@ _FORMS |= {
     ),
     forms.colour: Form(words="a colour: `#6f43e7`", schema={"type": "string", "pattern": r"^\s*#"}),
     forms.header_name: Form(words="a header", schema=_TEXT),
-    forms.header_text: Form(words="a string", schema={"type": "string"}),
+    header_forms.header_text: Form(words="a string", schema={"type": "string"}),
+    header_forms.underscores: Form(
+        words="`reject`, `drop` or `allow`",
+        schema={"type": "string", "pattern": any_case(("reject", "reject_request", "drop", "drop_header", "allow"))},
+    ),
     forms.image_url: Form(words="a URL with `https:` or `data:`", schema={"type": "string"}),
     forms.signature_algorithm: Form(words="`RS256`, `ES256` or the like", schema=_TEXT),
     networks.networks: Form(words="a list of addresses and networks, or one string with commas", schema=_LIST),
