@@ -63,12 +63,10 @@ class Outside:
         :raises UnusableCertificate: If its certificates cannot be used; then nothing has changed.
         """
         before = self._config
-        if self._contexts is not None and (_pairs(config), config.downstream_mtls) != (
-            _pairs(before),
-            before.downstream_mtls,
-        ):
+        is_other_tls = (_pairs(config), config.downstream_mtls) != (_pairs(before), before.downstream_mtls)
+        if self._contexts is not None and is_other_tls:
             self._contexts.replace(_pairs(config), _authorities(config))
-        is_trust_another = config.certificate_authority != self._config.certificate_authority
+        is_trust_another = config.certificate_authority != before.certificate_authority
         self._config = config
         if is_trust_another:
             self._renew_pool()

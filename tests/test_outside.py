@@ -4,12 +4,17 @@ Tests of `pomerium_tx.outside`.
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
+from ipaddress import ip_address
 from typing import Any
 
+from cryptography.x509 import DNSName, GeneralName, IPAddress, RFC822Name, UniformResourceIdentifier
+from OpenSSL import SSL
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorPluggableNameResolver
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides, providedBy
@@ -17,7 +22,11 @@ from zope.interface import directlyProvides, providedBy
 from pomerium_tx import logs
 from pomerium_tx.config.model import Config
 from pomerium_tx.outside import Outside
+from pomerium_tx.tls.client_certificate import Shown
+from pomerium_tx.tls.downstream import DownstreamContexts
 from tests.config.material import SMALLEST, key_pair, loaded
+from tests.config.test_client_certificate_keys import with_tls
+from tests.tls.clients import Identity, Presenter, authority, identity, principal, revocation_list
 
 URL = "http://op.example.com/.well-known/openid-configuration"
 AUTHORITY = b64encode(key_pair()[0]).decode()
@@ -112,3 +121,106 @@ class ProviderConnectionsTests(SynchronousTestCase):
         Deferred.fromCoroutine(self.outside.close())
         self.assertFalse(self.connections[1].connected)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class ClientCertificatesTests(SynchronousTestCase):
+    """
+    ``downstream_mtls``: each of its keys decides whom we trust.
+    """
+
+    def setUp(self) -> None:
+        self.addCleanup(logs.threshold.set, "info")
+        self.root = authority("root")
+        self.alice = identity("alice", self.root, names=(RFC822Name("alice@example.com"),))
+
+    def outside(self, **mtls: object) -> Outside:
+        """
+        The network with these keys beside ``ca``.
+        """
+        return Outside(MemoryReactorClock(), self.config(**mtls))
+
+    def config(self, **mtls: object) -> Config:
+        """
+        What a file says.
+        """
+        values = with_tls(**{"ca": self.root.pem.decode(), **mtls}) if mtls != {"ca": None} else with_tls()
+        return loaded(self.mktemp(), values).config
+
+    def shown(self, outside: Outside, who: Identity) -> Shown | None:
+        """
+        What is thought of *who*.
+        """
+        contexts: DownstreamContexts = outside.wrapped(Factory.forProtocol(Protocol)).contexts
+        server, _ = Presenter(who).shake_hands(contexts)
+        return None if contexts.authorities is None else contexts.authorities.shown_on(server, time.time())
+
+    def is_trusted(self, outside: Outside, who: Identity) -> bool:
+        """
+        Whether *who* is trusted.
+        """
+        shown = self.shown(outside, who)
+        return shown is not None and shown.certificate is not None and shown.certificate.is_trusted
+
+    def test_keys(self) -> None:
+        """
+        Whoever is trusted is not when one key says otherwise, and is again when the key is gone.
+        """
+        middle = authority("middle", self.root)
+        deep = identity("deep", middle, names=(RFC822Name("alice@example.com"),)).sending(middle)
+        for who, mtls, trusted in [
+            (self.alice, {}, True),
+            (self.alice, {"ca": authority("other").pem.decode()}, False),
+            (self.alice, {"crl": revocation_list(self.root, self.alice).decode()}, False),
+            (deep, {}, False),
+            (deep, {"max_verify_depth": 2}, True),
+            (self.alice, {"match_subject_alt_names": [{"email": r".*@example\.com"}]}, True),
+            (self.alice, {"match_subject_alt_names": [{"email": r"alice"}]}, False),
+            (self.alice, {"match_subject_alt_names": [{"dns": ".*"}]}, False),
+            (self.alice, {"match_subject_alt_names": [{"dns": ".*"}, {"email": ".*"}]}, True),
+        ]:
+            with self.subTest(mtls=mtls):
+                self.assertEqual(self.is_trusted(self.outside(**mtls), who), trusted)
+
+    def test_kinds_of_names(self) -> None:
+        """
+        Every kind of name is looked for among the names of its kind.
+        """
+        names: dict[str, GeneralName] = {
+            "dns": DNSName("x"),
+            "email": RFC822Name("x"),
+            "uri": UniformResourceIdentifier("x"),
+            "ip_address": IPAddress(ip_address("192.0.2.1")),
+            "user_principal_name": principal("x"),
+        }
+        for wanted in names:
+            pattern = r"192\.0\.2\.1|x"
+            outside = self.outside(match_subject_alt_names=[{wanted: pattern}])
+            for kind, name in names.items():
+                with self.subTest(wanted=wanted, kind=kind):
+                    self.assertEqual(self.is_trusted(outside, identity("x", self.root, names=(name,))), kind == wanted)
+
+    def test_enforcement(self) -> None:
+        """
+        Only ``reject_connection`` does not speak with who has none.
+        """
+        stranger = identity("x", authority("other"))
+        for enforcement in ("policy", "policy_with_default_deny"):
+            shown = self.shown(self.outside(enforcement=enforcement), stranger)
+            assert shown is not None
+            self.assertTrue(shown.is_welcome)
+        self.assertRaises(SSL.Error, self.shown, self.outside(enforcement="reject_connection"), stranger)
+
+    def test_reload(self) -> None:
+        """
+        Other authorities and lists are in force at once, nobody is asked any more without, and what does not change
+        costs nobody their session of TLS.
+        """
+        outside = self.outside()
+        contexts = outside.wrapped(Factory.forProtocol(Protocol)).contexts
+        authorities = contexts.authorities
+        outside.configure(self.config())
+        self.assertIs(contexts.authorities, authorities)
+        outside.configure(self.config(crl=revocation_list(self.root, self.alice).decode()))
+        self.assertFalse(self.is_trusted(outside, self.alice))
+        outside.configure(self.config(ca=None))
+        self.assertIsNone(self.shown(outside, self.alice))
