@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 # pyOpenSSL has no name of its own for it.
 from OpenSSL._util import lib
@@ -32,6 +32,41 @@ from tests.tls.clients import (
     session_after_a_word,
 )
 
+# An authority, and what it has signed with each digest: nothing here makes such signatures any more.
+OLD_ROOT = b"""\
+-----BEGIN CERTIFICATE-----
+MIIBdjCCARugAwIBAgIUZuuRzMWHDs1g0/Bm08Weu+6E024wCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEcm9vdDAgFw0yNjExMjYwMTA1MzFaGA8yMTI2MTEwMjAxMDUz
+MVowDzENMAsGA1UEAwwEcm9vdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIDb
+cocWrGRxIAp7xi5+fMSwjOnB365G7uUPq4wOPJPvu+RpvNqKmVTPIRdCiC54Ke1l
+d2woWdz/x4c3VQmEkKqjUzBRMB0GA1UdDgQWBBTD2zrwfmCHHc0StXPF23jy/lET
+fDAfBgNVHSMEGDAWgBTD2zrwfmCHHc0StXPF23jy/lETfDAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0kAMEYCIQDTj28VQW6jnpdeviM2Cd1H0EKx5FP0ilm2
+Va+dL77KXAIhAOljw44C5eSRmIX40F34c7AERj5nngEcXerxM6hTMjt1
+-----END CERTIFICATE-----
+"""
+OLD = {
+    "SHA-1": b"""\
+-----BEGIN CERTIFICATE-----
+MIIBGDCBvwIUYNEmX2Rccd0v8TfFjM1aqubR6OIwCQYHKoZIzj0EATAPMQ0wCwYD
+VQQDDARyb290MCAXDTI2MTEyNjAxMDUzMVoYDzIxMjYxMTAyMDEwNTMxWjAOMQww
+CgYDVQQDDANvbGQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARaWZUO0+tw6GHo
+v1nh5ofbk3HyOZhkIN2PJdtQMy9Jekbwysn/0MJxwXeXDEz3SmXZC7AcNSz5B+kx
+g4+rYmzQMAkGByqGSM49BAEDSQAwRgIhALROtJ/zUrO+vu5k5ZaYu/GTA8SXW1ko
+oFUVl5YZYOSeAiEA3Te8wSXDitn43LqFOl3Xj77fchgFWLuBA7Mu58IN4Cw=
+-----END CERTIFICATE-----
+""",
+    "": b"""\
+-----BEGIN CERTIFICATE-----
+MIIBGTCBwAIUFRF1+0T0VcAec4tFS51RZDxAL7YwCgYIKoZIzj0EAwIwDzENMAsG
+A1UEAwwEcm9vdDAgFw0yNjExMjYwMTA1MzFaGA8yMTI2MTEwMjAxMDUzMVowDjEM
+MAoGA1UEAwwDb2xkMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEWlmVDtPrcOhh
+6L9Z4eaH25Nx8jmYZCDdjyXbUDMvSXpG8MrJ/9DCccF3lwxM90pl2QuwHDUs+Qfp
+MYOPq2Js0DAKBggqhkjOPQQDAgNIADBFAiB9z6rgC+eRBhB9ZCbgGyfJ4faQgzzU
+ejT1fJFzwZtK/wIhAItlDATJSEFxaqOTjmGrXDzng7meWGxHIhz9/+XM0Tra
+-----END CERTIFICATE-----
+""",
+}
 VERSIONS = (SSL.TLS1_3_VERSION, SSL.TLS1_2_VERSION)
 NAMES = (b"app.example.com", b"other.example.com", b"elsewhere.test")
 DAY = 86_400.0
@@ -134,6 +169,16 @@ class JudgedTests(ClientCase):
                 assert shown.certificate is not None
                 self.assertIn(expected, shown.certificate.problem)
                 self.assertEqual((shown.is_welcome, shown.certificate.judged_until), (True, None))
+
+    def test_weak_signature(self) -> None:
+        """
+        What could have been forged is not trusted.
+        """
+        authorities = ClientAuthorities(ca_pem=OLD_ROOT)
+        for digest, pem in OLD.items():
+            leaf = crypto.X509.from_cryptography(x509.load_pem_x509_certificate(pem))
+            problem = authorities._judged(leaf, [], time.time()).problem
+            self.assertEqual((digest in problem, problem == ""), (True, digest == ""))
 
     def test_any_usage(self) -> None:
         """

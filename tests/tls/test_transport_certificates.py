@@ -20,7 +20,7 @@ from pomerium_tx.tls.client_authorities import ClientAuthorities
 from pomerium_tx.tls.client_certificate import Shown
 from pomerium_tx.tls.downstream import DownstreamContexts
 from pomerium_tx.tls.transport import UNHEARD, EncryptedFactory
-from tests.doubles.sockets import ByHand, tcp_pair
+from tests.doubles.sockets import ByHand, hear, tcp_pair
 from tests.tls.authorities import Authority
 from tests.tls.clients import Identity, Presenter, authority, identity
 from tests.tls.peers import Ends, Speaker, TransportCase
@@ -139,6 +139,8 @@ class RefusedTests(CertificateCase):
             return bool(heard)
 
         self.until(is_told)
+        # That there will be no more, so that it can leave.
+        self.assertEqual(hear(self.user_agent.socket), b"")
         self.user_agent.socket.close()
         self.until(lambda: listener.ended)
         self.assertEqual((listener.shown, listener.came), ([], []))
