@@ -196,17 +196,10 @@ class Sieve:
         values["runtime_flags"] = {name: flags[name] for name in flags if name in RuntimeFlags.model_fields}
 
     def _sift_policy(self, values: dict[str, object], path: KeyPath) -> None:
-        if "policy" not in values:
-            return
-        wrong: list[KeyPath] = []
-
-        def complain(at: KeyPath, message: str) -> None:
-            wrong.append(at)
-            self.problem((*path, *at), message)
-
-        rules = read_rules(values.pop("policy"), ("policy",), complain)
-        if not wrong:
-            values["policy"] = rules
+        if "policy" in values:
+            values["policy"] = read_rules(
+                values["policy"], ("policy",), lambda at, message: self.problem((*path, *at), message)
+            )
 
     def _read_files(self, values: dict[str, object], path: KeyPath, section: type[Section]) -> None:
         for key, file_key in section.files.items():

@@ -53,13 +53,13 @@ def _named(subject: str, general: Callable[[StringTest], StringTest], whole: str
 
 def _of_domain(test: StringTest) -> StringTest:
     """
-    A test of the domain of an e-mail address: what has none is not matched, and does not differ from anything either.
+    A test of the domain of an e-mail address. What has none, or could have two, is not matched, and does not differ
+    from anything either.
     """
 
     def of_email(email: str) -> bool:
-        # Not the part after the last "@": "a@evil.example@good.example" is nobody's address.
         _, at, domain = email.partition("@")
-        return at != "" and test(domain)
+        return at != "" and "@" not in domain and test(domain)
 
     return of_email
 
@@ -73,6 +73,7 @@ def _of_claim(name: str, test: ListTest) -> Callable[[Claims], bool]:
     return lambda claims: test(values_of(claims, name))
 
 
+# Not the part after the last "@": "a@evil.example@good.example" is nobody's address.
 _DOMAIN = 'session.email.partition("@")[2]'
 
 KINDS: Mapping[str, Kind] = {
