@@ -90,7 +90,8 @@ def header_value(client: Client, token: str) -> str:
 
 
 def _certificate(criteria: Sequence[Criterion], every: bool) -> Question:
-    return Question("{}(client)", combined([certificate_test(_matcher(each)) for each in criteria], every=every))
+    test = combined([certificate_test(_matcher(each)) for each in criteria], every=every)
+    return lambda session, head, canonical, client: test(client)
 
 
 def _matcher(criterion: Criterion) -> CertificateMatcher:
@@ -125,7 +126,7 @@ KINDS: Mapping[str, Kind] = {
             Outcome(True, reasons.CLIENT_CERTIFICATE_REQUIRED),
             Outcome(True, reasons.INVALID_CLIENT_CERTIFICATE),
         ),
-        ask=lambda criteria, every: Question("{}(client)", standing),
+        ask=lambda criteria, every: lambda session, head, canonical, client: standing(client),
         words=lambda criterion: "the client has shown no valid certificate",
     ),
 }

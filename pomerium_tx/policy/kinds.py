@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pomerium_tx.config.policy_rules import Criterion
+from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.policy.client import Client
 
 
 class Outcome(NamedTuple):
@@ -20,22 +23,11 @@ class Outcome(NamedTuple):
     reason: str
 
 
-class Question(NamedTuple):
-    """
-    What is asked of each request, as an expression that becomes a part of the policy's function.
-    """
-
-    expression: str
-    """
-    Of ``session``, which is never None, or of ``head``, ``canonical`` and ``client``. ``{}`` in it stands for
-    *constant*. It is ours: nothing that was configured is in it.
-    """
-    constant: object
-    """
-    A test, or what is compared with.
-    """
-
-
+Question = Callable[[Any, RequestHead, Canonical, Client], int]
+"""
+What is asked of each request: of its session, which is there if the question is about it, or of the rest. The answer is
+a truth or a number.
+"""
 Ask = Callable[[Sequence[Criterion], bool], Question]
 """
 The question whether all of some criteria of one kind hold (True), or any of them (False).
@@ -50,7 +42,7 @@ class Kind:
 
     outcomes: tuple[Outcome, ...]
     """
-    By the answer to the question, which is a truth or a number. With a single one, nothing is asked.
+    By the answer to the question. With a single one, nothing is asked.
     """
     ask: Ask | None = None
     """

@@ -59,12 +59,12 @@ def is_in(networks: Sequence[Network], address: str) -> bool:
 
 def _method(criteria: Sequence[Criterion], every: bool) -> Question:
     test = _any_or_every(criteria, every)
-    return Question("{}(head.method)", lambda method: test(method.decode("latin-1")))
+    return lambda session, head, canonical, client: test(head.method.decode("latin-1"))
 
 
 def _path(criteria: Sequence[Criterion], every: bool) -> Question:
     test = _any_or_every(criteria, every)
-    return Question("{}(canonical)", lambda canonical: test(decoded_path(canonical)))
+    return lambda session, head, canonical, client: test(decoded_path(canonical))
 
 
 def _any_or_every(criteria: Sequence[Criterion], every: bool) -> StringTest:
@@ -73,7 +73,8 @@ def _any_or_every(criteria: Sequence[Criterion], every: bool) -> StringTest:
 
 def _source(criteria: Sequence[Criterion], every: bool) -> Question:
     tests = [_from(_networks(criterion)) for criterion in criteria]
-    return Question("{}(client.address)", lru_cache(ADDRESSES_KEPT)(combined(tests, every=every)))
+    test = lru_cache(ADDRESSES_KEPT)(combined(tests, every=every))
+    return lambda session, head, canonical, client: test(client.address)
 
 
 def _from(networks: Sequence[Network]) -> Callable[[str], bool]:
@@ -84,7 +85,7 @@ KINDS: Mapping[str, Kind] = {
     "accept": Kind(outcomes=(Outcome(True, reasons.ACCEPT),), words=lambda criterion: "always"),
     "cors_preflight": Kind(
         outcomes=outcomes(reasons.NON_CORS_REQUEST, reasons.CORS_REQUEST),
-        ask=lambda criteria, every: Question("{}(head)", is_preflight),
+        ask=lambda criteria, every: lambda session, head, canonical, client: is_preflight(head),
         words=lambda criterion: "the request is a CORS preflight",
     ),
     "http_method": Kind(

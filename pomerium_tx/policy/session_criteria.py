@@ -7,10 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from pomerium_tx.config.policy_rules import Criterion
+from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy import reasons
+from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.kinds import Ask, Kind, Question, outcomes
 from pomerium_tx.policy.matcher_words import matched, matched_list
-from pomerium_tx.policy.matching import ListTest, StringTest, combined, list_test, names, string_test
+from pomerium_tx.policy.matching import ListTest, combined, list_test, names, string_test
+from pomerium_tx.sessions.session import Session
 
 Claims = Mapping[str, tuple[object, ...]]
 GROUPS = "groups"
@@ -30,12 +34,9 @@ def values_of(claims: Claims, name: str) -> tuple[object, ...]:
     return () if found is None else found
 
 
-def _named(subject: str, general: Callable[[StringTest], StringTest], whole: str) -> Ask:
+def _named(subject: Callable[[Session], str | None]) -> Ask:
     """
-    A question about a string of the session.
-
-    :param subject: The string that names are looked up for.
-    :param general: Makes a test of *whole* of one of the string.
+    A question about a string of the session; where there is none, nothing that is asked of it holds.
     """
 
     def ask(criteria: Sequence[Criterion], every: bool) -> Question:
@@ -43,43 +44,39 @@ def _named(subject: str, general: Callable[[StringTest], StringTest], whole: str
         sets = [each for each in named if each is not None]
         # Most policies list people: one look-up then, however many there are.
         if len(sets) == len(criteria):
-            of = frozenset.intersection if every else frozenset.union
-            return Question(f"{subject} in {{}}", of(*sets))
-        tests = [string_test(criterion.conditions) for criterion in criteria]
-        return Question(f"{{}}({whole})", general(combined(tests, every=every)))
+            wanted = (frozenset.intersection if every else frozenset.union)(*sets)
+            return lambda session, head, canonical, client: subject(session) in wanted
+        test = combined([string_test(criterion.conditions) for criterion in criteria], every=every)
+
+        def tested(session: Session, head: RequestHead, canonical: Canonical, client: Client) -> bool:
+            found = subject(session)
+            return found is not None and test(found)
+
+        return tested
 
     return ask
 
 
-def _of_domain(test: StringTest) -> StringTest:
-    """
-    A test of the domain of an e-mail address. What has none, or could have two, is not matched, and does not differ
-    from anything either.
-    """
-
-    def of_email(email: str) -> bool:
-        _, at, domain = email.partition("@")
-        return at != "" and "@" not in domain and test(domain)
-
-    return of_email
+def _domain(session: Session) -> str | None:
+    # What has two is nobody's address: "a@evil.example@good.example".
+    _, at, domain = session.email.partition("@")
+    return domain if at and "@" not in domain else None
 
 
 def _claimed(criteria: Sequence[Criterion], every: bool) -> Question:
     tests = [_of_claim(criterion.path or GROUPS, list_test(criterion.conditions)) for criterion in criteria]
-    return Question("{}(session.claims)", combined(tests, every=every))
+    test = combined(tests, every=every)
+    return lambda session, head, canonical, client: test(session.claims)
 
 
 def _of_claim(name: str, test: ListTest) -> Callable[[Claims], bool]:
     return lambda claims: test(values_of(claims, name))
 
 
-# Not the part after the last "@": "a@evil.example@good.example" is nobody's address.
-_DOMAIN = 'session.email.partition("@")[2]'
-
 KINDS: Mapping[str, Kind] = {
     "authenticated_user": Kind(
         outcomes=outcomes(reasons.USER_UNAUTHORIZED, reasons.USER_OK),
-        ask=lambda criteria, every: Question("session.user_id != {}", ""),
+        ask=lambda criteria, every: lambda session, head, canonical, client: session.user_id != "",
         needs_session=True,
         words=lambda criterion: "somebody is signed in",
     ),
@@ -91,13 +88,13 @@ KINDS: Mapping[str, Kind] = {
     ),
     "domain": Kind(
         outcomes=outcomes(reasons.DOMAIN_UNAUTHORIZED, reasons.DOMAIN_OK),
-        ask=_named(_DOMAIN, _of_domain, "session.email"),
+        ask=_named(_domain),
         needs_session=True,
         words=lambda criterion: matched("the e-mail domain", criterion.conditions),
     ),
     "email": Kind(
         outcomes=outcomes(reasons.EMAIL_UNAUTHORIZED, reasons.EMAIL_OK),
-        ask=_named("session.email", lambda test: test, "session.email"),
+        ask=_named(lambda session: session.email),
         needs_session=True,
         words=lambda criterion: matched("the e-mail address", criterion.conditions),
     ),
@@ -109,7 +106,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "user": Kind(
         outcomes=outcomes(reasons.USER_UNAUTHORIZED, reasons.USER_OK),
-        ask=_named("session.user_id", lambda test: test, "session.user_id"),
+        ask=_named(lambda session: session.user_id),
         needs_session=True,
         words=lambda criterion: matched("the user id", criterion.conditions),
     ),
