@@ -201,8 +201,13 @@ TABLE: Mapping[int, Entry] = {
     89: _tested(
         "test_upstream_contract.CredentialsTests.test_89_forwarded",
         "test_upstream_contract.OwnSettingsTests.test_89_host",
+        "tests.scenarios.test_route_paths.PathsTests.test_hosts",
     ),
-    90: _later("prefix_rewrite"),
+    90: _tested(
+        "tests.routing.test_rewriting.PathRewriteTests.test_rewritten",
+        "tests.scenarios.test_route_paths.PathsTests.test_rewrites",
+        "tests.scenarios.test_route_paths.PathsTests.test_decided_and_sent",
+    ),
     91: _tested(
         "test_upstream_contract.BrokenUpstreamTests.test_91_down",
         "test_upstream_contract.BrokenUpstreamTests.test_91_slow",
@@ -234,5 +239,10 @@ TABLE: Mapping[int, Entry] = {
     97: _tested("test_policy.RefusalTests.test_97_unauthorised"),
     98: _tested("test_policy.LanguageTests.test_98_preflight"),
     99: _tested("test_policy.RefusalTests.test_99_public", "test_policy.LanguageTests.test_99_public_by_policy"),
-    100: _tested("test_policy.MatchingTests.test_100_first_route", "tests.routing.test_table.FindTests.test_wildcards"),
+    100: _tested(
+        "test_policy.MatchingTests.test_100_first_route",
+        "tests.routing.test_table.FindTests.test_wildcards",
+        "tests.routing.test_table.FindTests.test_any_kinds",
+        "tests.scenarios.test_route_paths.PathsTests.test_wildcard",
+    ),
 }

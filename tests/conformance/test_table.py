@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.conformance.table import TABLE, Entry, Later, Overruled, Tested
 
 CHECKS = range(1, 101)
-EXCEPTED = {53, 54, 61, 62, 63, 88, 90}
+EXCEPTED = {53, 54, 61, 62, 63, 88}
 """
 What the Foundation is not asked for.
 """

@@ -60,6 +60,16 @@ class RouteHeadersTests(ReloadTestCase):
         self.use()
         self.assertNotIn("x-access", self.seen())
 
+    def test_removed(self) -> None:
+        """
+        What is removed does not reach the application, from a browser or from us.
+        """
+        self.use(set_request_headers={"X-Debug": "1"}, remove_request_headers=["X-Debug", "X-Forwarded-Host"])
+        seen = self.seen("X-Debug: 2", "x.debug: 3")
+        self.assertFalse({"x-debug", "x.debug", "x-forwarded-host"} & set(seen))
+        self.use()
+        self.assertEqual(self.seen("X-Debug: 2")["x-debug"], ["2"])
+
     def test_nothing_is_kept(self) -> None:
         """
         After the sign-out no token of the session is kept for headers.

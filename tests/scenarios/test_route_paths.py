@@ -47,6 +47,7 @@ class PathsTests(ReloadTestCase):
         for change, path, sent in (
             ({"to": "http://app.internal:8080/any/"}, "/foo", "GET /any/foo"),
             ({"prefix": "/admin", "prefix_rewrite": "/"}, "/admin/x", "GET /x"),
+            ({"path": "/a", "prefix_rewrite": "/c"}, "/a", "GET /c"),
             ({"regex": "/(a|b)/.*", "prefix_rewrite": "/c"}, "/a/x", "GET /c"),
             ({"regex_rewrite_pattern": "^/v1/(.*)", "regex_rewrite_substitution": r"/v2/\1"}, "/v1/x?y", "GET /v2/x?y"),
             ({}, "/foo", "GET /foo"),
