@@ -40,7 +40,9 @@ class Outside:
     def __init__(self, reactor: Any, config: Config) -> None:
         self._reactor = reactor
         self._config = config
-        self._contexts = None if config.insecure_server else DownstreamContexts(_pairs(config), _authorities(config))
+        self._contexts = (
+            None if config.insecure_server else DownstreamContexts(_pairs(config), client_authorities(config))
+        )
         self._pool = HTTPConnectionPool(reactor)  # type: ignore[no-untyped-call] # Twisted's own
         self._agent = _ReplaceableAgent(self._new_agent(_ProviderTls(self), self._pool))
         self.http = http_client(self._agent)
@@ -65,7 +67,7 @@ class Outside:
         before = self._config
         is_other_tls = (_pairs(config), config.downstream_mtls) != (_pairs(before), before.downstream_mtls)
         if self._contexts is not None and is_other_tls:
-            self._contexts.replace(_pairs(config), _authorities(config))
+            self._contexts.replace(_pairs(config), client_authorities(config))
         is_trust_another = config.certificate_authority != before.certificate_authority
         self._config = config
         if is_trust_another:
@@ -179,7 +181,7 @@ def _pairs(config: Config) -> list[tuple[bytes, bytes]]:
     return [(certificate, key.get_secret_value()) for certificate, key in config.key_pairs]
 
 
-def _authorities(config: Config) -> ClientAuthorities | None:
+def client_authorities(config: Config) -> ClientAuthorities | None:
     """
     Whose client certificates are believed, if any are asked for.
     """

@@ -24,11 +24,11 @@ LEVELS = (
     ("proxy", "authenticate", "dashboard", "operations", "demo"),
     ("limits", "registrations", "programs", "looks", "signing", "fronts"),
     ("applications",),
-    ("layout", "administration", "advice"),
+    ("layout", "administration"),
     ("house", "outside"),
     ("workers", "drill"),
     ("service",),
-    ("tap", "worker"),
+    ("tap", "worker", "advice"),
     ("cli",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from pomerium_tx.advice.certificates import ShownCertificate, shown_certificates, uncovered_hosts
 from pomerium_tx.advice.plan import Plan, what_it_matches, where_it_goes
 from pomerium_tx.advice.requests import asked_for
 from pomerium_tx.config.loader import Loaded, load
@@ -20,6 +22,7 @@ from pomerium_tx.config.problems import InvalidConfig, Problem
 from pomerium_tx.oidc.registered_uris import RegisteredUris
 from pomerium_tx.policy.client import Client
 from pomerium_tx.routing.route import Route
+from pomerium_tx.tls.certificates import UnusableCertificate
 
 Access = Literal["public", "sign-in", "by request", "nobody"]
 """
@@ -104,6 +107,15 @@ class Checked:
     The environment variables that had a say.
     """
     listening: tuple[Listening, ...] = ()
+    certificates: tuple[ShownCertificate, ...] = ()
+    uncovered: tuple[str, ...] = ()
+    """
+    The hosts that no certificate is for.
+    """
+    client_certificates: str = ""
+    """
+    What becomes of requests without one, if browsers are asked for one: the ``enforcement``.
+    """
     providers: tuple[Registration, ...] = ()
     routes: tuple[CheckedRoute, ...] = ()
 
@@ -117,12 +129,21 @@ def checked(path: Path, environ: Mapping[str, str]) -> Checked:
     except InvalidConfig as invalid:
         return Checked(file=str(path), problems=invalid.problems, warnings=invalid.warnings)
     plan = Plan(loaded)
+    try:
+        uncovered = uncovered_hosts(loaded.config)
+    except UnusableCertificate as unusable:
+        problem = Problem(file=str(path), line=None, key="certificates", message=unusable.reason)
+        return Checked(file=str(path), problems=(problem,), warnings=loaded.warnings)
+    mtls = loaded.config.downstream_mtls
     return Checked(
         file=str(path),
         problems=(),
         warnings=loaded.warnings,
         variables=loaded.variables,
         listening=tuple(_listening(loaded.config)),
+        certificates=shown_certificates(loaded.config, datetime.now(UTC)),
+        uncovered=uncovered,
+        client_certificates="" if mtls is None else mtls.enforcement,
         providers=tuple(_registrations(plan)),
         routes=tuple(_route(plan, loaded, route) for route in plan.routes),
     )

@@ -22,8 +22,10 @@ from pomerium_tx.advice.text import checked_text, explained_text, printable
 from pomerium_tx.config.loader import load
 from pomerium_tx.config.problems import InvalidConfig
 from pomerium_tx.config.schema import schema
+from pomerium_tx.config.secrets import UnreadableFile, read_file
 from pomerium_tx.policy.explanation import a_person
 from pomerium_tx.sessions.session import Session
+from pomerium_tx.tls.certificates import UnusableCertificate
 
 DEFAULT_CONFIG = "/etc/pomerium-tx/config.yaml"
 GOOD = 0
@@ -77,6 +79,12 @@ def add_commands(commands: Any) -> None:
     explanation.add_argument("--header", action="append", default=[], metavar="NAME:VALUE", type=_pair(":"))
     explanation.add_argument("--from-ip", default="127.0.0.1", metavar="IP", type=_address, help="default: 127.0.0.1")
     explanation.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        help="the client certificate (PEM) that is shown where one is asked for",
+    )
+    explanation.add_argument(
         "-c", "--config", default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}"
     )
     explanation.add_argument("--json", action="store_true", help="print it as JSON")
@@ -106,8 +114,13 @@ def _explain(chosen: Namespace) -> int:
     except InvalidConfig as invalid:
         sys.stderr.write(f"{invalid}\n")
         return BAD_CONFIG
+    try:
+        certificate = None if chosen.certificate is None else read_file(chosen.certificate)
+    except UnreadableFile as unreadable:
+        return _complain(f"{chosen.certificate} {unreadable}")
     question = Question(
         url=chosen.url,
+        certificate=certificate,
         person=None if chosen.anonymous else _person(chosen),
         method=chosen.method,
         address=chosen.from_ip,
@@ -116,13 +129,19 @@ def _explain(chosen: Namespace) -> int:
     try:
         found = explain(loaded, question)
     except Unreadable as unreadable:
-        sys.stderr.write(f"pomerium-tx: {unreadable}\n")
-        return WRONG_USAGE
+        return _complain(str(unreadable))
+    except UnusableCertificate as unusable:
+        return _complain(f"{chosen.certificate}: {unusable.reason}")
     if chosen.json:
         _print_json(_as_json(found))
     else:
         sys.stdout.write(printable(explained_text(found)))
     return GOOD if found.is_admitted else REFUSED
+
+
+def _complain(problem: str) -> int:
+    sys.stderr.write(f"pomerium-tx: {problem}\n")
+    return WRONG_USAGE
 
 
 def _person(chosen: Namespace) -> Session:

@@ -4,8 +4,9 @@ Why a request would be answered as it would be: asked of the very table, policy 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final
 
@@ -19,12 +20,14 @@ from pomerium_tx.config.loader import Loaded
 from pomerium_tx.config.problems import Place
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import BadRequest, RequestHead
+from pomerium_tx.outside import client_authorities
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.explanation import Explanation, explained
 from pomerium_tx.routing.route import Route
 from pomerium_tx.routing.table import RouteTable
 from pomerium_tx.sessions.handle import Handles
 from pomerium_tx.sessions.session import Session
+from pomerium_tx.tls.client_certificate import Shown
 
 _SESSION: Final = "explained"
 
@@ -42,6 +45,10 @@ class Question:
     """
     method: str = "GET"
     address: str = "127.0.0.1"
+    certificate: bytes | None = field(default=None, repr=False)
+    """
+    What the browser shows where it is asked for one: PEM, its own first.
+    """
     fields: tuple[tuple[str, str], ...] = ()
     """
     Those that the request has besides, or instead of, a browser's usual ones.
@@ -69,7 +76,7 @@ class Explained:
     question: Question
     status: int
     """
-    Of the answer; 200 where an application answers.
+    Of the answer; 200 where an application answers, 0 where there is no answer.
     """
     is_admitted: bool
     """
@@ -116,8 +123,14 @@ def explain(loaded: Loaded, question: Question) -> Explained:
     What would become of a request, and why.
 
     :raises Unreadable: If the question is no request.
+    :raises UnusableCertificate: If its certificate is none.
     """
     plan = Plan(loaded)
+    shown = _shown(plan, question)
+    if shown is not None and not shown.is_welcome:
+        problem = "none is shown" if shown.certificate is None else shown.certificate.problem
+        words = f"the connection is refused, for its certificate: {problem}"
+        return Explained(question=question, status=0, is_admitted=False, outcome=(words,))
     try:
         head = head_for(question.url, method=question.method, fields=question.fields)
         canonical = canonical_of(head, plan.config)
@@ -129,7 +142,7 @@ def explain(loaded: Loaded, question: Question) -> Explained:
         idp_id = "" if route is None else plan.idp_id_of(route)
         session = replace(question.person, id=_SESSION, idp_id=idp_id, expires=inf)
     head = _with_session(plan, question, session)
-    client = Client(address=question.address)
+    client = Client(address=question.address).showing(shown)
     verdict = _authorizer(plan, session).decide(head, canonical, client)
     tried = () if verdict.action is Action.OWN_PATH else tuple(_tried(plan, canonical, verdict.route))
     if verdict.route is None:
@@ -160,6 +173,15 @@ def explain(loaded: Loaded, question: Question) -> Explained:
         grounds=tuple(grounds.lines()),
         reasons=(*verdict.reasons, *verdict.denials),
     )
+
+
+def _shown(plan: Plan, question: Question) -> Shown | None:
+    authorities = client_authorities(plan.config)
+    if authorities is None:
+        return None
+    if question.certificate is None:
+        return Shown(certificate=None, is_welcome=not authorities.rejects)
+    return authorities.judge(question.certificate, time.time())
 
 
 def _refused(question: Question, bad: BadRequest) -> Explained:

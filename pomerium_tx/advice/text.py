@@ -41,6 +41,16 @@ def checked_text(checked: Checked) -> Iterator[str]:
     yield "Listens on"
     for each in checked.listening:
         yield f"  {each.address}{' with TLS' if each.is_tls else ''}: {each.purpose}"
+    if checked.client_certificates:
+        yield f"  browsers are asked for a client certificate ({checked.client_certificates})"
+    if checked.certificates:
+        yield ""
+        yield "Certificates"
+        for certificate in checked.certificates:
+            until = f"EXPIRED on {certificate.expires}" if certificate.is_expired else f"until {certificate.expires}"
+            yield f"  {', '.join(certificate.names) or 'no host at all'}: {until}"
+        if checked.uncovered:
+            yield f"  NONE is for {', '.join(checked.uncovered)}"
     for provider in checked.providers:
         yield ""
         yield f"To be registered at {provider.issuer} ({provider.name}), client {provider.client_id}"

@@ -120,6 +120,16 @@ class ClientAuthorities:
         certificate = self._judged(leaf, connection.get_peer_cert_chain() or [], now)
         return Shown(certificate=certificate, is_welcome=certificate.is_trusted or not self.rejects)
 
+    def judge(self, pem: bytes, now: float) -> Shown:
+        """
+        What would be thought of a user agent that shows the certificates in *pem*, its own first.
+
+        :raises UnusableCertificate: If there is none, or one cannot be read.
+        """
+        presented = [crypto.X509.from_cryptography(each) for each in certificates(pem)]
+        certificate = self._judged(presented[0], presented, now)
+        return Shown(certificate=certificate, is_welcome=certificate.is_trusted or not self.rejects)
+
     @staticmethod
     def why_refused(connection: SSL.Connection, problem: SSL.Error) -> str:
         """

@@ -132,6 +132,16 @@ class JudgedTests(ClientCase):
                     self.assertEqual((certificate.problem, certificate.is_trusted), ("", True))
                     self.assertEqual(certificate.pem.encode(), self.alice.pem)
 
+    def test_without_a_connection(self) -> None:
+        """
+        A file is judged as it would be if somebody showed it.
+        """
+        authorities = self.contexts().authorities
+        assert authorities is not None
+        for who in (self.alice, identity("alice", authority("another root"))):
+            shown = self.shown(self.contexts(), who)
+            self.assertEqual(authorities.judge(who.pem, time.time()), shown)
+
     def test_none(self) -> None:
         """
         Who has no certificate is spoken with all the same.
