@@ -12,7 +12,7 @@ from pomerium_tx.sessions.session import Session, Tokens
 from pomerium_tx.sessions.store import Cause, Change, SessionBegun, SessionsEnded
 from tests import test_house
 from tests.doubles.exchanges import MemoryExchange
-from tests.doubles.peers import UserAgent
+from tests.doubles.peers import PeerFactory, UserAgent
 from tests.doubles.sessions import a_session
 
 
@@ -49,6 +49,24 @@ class ParentTests(PartTestCase):
         A worker has something recorded.
         """
         self.successResultOf(Deferred.fromCoroutine(self.house.registry._store.append(change)))
+
+    def test_asks_no_upstream(self) -> None:
+        """
+        It connects to no application, and so does not ask whether they are well.
+        """
+        check = {"timeout": "1s", "interval": "1s", "tcp_health_check": {}}
+        to = ["http://app.internal:8080", "http://two.internal:8080"]
+        route = {"from": "https://app.example.com", "to": to, "health_checks": [check], "allowed_users": ["a@b.test"]}
+        for part, is_asked in ((Part.PARENT, False), (Part.WORKER, True)):
+            with self.subTest(str(part)):
+                self.part = part
+                house = self.start(routes=[route])
+                self.network.listen("app.internal", 8080, PeerFactory())
+                self.network.advance(3)
+                house.reload(house.config)
+                made = self.network.connections
+                self.network.advance(3)
+                self.assertEqual(self.network.connections > made, is_asked)
 
     def test_refreshed_before_the_id_token_expires(self) -> None:
         """

@@ -129,6 +129,23 @@ class OriginsTests(SynchronousTestCase):
                 self.assertEqual(self.room(own), room)
         self.assertIs(self.places(origins, self.route(prefix="/c", circuit_breaker_thresholds={})), shared)
 
+    def test_several_upstreams(self) -> None:
+        """
+        Each upstream of a route has places by itself, shared with other routes to it; a socket is an origin too.
+        """
+        origins = self.origins(max_upstream_connections=7)
+        to = ["http://a.test", "http://b.test", "http://a.test"]
+        route, other = self.route(to), self.route(["http://b.test"], "/b")  # type: ignore[arg-type] # as it may be written
+        places = [origins.places(route, upstream) for upstream in route.upstreams]
+        self.assertIs(places[0], places[2])
+        self.assertIsNot(places[0], places[1])
+        self.assertIs(self.places(origins, other), places[1])
+        own = self.route(to, "/c", circuit_breaker_thresholds={"max_connections": 2})  # type: ignore[arg-type]
+        self.assertEqual([self.room(origins.places(own, upstream)) for upstream in own.upstreams[:2]], [2, 2])
+        self.assertIsNot(origins.places(own, own.upstreams[0]), origins.places(own, own.upstreams[1]))
+        sockets = [self.places(origins, self.route(f"unix:///run/{name}", f"/{name}")) for name in "ab"]
+        self.assertEqual(len({*sockets, *places}), 4)
+
     def test_pomeriums_name(self) -> None:
         """
         Outside of routes too, it is a name for the same.

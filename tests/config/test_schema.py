@@ -91,6 +91,13 @@ class SchemaTests(SynchronousTestCase):
             with self.subTest(name):
                 self.assertEqual(self.wrong(yaml.safe_load(text) or {}), [])
 
+    def test_other_spelling(self) -> None:
+        """
+        A key of a message of protobuf is not marked in its other spelling.
+        """
+        check = {"timeout": "1s", "interval": "1s", "unhealthyThreshold": 2, "httpHealthCheck": {"path": "/"}}
+        self.assertEqual(self.route(health_checks=[check], outlier_detection={"baseEjectionTime": "3s"}), [])
+
     def test_misspelt_keys(self) -> None:
         """
         A key that nobody knows is marked, wherever it stands.

@@ -75,6 +75,30 @@ class UpstreamTests(DaemonTestCase):
         self.start(routes=[self.route(f"http://an.application.localhost:{upstream.port}")])
         self.assertEqual(self.get("/x?y"), (200, b"You asked for /x?y"))
 
+    def test_a_name_each(self) -> None:
+        """
+        Of several applications over https each must show a certificate for its own name; one that does not gets no
+        request, and the others have them all. One name for all of them may be written.
+        """
+        authority = Authority("A test authority")
+        (self.folder / "ca.pem").write_bytes(authority.pem)
+        names = ("one.localhost", "two.localhost", "two.localhost")
+        upstreams = [self.serve(authority, name) for name in names]
+        hosts = ("one", "two", "three")
+        to = [f"https://{host}.localhost:{upstream.port}" for host, upstream in zip(hosts, upstreams, strict=True)]
+        settings = {"to": to, "tls_custom_ca_file": str(self.folder / "ca.pem")}
+        running = self.start(
+            routes=[
+                self.route("", prefix="/own", **settings),
+                self.route("", prefix="/two", tls_upstream_server_name="two.localhost", **settings),
+            ]
+        )
+        for prefix in ("/own", "/two"):
+            for _ in range(6):
+                self.assertEqual(self.get(prefix)[0], 200)
+        refused = {line["upstream"] for line in json_lines(running.out) if "another one is tried" in line["message"]}
+        self.assertEqual(refused, {to[2], to[0]})
+
     def test_sockets(self) -> None:
         """
         Applications may listen on UNIX sockets, without TLS or with it; one whose socket is gone is 503.
