@@ -97,7 +97,7 @@ class HealthWatch:
         was_failing = self._index in health.failing
         if outcome.is_well:
             self._good, self._bad = self._good + 1, 0
-            if was_failing and (is_first or self._good >= check.healthy_threshold):
+            if was_failing and self._good >= check.healthy_threshold:
                 health.failing.discard(self._index)
                 self._is_well_again()
             if not health.failing:

@@ -276,6 +276,25 @@ class UnreachableTests(SeveralTestCase):
                 self.network.listen("a", PORT, self.peers["a"])
 
 
+class ManyTests(SeveralTestCase):
+    """
+    More upstreams than one request is offered to.
+    """
+
+    hosts = ("a", "b", "c", "d", "e")
+
+    def test_bounded(self) -> None:
+        """
+        With the first ones gone a request is not kept waiting for all the others.
+        """
+        for host in self.hosts[:MOST_TRIES]:
+            self.network.close(host, PORT)
+        self.assertIn(b"HTTP/1.1 503 ", self.get().take())
+        self.assertEqual(self.asked(), "")
+        self.network.listen("a", PORT, self.peers["a"])
+        self.assertEqual({self.exchange() for _ in range(10)}, {"a", "d", "e"})
+
+
 class OutlierTests(SeveralTestCase):
     """
     What an exchange tells of the upstream that it had.
