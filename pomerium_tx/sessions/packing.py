@@ -15,9 +15,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-_AWAKE: Final = 256
+_AWAKE: Final = 1_024
 """
-Of so many sessions what was asked last is at hand: who asks for one thing asks for the next.
+Of so many sessions what was asked last is at hand: a policy about claims asks with every request.
 """
 # What claims and tokens have in common: a text that the compressor knows beforehand, its most frequent end last.
 _KNOWN: Final = (
