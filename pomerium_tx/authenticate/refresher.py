@@ -315,7 +315,8 @@ class Refresher:
         """
         tokens, now = session.tokens, self._clock.seconds()
         expires = tokens.access_token_expires
-        if expires is not None and now >= expires - MARGIN / 2:
+        # A session that began with an ID Token has none to ask with.
+        if not tokens.access_token or (expires is not None and now >= expires - MARGIN / 2):
             return
         try:
             claims = await self._claims(session, provider, tokens, None)

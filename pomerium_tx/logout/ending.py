@@ -17,9 +17,10 @@ from twisted.internet.interfaces import IReactorTime
 
 from pomerium_tx.logout.heard import Hear, Heard
 from pomerium_tx.logout.legs import legs_of
-from pomerium_tx.logout.lost_sign_ins import Name, tombstones_of
+from pomerium_tx.logout.lost_sign_ins import LIFETIME, TOKEN_LIFETIME, Name, tombstones_of
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.oidc.provider_settings import Revocation
+from pomerium_tx.sessions.bearers import is_bearer
 from pomerium_tx.sessions.departure import DEPARTURE_LIFETIME, Departure
 from pomerium_tx.sessions.provider_logout import SKEW, ProviderLogout
 from pomerium_tx.sessions.receipt import Receipt
@@ -109,13 +110,15 @@ class Ending:
         self._heard = heard
         self.configure(revocation_delay=revocation_delay, notify=notify)
 
-    def configure(self, *, revocation_delay: float, notify: Iterable[str]) -> None:
+    def configure(self, *, revocation_delay: float, notify: Iterable[str], takes_tokens: bool = False) -> None:
         """
         Take these settings from now on.
 
         :param revocation_delay: Seconds that tokens outlive a person's own sign-out if the OP confirms nothing.
         :param notify: The ids of the routes whose applications are told of ends.
+        :param takes_tokens: Whether sessions begin with tokens that may have been issued before an end.
         """
+        self._tombstone_lifetime = TOKEN_LIFETIME if takes_tokens else LIFETIME
         self._revocation_delay = revocation_delay
         self._notify = tuple(notify)
 
@@ -193,7 +196,7 @@ class Ending:
         elif cause is Cause.FRONT_CHANNEL:
             named |= {("sid", session.iss, sid) for session in sessions for sid in session.sids}
         now = self._clock.seconds()
-        return await self._end_others(sessions, cause, at=now, tombstones=tombstones_of(named, now, now))
+        return await self._end_others(sessions, cause, at=now, tombstones=self._tombstones(named, now, cause))
 
     async def end_by_provider(self, logout: ProviderLogout, cause: Cause, *, jti: SeenJti | None = None) -> Receipt:
         """
@@ -210,7 +213,7 @@ class Ending:
         now = self._clock.seconds()
         known = (self._registry.known(name) for name in self._registry.named_by(logout))
         # A sign-in that the OP saw after it spoke is another one, however late its word arrives.
-        tombstones = tombstones_of(named, now, now, signed_in_until=logout.issued + SKEW)
+        tombstones = self._tombstones(named, now, cause, signed_in_until=logout.issued + SKEW)
         is_proof = cause is Cause.BACK_CHANNEL
         receipt = await self._end_others(
             [session for session in known if session is not None],
@@ -280,7 +283,7 @@ class Ending:
                 cause=cause,
                 at=now,
                 receipt_id=receipt_id,
-                tombstones=tombstones_of(names, now, now),
+                tombstones=self._tombstones(names, now, cause),
                 departure=departure,
                 owed=self._owed(sessions.values(), receipt_id, lambda session: self._not_before(session, now)),
                 op_logout=op_logout(presented[0].idp_id),
@@ -304,6 +307,8 @@ class Ending:
     ) -> Receipt:
         receipt_id = new_receipt_id()
         not_before = max(at, _REVOKED_AT.get(cause, 0.0))
+        # What a program has presented is its own, as long as nobody but time has ended the session.
+        ours = [session for session in sessions if cause.is_final or not is_bearer(session.id)]
         receipt = await self._registry.end(
             RecordedEnding(
                 session_ids=tuple(session.id for session in sessions),
@@ -311,7 +316,7 @@ class Ending:
                 at=at,
                 receipt_id=receipt_id,
                 tombstones=tombstones,
-                owed=self._owed(sessions, receipt_id, lambda _: not_before) if cause in _REVOKED_AT else (),
+                owed=self._owed(ours, receipt_id, lambda _: not_before) if cause in _REVOKED_AT else (),
                 jti=jti,
                 confirms=confirms,
                 notify=self._notify,
@@ -320,6 +325,13 @@ class Ending:
         if receipt.sessions_ended:
             self._audit(receipt)
         return receipt
+
+    def _tombstones(
+        self, names: Iterable[Name], now: float, cause: Cause, *, signed_in_until: float = inf
+    ) -> tuple[Tombstone, ...]:
+        # In the front channel anybody can speak: what is said there is not remembered for long.
+        lifetime = LIFETIME if cause is Cause.FRONT_CHANNEL else self._tombstone_lifetime
+        return tombstones_of(names, now, signed_in_until=signed_in_until, lifetime=lifetime)
 
     def _of_browsers(self, presented: Sequence[Session]) -> dict[str, Session]:
         names = [sorted(self._registry.by_browser(session.browser)) for session in presented]

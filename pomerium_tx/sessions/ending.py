@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from pomerium_tx.sessions.bearers import remembered_until
 from pomerium_tx.sessions.departure import Departure
 from pomerium_tx.sessions.notices import notices_of
 from pomerium_tx.sessions.receipt import NOT_LEAVING, Receipt, least
@@ -89,7 +90,7 @@ class Ending:
         """
         departure = self.departure
         remembered = [self.at + REMEMBER_ENDED]
-        remembered += [session.expires for session in live]
+        remembered += [remembered_until(session) for session in live]
         if departure is not None:
             departure = replace(departure, receipt_id=self.receipt_id)
             remembered.append(departure.expires)

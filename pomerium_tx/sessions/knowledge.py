@@ -71,6 +71,18 @@ class Knowledge:
         """
         return self._ledger.by_browser.get("", browser)
 
+    def by_bearer(self, digest: str, scope: str) -> str | None:
+        """
+        The session of the token with that digest, believed on behalf of *scope*.
+        """
+        return self._ledger.bearers.find(digest, scope)
+
+    def is_spent(self, digest: str) -> bool:
+        """
+        Whether somebody has ended a session of the token with that digest: it begins none any more.
+        """
+        return self._ledger.bearers.is_spent(digest)
+
     def named_by(self, logout: ProviderLogout) -> tuple[str, ...]:
         """
         The sessions that are over at their OP, although their time here may be over too.

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from pomerium_tx.sessions import changed
+from pomerium_tx.sessions.bearers import Bearers
 from pomerium_tx.sessions.book import Book
 from pomerium_tx.sessions.departure import Departure
 from pomerium_tx.sessions.effects import Begun, Effect, Ended, MoreOwed, Refreshed, SignedOutAtProvider
@@ -67,6 +68,7 @@ class Ledger:
         self.by_sid = Index()
         self.by_sub = Index()
         self.by_browser = Index()
+        self.bearers = Bearers()
         self.owed = OwedRevocations()
         self.notices = Notices(limits.notices)
         self._left = LeftSessions()
@@ -191,9 +193,10 @@ class Ledger:
         session = change.session
         if session.id in self.sessions or session.id in self._ended:
             return None
-        if self._tombstones.forbid(session, change.state_issued):
+        if self._tombstones.forbid(session, change.state_issued) or not self.bearers.may_begin(session.id):
             return None
         self.sessions[session.id] = session
+        self.bearers.begun(session.id)
         self.by_browser.add("", session.browser, session.id)
         self.by_sub.add(session.iss, session.sub, session.id)
         for sid in session.sids:
@@ -226,6 +229,8 @@ class Ledger:
         # That no end before this one names them is asked, not that they live: a log which no longer holds how ended
         # sessions began still says truly which end ended them.
         named = (*change.session_ids, *self._late(change))
+        if change.cause.is_final:
+            named = (*named, *self.bearers.of_same_tokens(named))
         ids = tuple(name for name in dict.fromkeys(named) if name not in self._ended)
         sessions = tuple(self.sessions.pop(name) for name in ids if name in self.sessions)
         for session in sessions:
@@ -249,6 +254,7 @@ class Ledger:
         )
         if ids or change.departure is not None:
             self._ended.update(dict.fromkeys(ids, receipt.id))
+            self.bearers.ended(ids, receipt.id, spends=change.cause.is_final)
             self._left.add(receipt.id, left_by(change, ids, sessions))
             self._receipts.put(receipt.id, receipt, change.remember_until)
         if change.departure is not None:
@@ -319,6 +325,7 @@ class Ledger:
     def _receipt_dropped(self, receipt: Receipt) -> None:
         self._left.drop(receipt.id)
         self.owed.receipt_dropped(receipt.id)
+        self.bearers.forget(receipt.session_ids, receipt.id)
         for name in receipt.session_ids:
             self._ended.pop(name, None)
 

@@ -48,6 +48,14 @@ class Cause(Enum):
     PROVIDER_REMOVED = "provider_removed"
     REPLACED = "replaced"
 
+    @property
+    def is_final(self) -> bool:
+        """
+        Whether somebody has ended the session, so that what it began with may begin none any more; not its time, nor
+        its provider's removal from the configuration.
+        """
+        return self not in (Cause.EXPIRED, Cause.IDLE, Cause.TOKENS_EXPIRED, Cause.PROVIDER_REMOVED)
+
 
 class OpLogout(Enum):
     """
