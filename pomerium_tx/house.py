@@ -16,12 +16,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from pomerium_tx.access import log_access
 from pomerium_tx.administration import admin_proxy
 from pomerium_tx.applications import Connect
 from pomerium_tx.authenticate.refresher import Refresher, plan_refresh_by_id_token
 from pomerium_tx.collector import collector
 from pomerium_tx.config.model import Config
-from pomerium_tx.layout import Lasting, Layout, log_access
+from pomerium_tx.layout import Lasting, Layout
 from pomerium_tx.logout.back_channel import BackChannelLogoutPage
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.expiry import Expiry
@@ -255,7 +256,7 @@ class House:
         homeless = []
         for session in self.registry.sessions():
             # The parent ends those whose OP is gone, and has said so before it said this.
-            if session.idp_id in self._providers or self._part is Part.WORKER:
+            if self.layout.knows(session.idp_id) or self._part is Part.WORKER:
                 self._cut_what_is_not_admitted(session)
             else:
                 homeless.append(session)
@@ -317,7 +318,7 @@ class House:
     def _begun_in_a_worker(self, session: Session) -> None:
         # What a worker notes of a session beside the log, here for those who look after all sessions.
         plan_refresh_by_id_token(self.registry, session.id, session.tokens, session.began)
-        if session.idp_id not in self._providers:
+        if not self.layout.knows(session.idp_id):
             self.registry.report_due(session.id, Cause.PROVIDER_REMOVED)
 
     def _settle_in(self) -> None:
@@ -329,6 +330,7 @@ class House:
         self.ending.configure(
             revocation_delay=config.revocation_delay.total_seconds(),
             notify=[route.id for route in self.layout.table.routes if route.upstream_logout_uri],
+            takes_tokens=self.layout.takes_tokens,
         )
         idle = config.session_idle_timeout
         self.registry.set_idle_timeout(None if idle is None else idle.total_seconds())

@@ -42,11 +42,10 @@ from pomerium_tx.looks import dress
 from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.operations import audit_log
-from pomerium_tx.operations.access_log import log_request
 from pomerium_tx.policy.client import Client
-from pomerium_tx.programs import Programs
+from pomerium_tx.programs import Bearers, Programs
 from pomerium_tx.proxy.access_lines import AccessLines
-from pomerium_tx.proxy.connection import Answered, Proxy
+from pomerium_tx.proxy.connection import Proxy
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.header_values import KeptTokens
 from pomerium_tx.proxy.members import UpstreamHealth
@@ -134,12 +133,23 @@ class Layout:
             authenticate_origin=self._authenticate_origin,
             cookie_name=config.cookie_name,
         )
+        self._bearers: Bearers = Bearers(
+            config,
+            self.table,
+            lasting.registry,
+            provider_of=lambda route: self.providers[self._idp_ids[route.id]],
+            session_begun=self._session_begun,
+            http=lasting.http,
+            clock=lasting.clock,
+            previous=None if previous is None else previous._bearers,
+        )
         self.authorizer = Authorizer(
             self.table,
             lasting.registry,
             self._handles,
             idp_id_of=self._idp_id_of,
             authenticate_origin=self._authenticate_origin,
+            bearers=self._bearers.routes,
         )
         self._tokens = KeptTokens()
         self._fronts = Fronts(config)
@@ -280,6 +290,7 @@ class Layout:
             idp_id_of=self._idp_id_at,
             serves_origin=self.table.serves_origin,
             redirects=self._programs.redirects,
+            tokens_at=self._bearers.at,
             from_same_site_now=from_same_site_now,
             jwks=self._signing.jwks,
             ping=ping,
@@ -356,9 +367,22 @@ class Layout:
             return NO_LINES
         return self.assertions.headers(verdict.session, canonical.host, route.jwt_issuer_format)
 
+    def knows(self, idp_id: str) -> bool:
+        """
+        Whether sessions of this provider, or issuer of tokens, may go on.
+        """
+        return idp_id in self.providers or idp_id in self._bearers.issuers
+
+    @property
+    def takes_tokens(self) -> bool:
+        """
+        Whether sessions begin with tokens that programs present.
+        """
+        return bool(self._bearers.routes)
+
     def _session_begun(self, session: Session) -> None:
         audit_log.session_begun(session)
-        if session.idp_id not in self._lasting.providers:
+        if not self.knows(session.idp_id):
             # A reload has removed the OP while the sign-in was being recorded, and could not see the session yet.
             self._lasting.registry.report_due(session.id, Cause.PROVIDER_REMOVED)
 
@@ -369,26 +393,3 @@ class Layout:
             Deferred.fromCoroutine(registry.use_route(session.id, route.id, origin)).addErrback(
                 lambda reason: log.failure("The first use of route {route_id} was not kept", reason, route_id=route.id)
             )
-
-
-def log_access(answered: Answered, service: str = "proxy") -> None:
-    """
-    Write the line of one request into the access log.
-
-    :param service: Who answered.
-    """
-    asked = answered.asked
-    route = None if asked is None else asked.verdict.route
-    log_request(
-        head=answered.head,
-        authority="" if asked is None else asked.canonical.authority.decode("ascii"),
-        path="" if asked is None else asked.canonical.path.decode("ascii"),
-        peer=answered.peer,
-        request_id=answered.request_id,
-        upstream="" if route is None else route.name or route.id,
-        status=answered.status,
-        size=answered.size,
-        seconds=answered.seconds,
-        details=answered.details,
-        service=service,
-    )

@@ -18,6 +18,7 @@ from pomerium_tx import paths
 from pomerium_tx.assertion.assertion import Assertions
 from pomerium_tx.assertion.claims import claim_headers
 from pomerium_tx.authenticate.original_request import Told, original_request
+from pomerium_tx.authorize.bearer import Settle, TokenUnknown
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
@@ -118,6 +119,9 @@ class VerifyPage(Page):
             raise self.refused(problem.status, problem.reason) from None
         client = Client(address=request.client_address, lacks_certificate=deciding.lacks_certificate)
         verdict = deciding.check(head, canonical, client, request.request_id, forward_auth=True)
+        if verdict.settle is not None:
+            await self._settled(verdict.settle, request)
+            verdict = deciding.check(head, canonical, client, request.request_id, forward_auth=True)
         session, route = verdict.session, verdict.route
         if verdict.action is Action.PROCEED and route is not None:
             if session is not None:
@@ -126,6 +130,15 @@ class VerifyPage(Page):
         if session is not None:
             deciding.touch(session.id, client.address)
         return self._refusal(head, canonical, verdict)
+
+    async def _settled(self, settle: Settle, request: PageRequest) -> None:
+        """
+        More is known of the bearer token that the request presents.
+        """
+        try:
+            await settle(request.client_address, request.user_agent)
+        except TokenUnknown:
+            raise self.refused(503, "The token cannot be verified just now.") from None
 
     def refused(self, status: int, message: str, verdict: Verdict | None = None) -> HttpProblem:
         """

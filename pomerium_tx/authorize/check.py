@@ -8,7 +8,8 @@ origin; and only then what the answer to a refusal looks like. Whatever goes wro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from twisted.logger import Logger, LogLevel
@@ -16,7 +17,10 @@ from twisted.logger import Logger, LogLevel
 from pomerium_tx import paths
 from pomerium_tx.authorize import verdict as outcome
 from pomerium_tx.authorize.admitted import AdmittedVerdicts
+from pomerium_tx.authorize.bearer import RouteBearer
+from pomerium_tx.authorize.by_token import by_token
 from pomerium_tx.authorize.handshake import refused_handshake
+from pomerium_tx.authorize.read import Read
 from pomerium_tx.authorize.refusal import refusal
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.config import values
@@ -85,26 +89,6 @@ def is_own_path(path: bytes) -> bool:
     return path.startswith(_OWN_START) and (path in paths.OWN_PREFIXES or path.startswith(_OWN_BELOW))
 
 
-class _Read:
-    """
-    What requests with the same fields present.
-    """
-
-    __slots__ = ("names_one", "origins", "presented", "session_id")
-
-    def __init__(self, presented: Presented, origins: list[bytes]) -> None:
-        self.presented = presented
-        self.origins = origins
-        self.names_one = len(presented.handles) <= 1 and not presented.others
-        """
-        Whether at most one session is named, living or not.
-        """
-        self.session_id = presented.handles[0].session_id if presented.handles else ""
-        """
-        The session that is named if only one is; none has an empty id.
-        """
-
-
 class Authorizer:
     """
     Decides about requests, by one configuration.
@@ -118,10 +102,13 @@ class Authorizer:
         *,
         idp_id_of: Callable[[Route], str],
         authenticate_origin: str,
+        bearers: Mapping[str, RouteBearer] = MappingProxyType({}),
     ) -> None:
         """
         :param idp_id_of: Which provider's sessions count on a route.
+        :param bearers: By the ids of the routes that take bearer tokens.
         """
+        self._bearers = bearers
         self._table = table
         self._sessions = sessions
         self._handles = handles
@@ -199,7 +186,13 @@ class Authorizer:
         if route is None:
             return _not_found(origin)
 
-        read = self._read(head, canonical)
+        read, idp_id = self._read(head, canonical), None
+        if self._bearers and route.id in self._bearers:
+            found = by_token(self._bearers[route.id], head, read, route, origin)
+            if isinstance(found, Verdict):
+                return found
+            if found is not None:
+                read, idp_id = found
         presented = read.presented
         admitted = self._admitted.of(read.session_id, read)
         if admitted is not None:
@@ -212,7 +205,7 @@ class Authorizer:
             ):
                 # Whatever is asked below has the answer that it had before.
                 return last
-        session, live, trouble = self._identify(presented, self._idp_ids[route.id])
+        session, live, trouble = self._identify(presented, idp_id or self._idp_ids[route.id])
         decision = route.policy(session, head, canonical, client)
         denials = decision.deny_reasons if decision.deny or decision.without_certificate else ()
         if not decision.admits:
@@ -254,19 +247,19 @@ class Authorizer:
             return port not in self._ports_of_routes
         return port in self._authenticate_ports
 
-    def _read(self, head: RequestHead, canonical: Canonical) -> _Read:
+    def _read(self, head: RequestHead, canonical: Canonical) -> Read:
         """
         What came with a request.
         """
         query = canonical.query
         if query is not None and may_name_a_session(query):
             return self._read_all(head, query)
-        known: _Read | None = head.derived.get(self)
+        known: Read | None = head.derived.get(self)
         if known is None:
             known = head.derived[self] = self._read_all(head, None)
         return known
 
-    def _read_all(self, head: RequestHead, query: bytes | None) -> _Read:
+    def _read_all(self, head: RequestHead, query: bytes | None) -> Read:
         cookies: list[bytes] = []
         origins: list[bytes] = []
         authorization: list[bytes] = []
@@ -286,7 +279,7 @@ class Authorizer:
             x_pomerium_authorization=x_pomerium_authorization,
             query=query,
         )
-        return _Read(presented, origins)
+        return Read(presented, origins)
 
     def _identify(self, presented: Presented, idp_id: str) -> tuple[Session | None, tuple[Session, ...], str]:
         """

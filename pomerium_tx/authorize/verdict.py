@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from pomerium_tx.authorize.bearer import Settle
 from pomerium_tx.request_lines import Usual
 from pomerium_tx.routing.route import Route
 from pomerium_tx.sessions.handle import NOTHING_PRESENTED, Presented
@@ -21,6 +22,10 @@ SEVERAL_SESSIONS: Final = "several-sessions-presented"
 SESSION_NOT_FOUND: Final = "session-not-found"
 OTHER_PROVIDER: Final = "session-of-other-provider"
 INVALID_HANDLE: Final = "handle-invalid"
+TOKEN_PENDING: Final = "bearer-token-pending"
+TOKEN_REFUSED: Final = "bearer-token-refused"
+TOKEN_OVER: Final = "bearer-token-over"
+SEVERAL_CREDENTIALS: Final = "several-credentials"
 FAILED: Final = "error"
 CERTIFICATE_REQUIRED: Final = 495
 """
@@ -55,6 +60,10 @@ class Action(Enum):
     """
     DENY = "deny"
     NOT_FOUND = "not found"
+    HOLD = "hold"
+    """
+    It waits: whether the token that it presents may be believed is not known yet.
+    """
     ROBOTS = "robots"
     """
     The robots.txt that keeps robots away, in place of a refusal.
@@ -106,6 +115,10 @@ class Verdict:
     origin: str | None = None
     """
     The external origin of the host asked, or None if it is not ours.
+    """
+    settle: Settle | None = field(default=None, repr=False, compare=False)
+    """
+    What a request that is to wait waits for; then it is asked again.
     """
     told_of: str | None = field(default=None, repr=False, compare=False)
     told: Usual = field(default=Usual((), ""), repr=False, compare=False)

@@ -67,7 +67,6 @@ _MTLS_CRL = _refused("write crl or crl_file under downstream_mtls")
 _MTLS_OF_ROUTE = _refused(
     "name the authority in downstream_mtls, and the route's certificates in its policy, with client_certificate"
 )
-_OTHER_TOKENS = _refused("only sessions signed in here are accepted; remove it")
 _NO_SSH = _refused("there is no SSH; remove it")
 _DIRECTORY = _refused("there is no directory; remove it; groups are those of the provider's groups claim")
 _NO_ACME = _refused("certificates are not fetched; name their files under certificates")
@@ -139,9 +138,6 @@ ROOT_KEYS: Mapping[str, KnownKey] = {
     "client_ca_file": _MTLS,
     "client_crl": _MTLS_CRL,
     "client_crl_file": _MTLS_CRL,
-    "idp_access_token_allowed_audiences": _ignored("access tokens of others are never accepted"),
-    "identity_providers": _OTHER_TOKENS,
-    "bearer_token_format": _refused("only sessions signed in here are accepted; remove it", "default"),
     "idp_service_account": _DIRECTORY,
     "idp_refresh_directory_timeout": _DIRECTORY,
     "idp_refresh_directory_interval": _DIRECTORY,
@@ -206,9 +202,6 @@ ROUTE_KEYS: Mapping[str, KnownKey] = {
     "tls_downstream_client_ca_file": _MTLS_OF_ROUTE,
     "tls_downstream_server_name": _ignored("the certificate follows the name that the browser asks for"),
     "tls_upstream_allow_renegotiation": _ignored("renegotiation is never allowed"),
-    "idp_access_token_allowed_audiences": _ignored("access tokens of others are never accepted"),
-    "identity_providers": _OTHER_TOKENS,
-    "bearer_token_format": _refused("only sessions signed in here are accepted; remove it", "default"),
     "jwt_groups_filter": _refused("remove it; groups are those of the provider's groups claim"),
     "enable_google_cloud_serverless_authentication": _refused(
         "tokens of Google's metadata server are not asked for; remove it, or let something in front of the application"

@@ -4,9 +4,10 @@ The forms of keys about programs: see `pomerium_tx.config.values`.
 
 from __future__ import annotations
 
-from pomerium_tx.config import values
+from pomerium_tx.config import forms, values
 
 _MOST_DEPENDENCIES = 5
+_ALGORITHMS = (*(f"{kind}{size}" for kind in ("RS", "PS", "ES") for size in (256, 384, 512)), "EdDSA")
 
 
 def redirect_domains(value: object) -> tuple[str, ...]:
@@ -36,3 +37,38 @@ def dependencies(value: object) -> tuple[str, ...]:
     if len(found) > _MOST_DEPENDENCIES:
         raise ValueError(f"may name {_MOST_DEPENDENCIES} hosts at most")
     return tuple(dict.fromkeys(found))
+
+
+def bearer_token_format(value: object) -> str:
+    """
+    ``bearer_token_format``; nothing is ``default``.
+    """
+    word = "" if value == "" else forms.lower(value)
+    return "default" if word in ("", "unknown") else word
+
+
+def token_algorithms(value: object) -> tuple[str, ...]:
+    """
+    ``supported_algs``: none that a secret signs with, and not ``none``.
+    """
+    names = values.string_list(value)
+    for name in names:
+        if name not in _ALGORITHMS:
+            raise ValueError(f"{name!r} is not one of {', '.join(_ALGORITHMS)}")
+    if not names:
+        raise ValueError("is empty: no token could be believed")
+    return names
+
+
+def identity_providers(value: object) -> object:
+    """
+    ``identity_providers``: issuers by name.
+    """
+    if isinstance(value, str):
+        value = values.json_mapping(value)
+    if not isinstance(value, dict):
+        raise ValueError("must be a mapping of names to issuers")
+    for name in value:
+        if not isinstance(name, str) or not name or "/" in name or name != name.lower():
+            raise ValueError(f"{name!r} is not a name: write lower-case letters, and no slash")
+    return value

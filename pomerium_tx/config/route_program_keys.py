@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from pomerium_tx.config import program_forms
-from pomerium_tx.config.section import Section
+from pomerium_tx.config.program_keys import BearerTokenFormat
+from pomerium_tx.config.section import Section, Strings
 
 
 class RouteProgramKeys(Section):
@@ -21,4 +22,16 @@ class RouteProgramKeys(Section):
     """
     Up to five hosts of other routes where a person is signed in along with this one, so that its pages can use them at
     once: each as ``host`` or ``host:port``. They must want people from the same provider.
+    """
+    bearer_token_format: BearerTokenFormat | None = None
+    """
+    What ``Authorization: Bearer ...`` is here. Unset, as the same key outside of routes.
+    """
+    idp_access_token_allowed_audiences: Strings | None = None
+    """
+    The audiences of which an access token must be for one. Unset, as the same key outside of routes.
+    """
+    identity_providers: Strings = ()
+    """
+    The names of those of ``identity_providers`` whose tokens count here. Unset: of all.
     """

@@ -13,6 +13,7 @@ from pomerium_tx.config import keys, secrets
 from pomerium_tx.config.document import Document, KeyPath, dotted
 from pomerium_tx.config.environment import overridden
 from pomerium_tx.config.health_keys import HealthCheck, HttpHealthCheck, OutlierDetection
+from pomerium_tx.config.identity_provider_section import IdentityProviderSection
 from pomerium_tx.config.keys import KeyClass, KnownKey
 from pomerium_tx.config.model import Config, RuntimeFlags
 from pomerium_tx.config.policy_rules import read_rules
@@ -74,7 +75,8 @@ class Sieve:
             if key in self.overrides and file_key not in self.overrides:
                 written.pop(file_key, None)
         values = self._sift(written, (), Config)
-        self._sift_providers(values)
+        self._sift_named(values, "providers", ProviderSection)
+        self._sift_named(values, "identity_providers", IdentityProviderSection)
         self._sift_flags(values)
         self.values = values
 
@@ -163,19 +165,22 @@ class Sieve:
             ]
         return value
 
-    def _sift_providers(self, values: dict[str, object]) -> None:
-        providers = values.get("providers")
-        if isinstance(providers, str):
+    def _sift_named(self, values: dict[str, object], key: str, section: type[Section]) -> None:
+        """
+        Sift the sections of a mapping whose names the operator chooses.
+        """
+        named = values.get(key)
+        if isinstance(named, str):
             try:
-                providers = json_mapping(providers)
+                named = json_mapping(named)
             except ValueError:
                 # The model says what is wrong with it.
                 return
-        if not isinstance(providers, dict):
+        if not isinstance(named, dict):
             return
-        values["providers"] = {
-            name: self._sift(section, ("providers", name), ProviderSection) if isinstance(section, dict) else section
-            for name, section in providers.items()
+        values[key] = {
+            name: self._sift(written, (key, name), section) if isinstance(written, dict) else written
+            for name, written in named.items()
         }
 
     def _sift_flags(self, values: dict[str, object]) -> None:

@@ -4,7 +4,12 @@ Who makes a request to a route host's own page.
 
 from __future__ import annotations
 
-from pomerium_tx.sessions.handle import Handles, Presented
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from pomerium_tx.authorize.bearer import handle_of
+from pomerium_tx.bearer.route_tokens import RouteTokens, sessions_of
+from pomerium_tx.sessions.handle import Carrier, Handles, Presented
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.web.resource import PageRequest
@@ -15,9 +20,18 @@ class RouteSessions:
     Reads what a request presents.
     """
 
-    def __init__(self, registry: SessionRegistry, handles: Handles) -> None:
+    def __init__(
+        self,
+        registry: SessionRegistry,
+        handles: Handles,
+        tokens_at: Callable[[str], Sequence[RouteTokens]] = lambda origin: (),
+    ) -> None:
+        """
+        :param tokens_at: The bearer tokens that routes of an origin take. Whose session has begun counts here too.
+        """
         self._registry = registry
         self._handles = handles
+        self._tokens_at = tokens_at
 
     def presented(self, request: PageRequest) -> Presented:
         """
@@ -63,9 +77,18 @@ class RouteSessions:
     def _presented(
         self, request: PageRequest, *, cookie: bool = False, header: bool = False, query: bool = False
     ) -> Presented:
-        return self._handles.presented(
+        presented = self._handles.presented(
             cookies=request.raw_headers(b"cookie") if cookie else (),
             authorization=request.raw_headers(b"authorization") if header else (),
             x_pomerium_authorization=request.raw_headers(b"x-pomerium-authorization") if header else (),
             query=request.raw_query if query else None,
         )
+        routes = self._tokens_at(request.origin) if header else ()
+        is_token, sessions = sessions_of(request.raw_headers(b"authorization"), routes) if routes else (False, [])
+        if not is_token:
+            return presented
+        found = tuple(map(handle_of, sessions))
+        if presented.claimed:
+            others = (*presented.others, *found)
+            return replace(presented, others=others, outside_cookie=True)
+        return Presented(Carrier.HEADER, found, True, (), True)

@@ -4,12 +4,13 @@ The resource tree that every route host has, whatever its routes are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource
 
 from pomerium_tx.assertion.assertion import Assertions
+from pomerium_tx.bearer.route_tokens import RouteTokens
 from pomerium_tx.dashboard.api import ApiFolder, ProgrammaticLoginPage
 from pomerium_tx.dashboard.callback import RouteCallbackPage
 from pomerium_tx.dashboard.clear_cache import ClearCachePage
@@ -60,6 +61,7 @@ def route_site(
     idp_id_of: Callable[[str], str],
     serves_origin: Callable[[str], bool],
     redirects: ProgrammaticRedirects,
+    tokens_at: Callable[[str], Sequence[RouteTokens]] = lambda origin: (),
     from_same_site_now: bool,
     jwks: IResource,
     ping: IResource,
@@ -82,9 +84,10 @@ def route_site(
     :param idp_id_of: The OP that an origin's routes want people from.
     :param serves_origin: Whether a URL's origin is that of a configured route.
     :param redirects: Where programs may have handles sent.
+    :param tokens_at: The bearer tokens that routes of an origin take.
     :param from_same_site_now: The setting ``sign_out_from_same_site: now``.
     """
-    sessions = RouteSessions(registry, handles)
+    sessions = RouteSessions(registry, handles, tokens_at)
     login_cookies = LoginCookies(cookie.name)
     callback = Folder()
     callback.putChild(

@@ -12,6 +12,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from twisted.internet.interfaces import IReactorTime
 

@@ -263,6 +263,13 @@ class Connection(Protocol):
         *why* holds no longer.
         """
 
+    def begin_again(self, head: RequestHead, *, is_complete: bool) -> None:
+        """
+        The current request, which was held, is decided anew.
+
+        :param is_complete: Whether all of it has been read.
+        """
+
     def exchange_ended(self, *, reusable: bool) -> None:
         """
         The current answer is complete.

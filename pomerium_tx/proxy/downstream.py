@@ -31,6 +31,7 @@ from pomerium_tx.proxy.balanced import BalancedExchange
 from pomerium_tx.proxy.connection import (
     DOWNSTREAM_FULL,
     HELD,
+    UPSTREAM_AWAITED,
     UPSTREAM_SLOW,
     Exchange,
     Proxy,
@@ -38,6 +39,7 @@ from pomerium_tx.proxy.connection import (
 )
 from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.exchange import ProxiedExchange
+from pomerium_tx.proxy.held import HeldExchange
 from pomerium_tx.proxy.incoming import Incoming
 from pomerium_tx.proxy.lingering import QUIET_SECONDS, Lingering
 from pomerium_tx.proxy.local import LocalExchange
@@ -89,6 +91,14 @@ class Downstream(TwistedProtocol):
         # Twisted closes what was aborted at the beginning of the reactor's next turn, and only then looks who can take
         # more.
         self.transport_in_use.write(answer)
+
+    def begin_again(self, head: RequestHead, *, is_complete: bool) -> None:
+        self._exchange = None
+        self.resume(UPSTREAM_AWAITED)
+        self._begin(head)
+        if is_complete and self._exchange is not None:
+            self._request_ended(self._exchange)
+        self._pump()
 
     def exchange_ended(self, *, reusable: bool) -> None:
         self._exchange = None
@@ -377,9 +387,21 @@ class Downstream(TwistedProtocol):
         elif verdict.action is Action.OWN_PATH:
             self._exchange = local = LocalExchange(self, asked)
             local.start()
+        elif verdict.action is Action.HOLD:
+            self._hold(asked)
         else:
             proxy.passed(asked)
             self._answer(asked)
+
+    def _hold(self, asked: Asked) -> None:
+        """
+        Let the request wait, and read no content of it.
+        """
+        if asked.head.has_content:
+            self._request_done = True
+            self.pause(UPSTREAM_AWAITED)
+        self._exchange = held = HeldExchange(self, asked)
+        held.start()
 
     def _answer(self, asked: Asked) -> None:
         """

@@ -1,0 +1,3 @@
+"""
+Tokens that programs present: believed once, then known by their digest.
+"""
