@@ -87,8 +87,6 @@ class KeysTests(SynchronousTestCase):
         """
         for key in (
             "client_ca",
-            "bearer_token_format",
-            "identity_providers",
             "services",
             "use_proxy_protocol",
             "autocert",
