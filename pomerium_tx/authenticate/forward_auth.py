@@ -29,6 +29,8 @@ from pomerium_tx.web.resource import Answer, HttpProblem, Page, PageRequest, red
 
 log = Logger()
 
+_NOT_NOW = "The token cannot be verified just now."
+
 _CLAIMS = {"X-Auth-Request-User": "user", "X-Auth-Request-Email": "email", "X-Auth-Request-Groups": "groups"}
 """
 By the names that oauth2-proxy gives them, which configurations of other proxies know.
@@ -138,7 +140,7 @@ class VerifyPage(Page):
         try:
             await settle(request.client_address, request.user_agent)
         except TokenUnknown:
-            raise self.refused(503, "The token cannot be verified just now.") from None
+            raise self.refused(503, _NOT_NOW) from None
 
     def refused(self, status: int, message: str, verdict: Verdict | None = None) -> HttpProblem:
         """
@@ -174,6 +176,8 @@ class VerifyPage(Page):
                 raise self.refused(403, "There is no application at this address: the access proxy answers itself.")
             case Action.NOT_FOUND:
                 raise self.refused(404, "No application is known at this address.")
+            case Action.HOLD:
+                raise self.refused(503, _NOT_NOW)
             case Action.DENY if verdict.status >= 500:
                 raise self.refused(verdict.status, "Something went wrong on our side. It has been written down.")
             case _:

@@ -4,7 +4,7 @@ The forms of keys about programs: see `pomerium_tx.config.values`.
 
 from __future__ import annotations
 
-from pomerium_tx.config import forms, values
+from pomerium_tx.config import values
 
 _MOST_DEPENDENCIES = 5
 _ALGORITHMS = (*(f"{kind}{size}" for kind in ("RS", "PS", "ES") for size in (256, 384, 512)), "EdDSA")
@@ -37,14 +37,6 @@ def dependencies(value: object) -> tuple[str, ...]:
     if len(found) > _MOST_DEPENDENCIES:
         raise ValueError(f"may name {_MOST_DEPENDENCIES} hosts at most")
     return tuple(dict.fromkeys(found))
-
-
-def bearer_token_format(value: object) -> str:
-    """
-    ``bearer_token_format``; nothing is ``default``.
-    """
-    word = "" if value == "" else forms.lower(value)
-    return "default" if word in ("", "unknown") else word
 
 
 def token_algorithms(value: object) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from pomerium_tx.config.section import Section, Strings
 RedirectDomains = Annotated[tuple[str, ...], BeforeValidator(program_forms.redirect_domains)]
 BearerTokenFormat = Annotated[
     Literal["default", "idp_access_token", "idp_identity_token", "jwt"],
-    BeforeValidator(program_forms.bearer_token_format),
+    BeforeValidator(forms.lower),
 ]
 
 

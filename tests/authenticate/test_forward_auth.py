@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.assertion.assertion import Assertions
 from pomerium_tx.authenticate.forward_auth import AuthPage, Deciding, VerifyPage
+from pomerium_tx.authorize.bearer import TokenUnknown
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
@@ -41,6 +42,7 @@ OUTCOMES = [
     (Action.DENY, 500, 500, 500),
     (Action.NOT_FOUND, 404, 404, 403),
     (Action.ROBOTS, 200, 403, 403),
+    (Action.HOLD, 503, 503, 503),
 ]
 
 
@@ -141,6 +143,24 @@ class ForwardAuthTests(SynchronousTestCase):
                     self.assertEqual(self.ask(page).status, expected)
                     self.assertEqual((self.touched, self.used), ([(ALICE.id, "192.0.2.7")], []))
         self.assertEqual({action for action, *_ in OUTCOMES} | {Action.PROCEED}, set(Action))
+
+    def test_held(self) -> None:
+        """
+        A request whose bearer token is not known yet waits for that, and is decided then; or it is 503.
+        """
+
+        async def settle(address: str, user_agent: str) -> None:
+            self.assertEqual(address, "192.0.2.7")
+            self.decide(Action.PROCEED)
+
+        async def fail(address: str, user_agent: str) -> None:
+            raise TokenUnknown
+
+        for page in self.pages:
+            self.decide(Action.HOLD, 503, session=None, settle=settle)
+            self.assertEqual(self.ask(page).status, 200)
+            self.decide(Action.HOLD, 503, session=None, settle=fail)
+            self.assertEqual(self.ask(page).status, 503)
 
     def test_sign_in(self) -> None:
         """
