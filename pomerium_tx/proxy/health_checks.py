@@ -17,6 +17,11 @@ from pomerium_tx.routing.balancing import HealthCheck
 
 log = Logger()
 
+LEAST_PAUSE = 0.1
+"""
+Seconds between two checks of one upstream, however short the intervals are.
+"""
+
 
 class HealthWatch:
     """
@@ -118,7 +123,7 @@ class HealthWatch:
         else:
             pause = check.interval if self._members.was_asked else check.no_traffic_interval
         pause += check.interval_jitter * self._random.random()
-        return pause * (1 + check.interval_jitter_percent / 100 * self._random.random())
+        return max(pause * (1 + check.interval_jitter_percent / 100 * self._random.random()), LEAST_PAUSE)
 
     def _is_well_again(self) -> None:
         log.info("{upstream} of route {route} is well", upstream=self._member.name, route=self._members.route_name)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pomerium_tx.proxy.health_checks import LEAST_PAUSE
 from pomerium_tx.proxy.members import Member
 from pomerium_tx.routing.balancing import Balancing, HttpCheck, TcpCheck
 from tests.doubles.peers import Peer
@@ -204,6 +205,15 @@ class IntervalTests(HealthTestCase):
         self.get()
         self.pass_time(22)
         self.assertEqual(self.pauses()[-2:], [1.0, 1.0])
+
+    def test_shortest(self) -> None:
+        """
+        Nobody is asked more than ten times a second.
+        """
+        self.watch(health_check(interval=1e-9, no_traffic_interval=1e-9))
+        self.pass_time(2, step=0.01)
+        self.assertLessEqual(len(self.asked_at), 1 + 2 / LEAST_PAUSE)
+        self.assertGreater(len(self.asked_at), 15)
 
     def test_jitter(self) -> None:
         """
