@@ -17,6 +17,8 @@ import re2
 _MOST_BYTES = 4_096
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
+# What an expression remembers of the texts that peers have it read is bounded too.
+_OPTIONS.max_mem = 1 << 20
 _REFERENCE = re.compile(r"\\(.?)", re.DOTALL)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pomerium_tx.config import values
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SAYS_WHO = re.compile(r"X_POMERIUM_(?:JWT_ASSERTION|AUTHORIZATION|CLAIM_|REPROXY|ROUTING)")
 _UNFIT_FOR_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _CANONICAL_PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-F]{2})*")
 _ENCODED_FOR_NOTHING = re.compile(r"%(?:2D|2E|5F|7E|3[0-9]|4[1-9A-F]|5[0-9A]|6[1-9A-F]|7[0-9A])")
@@ -323,8 +324,8 @@ def request_headers(value: object) -> dict[str, str]:
     headers = {}
     for name, content in values.header_map(value).items():
         _check_header(name, content)
-        if re.sub(r"[^A-Z0-9]", "_", name.upper()).startswith("X_POMERIUM_"):
-            raise ValueError(f"{name} is ours: names beginning X-Pomerium- cannot be set")
+        if _SAYS_WHO.match(re.sub(r"[^A-Z0-9]", "_", name.upper())):
+            raise ValueError(f"{name} is ours: what says who somebody is cannot be set")
         headers[name] = content
     return headers
 

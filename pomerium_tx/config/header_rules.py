@@ -4,12 +4,14 @@ What the keys of a route about headers can get wrong.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pomerium_tx.config.findings import Finding, MakesFinding
 from pomerium_tx.config.header_template import Template
 from pomerium_tx.config.route_section import RouteSection
 
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 _KUBERNETES = "kubernetes_service_account_token"
 
 
@@ -31,6 +33,8 @@ def headers(finding: MakesFinding, route: RouteSection) -> Iterator[Finding]:
             message = f"{rewrite.header} is set by set_response_headers, whatever the application says"
             yield finding("rewrite_response_headers", message, "set_response_headers", is_warning=True)
     if route.kubernetes_service_account_token is not None:
+        if not _TOKEN.fullmatch(route.kubernetes_service_account_token.get_secret_value()):
+            yield finding(_KUBERNETES, "contains a space, a line break or another character that no token has")
         for name in ("authorization", "impersonate-user", "impersonate-group"):
             if name in {each.lower() for each in route.set_request_headers}:
                 yield finding("set_request_headers", f"{name} is set by {_KUBERNETES}; remove one", _KUBERNETES)

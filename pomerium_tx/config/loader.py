@@ -171,6 +171,8 @@ def _words(error: ErrorDetails) -> str:
     match error["type"]:
         case "missing":
             return _REQUIRED.get(key, "is required")
+        case "extra_forbidden":
+            return "is not a known key"
         case "value_error":
             return str(error["ctx"]["error"])
         case "literal_error":

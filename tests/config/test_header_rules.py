@@ -32,6 +32,12 @@ REFUSED = [
         "set_request_headers",
         "remove one",
     ),
+    ({"kubernetes_service_account_token": "a\nb"}, "kubernetes_service_account_token", "no token has"),
+    (
+        {"rewrite_response_headers": [{"header": "A", "prefix": "x", "vaule": "y"}]},
+        "rewrite_response_headers[0].vaule",
+        "not a known key",
+    ),
     ({"rewrite_response_headers": {"header": "Location"}}, "rewrite_response_headers", "list"),
     ({"rewrite_response_headers": [{"header": "Location"}]}, "rewrite_response_headers[0].prefix", "required"),
     (

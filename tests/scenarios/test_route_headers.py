@@ -44,9 +44,18 @@ class RouteHeadersTests(ReloadTestCase):
         """
         The application gets the tokens of whoever asks, the new ones at once after a refresh, and nobody else's.
         """
-        self.use(set_request_headers={"X-Access": "${pomerium.access_token}", "Authorization": "Bearer $pomerium.jwt"})
+        self.use(
+            set_request_headers={
+                "X-Access": "${pomerium.access_token}",
+                "Authorization": "Bearer $pomerium.jwt",
+                # As Pomerium's own example has it.
+                "X-Pomerium-Idp-Id-Token": "${pomerium.id_token}",
+            }
+        )
         [session] = self.house.registry.sessions()
-        seen = self.seen("X-Access: forged", "Authorization: forged", "X.Access: forged")
+        forged = ("X-Access", "Authorization", "X.Access", "X-Pomerium-Idp-Id-Token", "x.pomerium.idp.id.token")
+        seen = self.seen(*(f"{name}: forged" for name in forged))
+        self.assertEqual(seen["x-pomerium-idp-id-token"], [session.tokens.id_token])
         self.assertEqual(seen["x-access"], [session.tokens.access_token])
         self.assertEqual(seen["authorization"], ["Bearer " + seen["x-pomerium-jwt-assertion"][0]])
         self.assertNotIn("forged", str(seen))
