@@ -280,6 +280,8 @@ def _outcome(
             yield "it is answered 200 with a robots.txt that keeps everything out"
         case _:
             yield f"it is answered {verdict.status} {verdict.reason}: {_why(verdict, grounds)}"
+    if plan.config.asks_for_certificates:
+        yield "this supposes that a valid client certificate is shown, and none that a policy names"
 
 
 def _why(verdict: Verdict, grounds: Explanation) -> str:

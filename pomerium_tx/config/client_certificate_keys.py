@@ -116,9 +116,16 @@ class ClientCertificateKeys(Section):
     """
 
     @property
+    def asks_for_certificates(self) -> bool:
+        """
+        Whether anybody is asked for a certificate.
+        """
+        return self.downstream_mtls is not None and self.downstream_mtls.ca is not None
+
+    @property
     def refuses_without_certificate(self) -> bool:
         """
         Whether every route refuses requests without a trusted certificate, whatever its policy says.
         """
         mtls = self.downstream_mtls
-        return mtls is not None and mtls.ca is not None and mtls.enforcement != "policy"
+        return mtls is not None and self.asks_for_certificates and mtls.enforcement != "policy"

@@ -54,7 +54,7 @@ def _policies(config: Config) -> Iterator[Finding]:
     """
     Rules about certificates where nobody is asked for one: as in Pomerium, everybody's is valid then.
     """
-    if config.downstream_mtls is not None and config.downstream_mtls.ca is not None:
+    if config.asks_for_certificates:
         return
     for key, route in numbered_routes(config):
         for rule in route.policy:

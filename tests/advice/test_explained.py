@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from pomerium_tx.advice.requests import Unreadable
 from tests.advice.asking import ROUTES, AskingTestCase
+from tests.config.material import key_pair
+from tests.tls.clients import authority
 
 
 class RouteTests(AskingTestCase):
@@ -191,3 +193,15 @@ class DecisionTests(AskingTestCase):
         """
         found = self.explain("https://app.example.com/robots.txt", None)
         self.assertEqual((found.is_admitted, found.status), (False, 200))
+
+    def test_client_certificates(self) -> None:
+        """
+        Where certificates are asked for it is said what is supposed of the person's.
+        """
+        ca = authority("root").pem.decode()
+        words = "this supposes that a valid client certificate is shown, and none that a policy names"
+        for changes, is_said in (({}, False), ({"downstream_mtls": {"ca": ca}}, True)):
+            certificate, key = key_pair()
+            tls = {"insecure_server": None, "certificate": certificate.decode(), "certificate_key": key.decode()}
+            found = self.explain("https://app.example.com/users", values={**tls, **changes})
+            self.assertEqual(words in found.outcome, is_said)
