@@ -103,13 +103,6 @@ class Layout:
         self._url_signer = UrlSigner(shared)
         self._sealer = Sealer(config.cookie_secret.get_secret_value())
         self._handles = Handles(shared, config.cookie_name)
-        self._cookie = CookieSettings(
-            name=config.cookie_name,
-            domain=config.cookie_domain,
-            http_only=config.cookie_http_only,
-            same_site=config.cookie_same_site,
-            lifetime=config.cookie_expire.total_seconds(),
-        )
         self._signing: Signing = Signing(config, lasting.clock, None if previous is None else previous._signing)
         self.signers = self._signing.signers
         self.assertions = Assertions(
@@ -128,6 +121,14 @@ class Layout:
             route.id: registrations.idp_id_of(section)
             for route, section in zip(self.table.routes, config.routes, strict=True)
         }
+        self._cookie = CookieSettings(
+            name=config.cookie_name,
+            domain=config.cookie_domain,
+            http_only=config.cookie_http_only,
+            same_site=config.cookie_same_site,
+            lifetime=config.cookie_expire.total_seconds(),
+            plain_idp_id=registrations.default_idp_id,
+        )
         self._login = LoginStart(
             url_signer=self._url_signer,
             authenticate_origin=self._authenticate_origin,

@@ -4,6 +4,7 @@ What a user agent brings to the authenticate host: its session, its CSRF secret.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
@@ -34,7 +35,16 @@ class Browser:
     has_cookie: bool
     session: Session | None
     """
-    The only live session that its handles name: several different ones are no session.
+    The live session that its handles name, of several that of the last sign-in. Several of one OP, or of several
+    browsers, are no session.
+    """
+    sessions: tuple[Session, ...] = ()
+    """
+    All that live, one for each OP, the last sign-in first.
+    """
+    cookies: tuple[tuple[str, str], ...] = ()
+    """
+    The names of its session cookies, each with the session that it names, live or not; empty for none.
     """
     csrf_secret: bytes = field(repr=False)
     """
@@ -44,6 +54,12 @@ class Browser:
     """
     All that it brought: a sibling host can have planted some, in front of its own.
     """
+
+    def session_of(self, idp_id: str) -> Session | None:
+        """
+        The live session of one client at an OP.
+        """
+        return next((session for session in self.sessions if session.idp_id == idp_id), None)
 
     @property
     def session_ids(self) -> tuple[str, ...]:
@@ -83,19 +99,23 @@ class Browsers:
         """
         The user agent that makes this request.
         """
-        values = request.cookies(self._cookie.name)
-        opened = (self._handles.open(value) for value in values)
+        pairs = self._cookie.pairs(request.raw_headers(b"cookie"))
+        opened = [(name, self._handles.open(value)) for name, value in pairs]
         own = (self._authenticate_host,)
         # Not those of route hosts, although they are good for this host too: applications are nearer to them.
-        handles = {handle.session_id: handle for handle in opened if handle is not None and handle.audience == own}
+        ours = [(name, handle) for name, handle in opened if handle is not None and handle.audience == own]
+        handles = {handle.session_id: handle for _, handle in ours}
         # One that is no more, left behind or planted, takes nothing away from the one that lives.
         live = [session for name in handles if (session := self._registry.find(name)) is not None]
+        sessions = _of_one_browser(live)
         read = (self._csrf.read((value,)) for value in request.cookies(self._csrf_name))
         secrets = tuple(dict.fromkeys(secret for secret in read if secret is not None))
         return Browser(
             handles=tuple(handles.values()),
-            has_cookie=bool(values),
-            session=live[0] if len(live) == 1 else None,
+            has_cookie=bool(pairs),
+            session=sessions[0] if sessions else None,
+            sessions=sessions,
+            cookies=(*((name, handle.session_id) for name, handle in ours), *((name, "") for name, _ in pairs)),
             csrf_secret=secrets[0] if secrets else self._csrf.new(),
             csrf_secrets=secrets,
         )
@@ -143,7 +163,8 @@ class Browsers:
         """
         The field that gives the user agent its session.
         """
-        return "Set-Cookie", self._cookie.set(self.mint(session, (self._authenticate_host,)), self._clock.seconds())
+        cookie = self._cookie.of(session.idp_id)
+        return "Set-Cookie", cookie.set(self.mint(session, (self._authenticate_host,)), self._clock.seconds())
 
     def mint(self, session: Session, audience: tuple[str, ...]) -> str:
         """
@@ -160,11 +181,11 @@ class Browsers:
 
     def without_stale_session(self, browser: Browser) -> tuple[tuple[str, str], ...]:
         """
-        The field that clears a session cookie which names no live session, if there is one.
+        The fields that clear the session cookies which name no live session.
         """
-        if not browser.has_cookie or self.is_signed_in(browser):
-            return ()
-        return (("Set-Cookie", self._cookie.clear()),)
+        living = {name for name, session_id in browser.cookies if self._registry.find(session_id) is not None}
+        names = dict.fromkeys(name for name, _ in browser.cookies)
+        return tuple(("Set-Cookie", self._cookie.named(name).clear()) for name in names if name not in living)
 
     def csrf_cookie(self, browser: Browser) -> tuple[str, str]:
         """
@@ -191,8 +212,18 @@ class Browsers:
         token = request.header(HEADER) or request.one(FIELD)
         if not token:
             return False
-        session_id = _session_id(browser)
-        return any(self._csrf.verifies(token, secret, session_id) for secret in browser.csrf_secrets)
+        # Another of its sessions may have begun or ended since.
+        known = {_session_id(browser), *(session.id for session in browser.sessions)}
+        return any(self._csrf.verifies(token, secret, name) for secret in browser.csrf_secrets for name in known)
+
+
+def _of_one_browser(live: Sequence[Session]) -> tuple[Session, ...]:
+    """
+    Live sessions, if they can all be one person's: one browser's, and of each OP only one.
+    """
+    if len({session.browser for session in live}) > 1 or len({session.idp_id for session in live}) < len(live):
+        return ()
+    return tuple(sorted(live, key=lambda session: (-session.began, session.id)))
 
 
 def _session_id(browser: Browser) -> str | None:

@@ -260,7 +260,7 @@ class CallbackPage(Page):
 
     async def _replace_earlier(self, browser: Browser, session: Session) -> None:
         """
-        A browser is one person: its earlier sessions by the same OP are over.
+        A browser is one person: its earlier sessions by the same OP are over, and what was another browser's.
         """
         names = dict.fromkeys((*browser.session_ids, *sorted(self._registry.by_browser(session.browser))))
         earlier = [
@@ -268,7 +268,7 @@ class CallbackPage(Page):
             for name in names
             if name != session.id
             and (known := self._registry.known(name)) is not None
-            and known.idp_id == session.idp_id
+            and (known.idp_id == session.idp_id or known.browser != session.browser)
         ]
         if not earlier:
             return

@@ -99,9 +99,13 @@ class OwnSessions:
 
     def all(self, own: Session) -> list[Session]:
         """
-        Those of the same person of the same OP, that of this browser first, then the last used.
+        Those of the same person, that of this browser first, then the last used. By which names the OPs know the
+        person, this browser's sessions say.
         """
-        found = (self._registry.find(name) for name in self._registry.by_sub(own.iss, own.sub))
+        here = (self._registry.find(name) for name in self._registry.by_browser(own.browser))
+        people = {(one.iss, one.sub) for one in (own, *here) if one is not None}
+        names = frozenset[str]().union(*(self._registry.by_sub(iss, sub) for iss, sub in people))
+        found = (self._registry.find(name) for name in names)
         return sorted(
             (session for session in found if session is not None),
             key=lambda one: (one.id != own.id, one.browser != own.browser, -self._registry.last_seen(one.id), one.id),

@@ -85,8 +85,8 @@ class SignInPage(Page):
         asked = self._requests.read(request)
         idp_id = self._start.known_idp_id(asked.idp_id)
         browser = self._browsers.read(request)
-        session = browser.session
-        if session is None or session.idp_id != idp_id or self._holds.in_force(request, browser) is not None:
+        session = browser.session_of(idp_id)
+        if session is None or self._holds.in_force(request, browser) is not None:
             return await self._start.unless_held(
                 request,
                 browser,

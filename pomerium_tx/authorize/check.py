@@ -31,7 +31,7 @@ from pomerium_tx.policy.client import Client
 from pomerium_tx.request_lines import LineForm
 from pomerium_tx.routing.route import Route
 from pomerium_tx.routing.table import RouteTable
-from pomerium_tx.sessions.handle import Handles, Presented, may_name_a_session
+from pomerium_tx.sessions.handle import Handles, Presented, may_name_a_session, one_of
 from pomerium_tx.sessions.session import Session
 
 log = Logger()
@@ -299,7 +299,9 @@ class Authorizer:
                 return None, live, outcome.OTHER_PROVIDER
             return session, live, ""
         if named:
-            return None, live, outcome.SEVERAL_SESSIONS
+            # A host whose routes want people from several OPs has a cookie for each.
+            own = one_of(named, idp_id)
+            return own, live, outcome.SEVERAL_SESSIONS if own is None else ""
         return None, live, outcome.SESSION_NOT_FOUND if presented.handles else outcome.INVALID_HANDLE
 
 

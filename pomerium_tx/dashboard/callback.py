@@ -106,7 +106,7 @@ class RouteCallbackPage(Page):
         if session is None:
             return self._is_signed_out(request, handle, wanted)
         await self._replace_earlier(request, session)
-        return self._onward(handover, wanted, [self._session_cookie(handover)])
+        return self._onward(handover, wanted, [self._session_cookie(handover, session)])
 
     def _may_lead_to(
         self, wanted: str, request: PageRequest, handover: Handover | None, *, is_for_program: bool
@@ -132,7 +132,7 @@ class RouteCallbackPage(Page):
         headers = [("Referrer-Policy", "no-referrer")]
         if self._is_of_this(request, handover):
             await self._replace_earlier(request, session)
-            headers.append(self._session_cookie(handover))
+            headers.append(self._session_cookie(handover, session))
         return redirect(with_handle(wanted, handover.handle), headers=headers)
 
     async def _further(
@@ -145,7 +145,7 @@ class RouteCallbackPage(Page):
         headers = []
         if session is not None and self._is_of_this(request, handover) and await self._is_first(sealed):
             await self._replace_earlier(request, session)
-            headers.append(self._session_cookie(handover))
+            headers.append(self._session_cookie(handover, session))
         return self._onward(handover, wanted, headers)
 
     def _is_of_this(self, request: PageRequest, handover: Handover) -> bool:
@@ -154,8 +154,8 @@ class RouteCallbackPage(Page):
         """
         return handover.login in map(login_digest, self._login_cookies.read(request.raw_headers(b"cookie")))
 
-    def _session_cookie(self, handover: Handover) -> tuple[str, str]:
-        return "Set-Cookie", self._cookie.set(handover.handle, self._clock.seconds())
+    def _session_cookie(self, handover: Handover, session: Session) -> tuple[str, str]:
+        return "Set-Cookie", self._cookie.of(session.idp_id).set(handover.handle, self._clock.seconds())
 
     def _onward(self, handover: Handover, wanted: str, headers: Sequence[tuple[str, str]]) -> Answer:
         if handover.further:
@@ -224,7 +224,7 @@ class RouteCallbackPage(Page):
             for name in self._sessions.all_session_ids(request)
             if name != session.id
             and (known := self._registry.known(name)) is not None
-            and known.idp_id == session.idp_id
+            and (known.idp_id == session.idp_id or known.browser != session.browser)
         ]
         if earlier:
             try:

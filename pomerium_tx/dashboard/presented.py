@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from pomerium_tx.authorize.bearer import handle_of
 from pomerium_tx.bearer.route_tokens import RouteTokens, sessions_of
-from pomerium_tx.sessions.handle import Carrier, Handles, Presented
+from pomerium_tx.sessions.handle import Carrier, Handles, Presented, one_of
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.web.resource import PageRequest
@@ -24,13 +24,16 @@ class RouteSessions:
         self,
         registry: SessionRegistry,
         handles: Handles,
+        idp_id_of: Callable[[str], str] = lambda origin: "",
         tokens_at: Callable[[str], Sequence[RouteTokens]] = lambda origin: (),
     ) -> None:
         """
+        :param idp_id_of: The OP whose session counts on a host, where a person has several.
         :param tokens_at: The bearer tokens that routes of an origin take. Whose session has begun counts here too.
         """
         self._registry = registry
         self._handles = handles
+        self._idp_id_of = idp_id_of
         self._tokens_at = tokens_at
 
     def presented(self, request: PageRequest) -> Presented:
@@ -41,10 +44,10 @@ class RouteSessions:
 
     def session(self, request: PageRequest) -> Session | None:
         """
-        The only live session that is presented.
+        The only live session that is presented; of several of one browser, that of this host's OP.
         """
         named = self.presented(request).named(self._registry.find)
-        return named[0][1] if len(named) == 1 else None
+        return one_of(named, self._idp_id_of(request.origin)) if named else None
 
     def used(self, request: PageRequest) -> Session | None:
         """

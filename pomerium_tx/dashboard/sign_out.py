@@ -89,7 +89,8 @@ class RouteSignOutPage(Page):
         except StoreUnavailable:
             raise nothing_was_ended() from None
         forgotten = self._site_data(request.origin)
-        headers = [("Set-Cookie", self._cookie.clear()), *clear_site_data(forgotten)]
+        cleared = self._cookie.clear_all(request.raw_headers(b"cookie"))
+        headers = [*(("Set-Cookie", value) for value in cleared), *clear_site_data(forgotten)]
         url = self._next_url(request, signed_out, target, cookies_cleared="cookies" in forgotten)
         if rule is SignOutRule.NOW_JSON:
             # Where else its user goes, an application need not learn.

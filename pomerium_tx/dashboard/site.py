@@ -87,7 +87,7 @@ def route_site(
     :param tokens_at: The bearer tokens that routes of an origin take.
     :param from_same_site_now: The setting ``sign_out_from_same_site: now``.
     """
-    sessions = RouteSessions(registry, handles, tokens_at)
+    sessions = RouteSessions(registry, handles, idp_id_of, tokens_at)
     login_cookies = LoginCookies(cookie.name)
     callback = Folder()
     callback.putChild(

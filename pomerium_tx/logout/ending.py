@@ -152,8 +152,11 @@ class Ending:
         sessions = self._of_browsers(presented)
         names: set[Name] = {("browser", "", browser) for browser in browsers}
         if everywhere:
-            names |= {("sub", session.iss, session.sub) for session in presented}
-            sessions |= self._of_people(presented)
+            # Of one browser, one person's, by whatever name each OP knows them.
+            own = [session for session in sessions.values() if session.browser == presented[0].browser]
+            people = [*presented, *own]
+            names |= {("sub", session.iss, session.sub) for session in people}
+            sessions |= self._of_people(people)
         receipt, departure = await self._end_own(presented, sessions, cause, target, names, is_leaving=True)
         if not receipt.sessions_ended:
             # Another process was first, and its end is the answer.

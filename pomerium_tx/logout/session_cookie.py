@@ -4,9 +4,10 @@ The cookie that carries a session handle: set and cleared with the very same att
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from pomerium_tx.web.cookies import clear_cookie, set_cookie
+from pomerium_tx.web.cookies import clear_cookie, family_pairs, set_cookie
 
 AUTHENTICATE_SUFFIX = "_authenticate"
 
@@ -25,6 +26,40 @@ class CookieSettings:
     """
     Seconds: of the cookie, and of the session that it names.
     """
+    plain_idp_id: str = ""
+    """
+    The client at an OP whose sessions are in the cookie of this very name; those of another are in one of their own, so
+    that a host can have both. Empty: of any.
+    """
+
+    def of(self, idp_id: str) -> CookieSettings:
+        """
+        The same for sessions of one client at an OP.
+        """
+        if self.plain_idp_id in ("", idp_id):
+            return self
+        return replace(self, name=f"{self.name}_{idp_id[:16]}")
+
+    def named(self, name: str) -> CookieSettings:
+        """
+        The same for the cookie of that name.
+        """
+        return replace(self, name=name)
+
+    def pairs(self, cookie_headers: Iterable[bytes]) -> list[tuple[str, bytes]]:
+        """
+        The names and values of all cookies with session handles that the ``Cookie`` fields bring.
+        """
+        return [
+            (name.decode("ascii"), value) for name, value in family_pairs(cookie_headers, self.name.encode("ascii"))
+        ]
+
+    def clear_all(self, cookie_headers: Iterable[bytes]) -> list[str]:
+        """
+        The ``Set-Cookie`` values that take them all away, the one of this very name whether it was brought or not.
+        """
+        names = dict.fromkeys((self.name, *(name for name, _ in self.pairs(cookie_headers))))
+        return [self.named(name).clear() for name in names]
 
     @property
     def on_authenticate(self) -> CookieSettings:

@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 from pomerium_tx.jose.jwt import compact_hs256, open_hs256
 from pomerium_tx.remembered import remembering
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.web.cookies import cookie_values
+from pomerium_tx.web.cookies import family_pairs
 
 MOST_BYTES = 8192
 """
@@ -128,7 +128,7 @@ class Handles:
 
     def __init__(self, key: bytes, cookie_name: str) -> None:
         """
-        Use *key* for the signatures, and look for cookies called *cookie_name*.
+        Use *key* for the signatures, and look for cookies called *cookie_name*, and so for each OP.
         """
         self._key = key
         name = cookie_name.encode("ascii")
@@ -234,8 +234,22 @@ class Handles:
         return None if claims is None else _handle(claims)
 
 
+def one_of(named: Sequence[tuple[Handle, Session]], idp_id: str) -> Session | None:
+    """
+    Who asks, of the live sessions that are named: the only one, or, of one browser's several, the only one of an OP.
+
+    Of several browsers' any may have been planted.
+    """
+    if len(named) == 1:
+        return named[0][1]
+    if len({session.browser for _, session in named}) != 1:
+        return None
+    own = [session for _, session in named if session.idp_id == idp_id]
+    return own[0] if len(own) == 1 else None
+
+
 def _cookie_values(name: bytes, cookie: bytes) -> list[bytes]:
-    return cookie_values([cookie], name)
+    return [value for _, value in family_pairs([cookie], name)]
 
 
 def _handle(claims: Mapping[str, object]) -> Handle | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Only these two: a parser that strips U+00A0 or U+2000 as well lets a page plant a "__Host-" cookie.
 _BLANK = b" \t"
+_MEMBER = re.compile(rb"_[0-9a-f]{16}")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
 _ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
@@ -56,6 +57,19 @@ def cookie_values(headers: Iterable[bytes], name: bytes) -> list[bytes]:
         if name in header
         for pair_name, value in cookie_pairs(header)
         if pair_name == name
+    ]
+
+
+def family_pairs(headers: Iterable[bytes], name: bytes) -> list[tuple[bytes, bytes]]:
+    """
+    The names and values of every cookie called *name*, or so with an underscore and sixteen hexadecimal digits.
+    """
+    return [
+        (pair_name, value)
+        for header in headers
+        if name in header
+        for pair_name, value in cookie_pairs(header)
+        if pair_name == name or (pair_name.startswith(name) and _MEMBER.fullmatch(pair_name, len(name)))
     ]
 
 
