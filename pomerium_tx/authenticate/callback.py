@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from pomerium_tx import paths
 from pomerium_tx.authenticate.browser import Browser, Browsers
 from pomerium_tx.authenticate.code_verifiers import CodeVerifierCookies
+from pomerium_tx.authenticate.form_post import is_cookieless_post, posted_again
 from pomerium_tx.authenticate.hold import Holds
 from pomerium_tx.authenticate.new_session import new_session, person_of, supposed_sub, tokens_of
 from pomerium_tx.authenticate.refresher import plan_refresh_by_id_token
@@ -93,6 +94,8 @@ class CallbackPage(Page):
         """
         A session and the way back, or why there is none.
         """
+        if request.method == "POST" and is_cookieless_post(request):
+            return posted_again(request)
         params = request.query if request.method == "GET" else request.form_fields
         values = [value for name, value in params if name == "state"]
         state = self._states.open(values[0]) if len(values) == 1 else None

@@ -257,7 +257,9 @@ def signed_out_while_signing_in(sign_in_url: str | None, *, request_id: str = ""
     )
 
 
-def self_submitting(action: str, fields: Iterable[tuple[str, str]]) -> bytes:
+def self_submitting(
+    action: str, fields: Iterable[tuple[str, str]], message: str = "You are being sent to your identity provider."
+) -> bytes:
     """
     Goes on by POST where a URL would be too long: by itself with JavaScript, by its button without.
 
@@ -266,7 +268,7 @@ def self_submitting(action: str, fields: Iterable[tuple[str, str]]) -> bytes:
     return page(
         "One more step",
         tags.h1("One more step"),
-        tags.p("You are being sent to your identity provider. If nothing happens, use the button."),
+        tags.p(f"{message} If nothing happens, use the button."),
         form(action, fields, "Continue"),
         submit_script(),
     )

@@ -13,7 +13,7 @@ from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.sessions.store import Cause
 from tests.authenticate.cases import CallbackCase, without
 from tests.logout.user_agent import UserAgent
-from tests.logout.world import FROM_ANOTHER_SITE, R2, A, R, World, query_of
+from tests.logout.world import FROM_OWN_PAGE, R2, A, R, World, query_of
 
 CALLBACK = A + "/oauth2/callback"
 HOSTILE = [
@@ -74,7 +74,7 @@ class CallbackTests(CallbackCase):
         A response by form is taken as well, and answered with 303.
         """
         params = query_of(self.response())
-        answer = self.alice.post(CALLBACK, params, FROM_ANOTHER_SITE)
+        answer = self.alice.post(CALLBACK, params, FROM_OWN_PAGE)
         self.assertEqual(answer.status, 303)
         self.assertIsNotNone(self.alice.session(A))
 

@@ -19,6 +19,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
+from twisted.web.resource import IResource
 
 from pomerium_tx import paths
 from pomerium_tx.config.loader import load
@@ -151,6 +152,7 @@ class WorldTestCase(SynchronousTestCase):
     What differs from `CONFIG`.
     """
     lifetimes: Lifetimes | None = None
+    issuers: tuple[str, ...] = (OP,)
 
     def setUp(self) -> None:
         self.network = Network(Clock())
@@ -170,7 +172,7 @@ class WorldTestCase(SynchronousTestCase):
             signer=derived_signer(b"op"),
             lifetimes=self.lifetimes,
         )
-        self.op_resource = UnloggedSite(provider_resource(self.provider)).resource
+        self.op_resource = self.make_op_resource()
         self.stub = StubTreq(self.op_resource)
         self.http = HeldHTTP(self.stub)
         self.applications = {name: Applications() for name in ("app", "chat", "open", "denied")}
@@ -182,6 +184,12 @@ class WorldTestCase(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
         self.store: SessionStore = self.make_store()
         self.house = self.build_house()
+
+    def make_op_resource(self) -> IResource:
+        """
+        What answers for the OP.
+        """
+        return UnloggedSite(provider_resource(self.provider)).resource
 
     def make_store(self) -> SessionStore:
         """
@@ -251,7 +259,7 @@ class WorldTestCase(SynchronousTestCase):
         )
 
     def _ask_op(self, method: str, url: str, fields: Mapping[str, str], content: bytes) -> Response | None:
-        if not url.startswith(OP + "/"):
+        if not url.startswith(tuple(f"{issuer}/" for issuer in self.issuers)):
             return None
         headers = Headers({name: [value] for name, value in fields.items()})
         # A stub keeps cookies; a browser brings its own.
@@ -271,7 +279,7 @@ class WorldTestCase(SynchronousTestCase):
         Go to *url* and sign in at the OP as a person does.
         """
         page = browser.get(url)
-        if urlsplit(page.url).netloc == urlsplit(OP).netloc:
+        if urlsplit(page.url).netloc in {urlsplit(issuer).netloc for issuer in self.issuers}:
             page = browser.click(page, f"Sign in as {person.title()}")
         return page
 
