@@ -9,7 +9,6 @@ revoked and when, and what the authenticate host needs for the way to the OP.
 from __future__ import annotations
 
 import hmac
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -19,6 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 from pomerium_tx.logout.heard import Hear, Heard
 from pomerium_tx.logout.legs import legs_of
 from pomerium_tx.logout.lost_sign_ins import LIFETIME, TOKEN_LIFETIME, Name, tombstones_of
+from pomerium_tx.logout.owed_tokens import REVOKED_AT, owed_for
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.oidc.provider_settings import Revocation
 from pomerium_tx.sessions.bearers import is_bearer
@@ -28,28 +28,13 @@ from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import Ending as RecordedEnding
 from pomerium_tx.sessions.registry import SessionRegistry, new_receipt_id
 from pomerium_tx.sessions.session import Session
-from pomerium_tx.sessions.store import UNTIL_PROVEN, AtProvider, Cause, OpLogout, OwedRevocation, SeenJti
+from pomerium_tx.sessions.store import AtProvider, Cause, OpLogout, OwedRevocation, SeenJti
 from pomerium_tx.sessions.tombstone import Tombstone
 from pomerium_tx.web.sealed import purpose_key
 
 OWN_SIGN_OUT = frozenset({Cause.USER_ROUTE, Cause.USER_AUTHENTICATE, Cause.USER_EVERYWHERE})
 """
 The ends that a person asked for.
-"""
-_REVOKED_AT: Mapping[Cause, float] = {
-    Cause.ADMINISTRATOR: 0.0,
-    Cause.EXPIRED: 0.0,
-    Cause.IDLE: 0.0,
-    Cause.TOKENS_EXPIRED: 0.0,
-    Cause.REFRESH_REFUSED: 0.0,
-    Cause.PROVIDER_REMOVED: 0.0,
-    Cause.BACK_CHANNEL: 0.0,
-    Cause.FRONT_CHANNEL: UNTIL_PROVEN,
-}
-"""
-The other ends after which tokens are revoked, and when: at once, or, since in the front channel anybody can speak, when
-the OP has confirmed it. Not those of a replaced session: some OPs take all tokens of one person and client back
-together, those of the new session too.
 """
 
 
@@ -310,7 +295,7 @@ class Ending:
         confirms: tuple[AtProvider, ...] = (),
     ) -> Receipt:
         receipt_id = new_receipt_id()
-        not_before = max(at, _REVOKED_AT.get(cause, 0.0))
+        not_before = max(at, REVOKED_AT.get(cause, 0.0))
         # What a program has presented is its own, as long as nobody but time has ended the session.
         ours = [session for session in sessions if cause.is_final or not is_bearer(session.id)]
         receipt = await self._registry.end(
@@ -320,7 +305,7 @@ class Ending:
                 at=at,
                 receipt_id=receipt_id,
                 tombstones=tombstones,
-                owed=self._owed(ours, receipt_id, lambda _: not_before) if cause in _REVOKED_AT else (),
+                owed=self._owed(ours, receipt_id, lambda _: not_before) if cause in REVOKED_AT else (),
                 jti=jti,
                 confirms=confirms,
                 notify=self._notify,
@@ -383,19 +368,8 @@ class Ending:
     def _owed(
         self, sessions: Iterable[Session], receipt_id: str, not_before: Callable[[Session], float]
     ) -> tuple[OwedRevocation, ...]:
-        return tuple(
-            OwedRevocation(
-                id=secrets.token_hex(16),
-                receipt_id=receipt_id,
-                idp_id=session.idp_id,
-                iss=session.iss,
-                sub=session.sub,
-                tokens=session.tokens.revocable(),
-                not_before=not_before(session),
-            )
-            for session in sessions
-            if session.tokens.revocable() and self._revokes(session.idp_id)
-        )
+        revoked = [session for session in sessions if self._revokes(session.idp_id)]
+        return owed_for(revoked, receipt_id, not_before)
 
     def _revokes(self, idp_id: str) -> bool:
         provider = self._providers.get(idp_id)
