@@ -347,7 +347,8 @@ class Layout:
         return self._route_site if self.table.serves(host, port) else self._probe_site
 
     def _accessible(self, session: Session, request: PageRequest) -> list[Route]:
-        return accessible(self.table.routes, session, Client(address=request.client_address))
+        assert isinstance(request.client, Client), request.client
+        return accessible(self.table.routes, session, request.client)
 
     def _idp_id_of(self, route: Route | None) -> str:
         """

@@ -96,6 +96,7 @@ class LocalExchange:
         self._request = request = LocalRequest(self)  # type: ignore[no-untyped-call] # Twisted's own
         request.origin = self._asked.verdict.origin or ""
         request.client_address = self._asked.peer
+        request.client = self._asked.client
         request.peer_address = self._connection.peer
         request.request_id = self._asked.request_id
         request.dress = self._connection.proxy.refusals.dress

@@ -90,6 +90,10 @@ class PageRequest:
     """
     Who has connected: a proxy in front of us, or the client itself.
     """
+    client: object = field(default=None, repr=False)
+    """
+    The client, for rooms that know more of it than its address.
+    """
     request_id: str
     fields: Mapping[bytes, Sequence[bytes]] = field(repr=False)
     """

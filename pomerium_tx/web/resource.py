@@ -67,6 +67,10 @@ class LocalRequest(Request):
     The external origin of the host asked, as configured.
     """
     client_address: str = ""
+    client: object = None
+    """
+    Whoever is at the other end, for rooms that know more of it than its address.
+    """
     peer_address: str = ""
     request_id: str = ""
     answering: Deferred[None] | None = None
@@ -249,6 +253,7 @@ def _page_request(request: LocalRequest, *, reads_form: bool) -> PageRequest:
         query=parse_pairs(query),
         form_fields=form,
         client_address=request.client_address,
+        client=request.client,
         peer_address=request.peer_address,
         request_id=request.request_id,
         fields={name.lower(): tuple(values) for name, values in request.requestHeaders.getAllRawHeaders()},

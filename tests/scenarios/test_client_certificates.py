@@ -180,6 +180,17 @@ class DefaultDenyTests(CertificateCase):
         for address, status in ((LAPTOP, 200), (ELSEWHERE, 495), (LAPTOP, 200), (ELSEWHERE, 495)):
             self.assertEqual(self.ask(APP + "/", address, Cookie=cookie).status, status)
 
+    def test_portal(self) -> None:
+        """
+        The routes portal lists what would answer on the very connection that asks for it.
+        """
+        browser = self.browser(address=LAPTOP)
+        self.sign_in(browser)
+        cookie = f"_pomerium={self.handle_of(browser, APP)}"
+        for address, is_listed in ((LAPTOP, True), (ELSEWHERE, False)):
+            answer = self.ask(APP + "/.pomerium/api/v1/routes", address, Cookie=cookie, Accept="application/json")
+            self.assertEqual(APP in [route["from"] for route in json.loads(answer.text)["routes"]], is_listed)
+
     def test_sign_out(self) -> None:
         """
         Signing out needs no certificate, and ends the session everywhere.
