@@ -9,11 +9,14 @@ comment line above it that stands by itself.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BeforeValidator
@@ -135,15 +138,31 @@ def described() -> tuple[Described, ...]:
 
 def _described(section: type[Section]) -> Described:
     others, families = _OTHERS.get(section, ({}, {}))
+    owners = [owner for owner in reversed(section.__mro__) if issubclass(owner, Section) and owner is not Section]
+    words = {name: text for owner in owners for name, text in docstrings(owner).items()}
     return Described(
         name=section.__name__,
         description=_markdown(inspect.getdoc(section) or ""),
-        keys=tuple(_key(section, name, group) for name, group in _grouped(section)),
+        keys=tuple(_key(section, name, group, words.get(name, "")) for name, group in _grouped(section)),
         others=others,
         other_families=families,
         admits_others=section is RuntimeFlags,
         is_message=section.is_message,
     )
+
+
+def docstrings(owner: type[Section]) -> dict[str, str]:
+    """
+    What stands below each attribute that *owner* itself has.
+    """
+    [definition] = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
+    assert isinstance(definition, ast.ClassDef)
+    found = {}
+    for statement, below in pairwise(definition.body):
+        match statement, below:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = inspect.cleandoc(text)
+    return found
 
 
 def _grouped(section: type[Section]) -> Iterator[tuple[str, str]]:
@@ -180,7 +199,7 @@ def _headings(section: type[Section]) -> dict[str, str]:
     return found
 
 
-def _key(section: type[Section], attribute: str, group: str) -> Key:
+def _key(section: type[Section], attribute: str, group: str, words: str) -> Key:
     field = section.model_fields[attribute]
     name = field.alias or attribute
     file_of = {file_key: key for key, file_key in section.files.items()}.get(name, "")
@@ -192,7 +211,7 @@ def _key(section: type[Section], attribute: str, group: str) -> Key:
         form=_form(field, inner, is_file=bool(file_of)),
         is_required=field.is_required() and section.files.get(name, name) == name,
         default=_default(field),
-        description=_markdown(field.description or ""),
+        description=_markdown(words),
         is_ours=section in _POMERIUMS and name not in _POMERIUMS[section],
         environment=name.upper() if is_root else "",
         needs_restart=is_root and (file_of or name) in UNTIL_RESTART,

@@ -57,9 +57,8 @@ class Section(BaseModel):
     A mapping in the file. Frozen; what has secrets in it does not show them.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=False, use_attribute_docstrings=True
-    )
+    # Not use_attribute_docstrings: every process would read its sources again at the start and keep what stands there.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=False)
 
     files: ClassVar[Mapping[str, str]] = {}
     """
