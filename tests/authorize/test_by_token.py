@@ -1,0 +1,118 @@
+"""
+Tests of `pomerium_tx.authorize.by_token`: what becomes of a request with a bearer token.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pomerium_tx.authorize.bearer import Settle, Standing
+from pomerium_tx.authorize.by_token import by_token
+from pomerium_tx.authorize.read import Read
+from pomerium_tx.authorize.verdict import Action, Verdict
+from pomerium_tx.http11.heads import HeadLimits, RequestHead
+from pomerium_tx.http11.request_head import request_head
+from pomerium_tx.sessions.handle import NOTHING_PRESENTED, Carrier, Presented
+from pomerium_tx.sessions.session import Session
+from tests.routing.routes import a_route
+from tests.sessions.test_bearers import session
+
+COOKIE = Presented(Carrier.COOKIE, (), True)
+ORIGIN = "https://app.example.com"
+ROUTE = a_route(ORIGIN)
+
+
+def head(*fields: str) -> RequestHead:
+    """
+    The head of a request with these fields.
+    """
+    lines = ("GET / HTTP/1.1", "Host: app.example.com", *fields, "", "")
+    return request_head("\r\n".join(lines).encode(), HeadLimits())
+
+
+class Bearer:
+    """
+    A route's tokens, of which one thing is known.
+    """
+
+    def __init__(self, found: Session | Standing, *, refuses_cookie: bool = False) -> None:
+        self.found = found
+        self.refuses_cookie = refuses_cookie
+        self.digests = 0
+
+    def digest(self, token: bytes) -> str:
+        self.digests += 1
+        return "digest of " + token.decode()
+
+    def find(self, digest: str) -> Session | Standing:
+        assert digest == "digest of t"
+        return self.found
+
+    def settle(self, token: bytes, digest: str) -> Settle:
+        async def settle(address: str, user_agent: str) -> None:
+            raise AssertionError
+
+        return settle
+
+
+class ByTokenTests(SynchronousTestCase):
+    """
+    Before any policy is asked.
+    """
+
+    def ask(self, bearer: Bearer, *fields: str, presented: Presented = NOTHING_PRESENTED) -> Verdict:
+        verdict = by_token(bearer, head(*fields), Read(presented, []), ROUTE, ORIGIN)
+        assert isinstance(verdict, Verdict)
+        self.assertFalse(verdict.allow)
+        self.assertIsNone(verdict.session)
+        self.assertTrue(verdict.presented.outside_cookie)
+        return verdict
+
+    def test_standings(self) -> None:
+        """
+        Nothing known: it waits; refused: 403; over: 401. Never a page to sign in.
+        """
+        for standing, action, status in (
+            (Standing.UNKNOWN, Action.HOLD, 503),
+            (Standing.REFUSED, Action.DENY, 403),
+            (Standing.OVER, Action.UNAUTHORIZED, 401),
+        ):
+            with self.subTest(standing):
+                verdict = self.ask(Bearer(standing), "Authorization: Bearer t")
+                self.assertEqual((verdict.action, verdict.status), (action, status))
+                self.assertEqual(verdict.settle is not None, action is Action.HOLD)
+
+    def test_without_token(self) -> None:
+        """
+        Who presents no token is asked about as everywhere.
+        """
+        bearer = Bearer(Standing.REFUSED, refuses_cookie=True)
+        for fields in ((), ("Authorization: Pomerium h",), ("Authorization: Basic x",)):
+            self.assertIsNone(by_token(bearer, head(*fields), Read(COOKIE, []), ROUTE, ORIGIN))
+
+    def test_several(self) -> None:
+        """
+        Two credentials are 400; a token beside a cookie is where the route says so, be the cookie any good or not.
+        """
+        two = ("Authorization: Bearer t", "Authorization: Bearer t")
+        self.assertEqual(self.ask(Bearer(session("token")), *two).status, 400)
+        strict = Bearer(session("token"), refuses_cookie=True)
+        self.assertEqual(self.ask(strict, two[0], presented=COOKIE).status, 400)
+        found = by_token(Bearer(session("token")), head(two[0]), Read(COOKIE, []), ROUTE, ORIGIN)
+        self.assertIsInstance(found, tuple)
+
+    def test_session(self) -> None:
+        """
+        The token's session is the one that counts, by its own provider; the same fields are read once.
+        """
+        bearer = Bearer(session("token"))
+        same, read = head("Authorization: Bearer t"), Read(NOTHING_PRESENTED, [])
+        first, second = (by_token(bearer, same, read, ROUTE, ORIGIN) for _ in range(2))
+        assert isinstance(first, tuple) and isinstance(second, tuple)
+        self.assertEqual((first[0].session_id, first[1]), ("token", "op"))
+        self.assertIs(first[0], second[0])
+        self.assertEqual(bearer.digests, 1)
+        bearer.found = session("later")
+        third = by_token(bearer, same, read, ROUTE, ORIGIN)
+        assert isinstance(third, tuple)
+        self.assertEqual(third[0].session_id, "later")

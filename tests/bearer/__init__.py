@@ -1,0 +1,3 @@
+"""
+Tests of `pomerium_tx.bearer`.
+"""
