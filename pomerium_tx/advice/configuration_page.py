@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from pomerium_tx.config.described import Described, Key, described
 from pomerium_tx.config.keys import KeyClass, KnownKey
+from pomerium_tx.config.written_forms import SECTIONS
 
 _HEAD = """\
 # Configuration
@@ -40,13 +42,7 @@ editors that know yaml-language-server complete and check while you type:
 # yaml-language-server: $schema=config.schema.json
 ```
 """
-_TITLES = {
-    "Config": "Outside of routes",
-    "RouteSection": "In a route",
-    "RuntimeFlags": "In `runtime_flags`",
-    "CertificateSection": "In one of `certificates`",
-    "CircuitBreakerThresholds": "In `circuit_breaker_thresholds`",
-}
+_TITLES = {"Config": "Outside of routes", "RouteSection": "In a route"}
 _CLASSES = {KeyClass.IGNORED: "ignored", KeyClass.REFUSED: "refused"}
 
 
@@ -55,25 +51,52 @@ def configuration_page() -> str:
     The whole page, in Markdown.
     """
     sections = described()
-    holders = {key.section: f"In `{key.name}`" for section in reversed(sections) for key in section.keys if key.section}
-    parts = [_HEAD]
+    titles = _titles(sections)
+    parts = [_HEAD, _contents(sections, titles)]
     for section in sections:
-        parts += _section(section, _TITLES.get(section.name) or holders.get(section.name, section.name))
+        parts += _section(section, titles[section.name])
     parts += [_OTHERS_HEAD]
     for section in sections:
         rows = _others(section)
         if rows:
-            title = _TITLES.get(section.name) or holders.get(section.name, section.name)
-            parts.append(
-                f"### {title}, not supported\n\n| key | | why, and what to do |\n|---|---|---|\n"
-                + "\n".join(rows)
-                + "\n"
-            )
+            title = f"{titles[section.name]}, not supported"
+            parts.append(f"### {title}\n\n| key | | why, and what to do |\n|---|---|---|\n" + "\n".join(rows) + "\n")
     return "\n".join(parts)
 
 
-_OTHERS_HEAD = """\
-## What is ignored or refused
+def _titles(sections: Sequence[Described]) -> dict[str, str]:
+    """
+    What each kind of mapping is called: by the keys that hold one.
+    """
+    holders: dict[str, dict[str, None]] = {}
+    for section in sections:
+        for key in section.keys:
+            if key.section:
+                words = f"one of `{key.name}`" if key.form.words == SECTIONS else f"`{key.name}`"
+                holders.setdefault(key.section, {})[words] = None
+    return {name: f"In {' and '.join(words)}" for name, words in holders.items()} | _TITLES
+
+
+def _contents(sections: Sequence[Described], titles: Mapping[str, str]) -> str:
+    lines = ["## Contents\n"]
+    for section in sections:
+        groups = [group for group in dict.fromkeys(key.group for key in section.keys) if group]
+        links = f": {', '.join(map(_link, groups))}" if groups else ""
+        lines.append(f"* {_link(titles[section.name])}{links}")
+    return "\n".join([*lines, f"* {_link(_OTHERS_TITLE)}\n"])
+
+
+def _link(heading: str) -> str:
+    """
+    A link to a heading, as GitHub and others make their anchors.
+    """
+    anchor = re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-")
+    return f"[{heading}](#{anchor})"
+
+
+_OTHERS_TITLE = "What is ignored or refused"
+_OTHERS_HEAD = f"""\
+## {_OTHERS_TITLE}
 
 These keys of Pomerium's.
 With a value that asks for what happens anyway, such as `false` or nothing, each passes without a word.

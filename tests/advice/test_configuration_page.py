@@ -4,6 +4,7 @@ Tests of `pomerium_tx.advice.configuration_page`: ``docs/configuration.md`` is w
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -56,3 +57,24 @@ class ConfigurationPageTests(SynchronousTestCase):
             "#### `workers`\n\nA whole number from 1 to 64 · default `1` · `WORKERS` · **restart** · **ours**\n",
             configuration_page(),
         )
+
+    def test_links(self) -> None:
+        """
+        Every link of the page leads to a heading of it.
+        """
+        page = configuration_page()
+        headings = {
+            re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+        }
+        links = re.findall(r"\]\(#([^)]+)\)", page)
+        self.assertGreater(len(links), 10)
+        self.assertEqual([link for link in links if link not in headings], [])
+
+    def test_titles(self) -> None:
+        """
+        What stands within a key is found by the name of that key.
+        """
+        page = configuration_page()
+        for title in ("In one of `certificates`", "In `runtime_flags`", "In one of `expected_statuses` and one of"):
+            self.assertIn(f"\n## {title}", page)
