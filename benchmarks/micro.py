@@ -31,10 +31,10 @@ from benchmarks.in_memory import (
     routes_on_prefixes,
 )
 from benchmarks.sign_out import machine
+from pomerium_tx.access import log_access
 from pomerium_tx.http11.canonical import canonicalise
 from pomerium_tx.http11.heads import HeadLimits, RequestHead, ResponseHead
 from pomerium_tx.http11.reader import RequestReader, ResponseReader
-from pomerium_tx.layout import log_access
 from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import Answered
