@@ -76,13 +76,28 @@ class OriginRoutes:
         first = self._prefixes.first(path, missing)
         if self._paths:
             first = min(first, self._paths.get(path, missing))
-        if self._expressions and path != b"*":
+        return self._routes[first] if first < missing else None
+
+
+class _WithExpressions(OriginRoutes):
+    """
+    Routes of which some match by expressions.
+    """
+
+    __slots__ = ()
+
+    def find(self, path: bytes) -> Route | None:
+        """
+        The same; only expressions are tried that stand before what is found without them.
+        """
+        missing = len(self._routes)
+        first = min(self._prefixes.first(path, missing), self._paths.get(path, missing))
+        if path != b"*":
             for index, expression in self._expressions:
                 if index > first:
                     break
                 if expression.matches(path):
-                    first = index
-                    break
+                    return self._routes[index]
         return self._routes[first] if first < missing else None
 
 
@@ -145,7 +160,9 @@ class _HostRoutes:
 
 
 def _origin_routes(host: str, routes: Sequence[Route]) -> OriginRoutes | None:
-    return OriginRoutes(host, routes) if routes else None
+    if not routes:
+        return None
+    return (OriginRoutes if all(route.regex is None for route in routes) else _WithExpressions)(host, routes)
 
 
 class _Wildcard:
