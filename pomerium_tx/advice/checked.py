@@ -156,6 +156,8 @@ def _listening(config: Config) -> Iterator[Listening]:
     yield Listening(address=str(config.address), is_tls=is_tls, purpose=everything)
     if own is not None:
         yield Listening(address=str(own), is_tls=is_tls, purpose=config.authenticate_service_url)
+    if config.http_redirect_addr is not None:
+        yield Listening(address=str(config.http_redirect_addr), is_tls=False, purpose="sends browsers to https")
     if config.admin_address is not None:
         yield Listening(address=str(config.admin_address), is_tls=False, purpose="administrators")
 
@@ -186,7 +188,7 @@ def _route(plan: Plan, loaded: Loaded, route: Route) -> CheckedRoute:
         access=access,
         rule=plan.rule_of(route),
         provider=plan.provider_of(route).settings.name,
-        settings=tuple(_settings(plan.config, route, is_public=access == "public")),
+        settings=tuple(_settings(plan.config, route, plan.bearer_token_format_of(route), is_public=access == "public")),
         is_hidden=any(
             warning.key == f"{place.key}.from" and warning.message.startswith(_HIDDEN) for warning in loaded.warnings
         ),
@@ -203,13 +205,15 @@ def _access(route: Route, rules: Rules) -> Access:
     return "sign-in" if decision.unauthenticated else "by request"
 
 
-def _settings(config: Config, route: Route, *, is_public: bool) -> Iterator[str]:
+def _settings(config: Config, route: Route, bearer_token_format: str, *, is_public: bool) -> Iterator[str]:
     if len(route.upstreams) > 1:
         yield f"requests are shared by {route.balancing.policy.upper()}"
     if route.balancing.health_checks:
         yield "its upstreams are asked whether they are well"
     if route.pass_identity_headers:
         yield f"the application is told who asks: {_listed(['X-Pomerium-Jwt-Assertion', *config.jwt_claims_headers])}"
+    if bearer_token_format != "default":
+        yield f"programs may bring a bearer token instead of a session: {bearer_token_format}"
     if route.allow_websockets:
         yield "WebSockets are let through"
     if route.set_request_headers:

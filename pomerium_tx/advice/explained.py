@@ -12,8 +12,9 @@ from typing import Final
 
 from pomerium_tx import paths
 from pomerium_tx.advice.plan import Plan, what_it_matches
-from pomerium_tx.advice.requests import canonical_of, head_for
+from pomerium_tx.advice.requests import Unreadable, canonical_of, head_for
 from pomerium_tx.advice.sent import what_is_answered, what_is_sent
+from pomerium_tx.authorize.bearer import SeveralCredentials, bearer_token
 from pomerium_tx.authorize.check import Authorizer
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.config.loader import Loaded
@@ -137,6 +138,8 @@ def explain(loaded: Loaded, question: Question) -> Explained:
     except BadRequest as bad:
         return _refused(question, bad)
     route = plan.table.find(canonical)
+    if route is not None and plan.bearer_token_format_of(route) != "default":
+        _refuse_tokens(head)
     session = None
     if question.person is not None:
         idp_id = "" if route is None else plan.idp_id_of(route)
@@ -173,6 +176,15 @@ def explain(loaded: Loaded, question: Question) -> Explained:
         grounds=tuple(grounds.lines()),
         reasons=(*verdict.reasons, *verdict.denials),
     )
+
+
+def _refuse_tokens(head: RequestHead) -> None:
+    try:
+        token = bearer_token(head.get_all(b"authorization"))
+    except SeveralCredentials:
+        token = b""
+    if token is not None:
+        raise Unreadable("a bearer token would decide, which cannot be verified from here: say --as instead")
 
 
 def _shown(plan: Plan, question: Question) -> Shown | None:

@@ -60,6 +60,12 @@ class Plan:
         """
         return self.sections[self._numbers[route.id]]
 
+    def bearer_token_format_of(self, route: Route) -> str:
+        """
+        Which tokens programs may bring to a route; ``default`` for none.
+        """
+        return self.section_of(route).bearer_token_format or self.config.bearer_token_format
+
     def place_of(self, route: Route) -> Place:
         """
         Where that stands.

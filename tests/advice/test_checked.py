@@ -63,6 +63,7 @@ class CheckedTests(AskingTestCase):
         route = {
             **ROUTES[1],
             "pass_identity_headers": True,
+            "bearer_token_format": "idp_identity_token",
             "remove_request_headers": ["X-Debug"],
             "clear_site_data": ["cache"],
             "upstream_logout_uri": "/ended",
@@ -72,6 +73,7 @@ class CheckedTests(AskingTestCase):
             found.settings,
             (
                 "the application is told who asks: X-Pomerium-Jwt-Assertion, x-email",
+                "programs may bring a bearer token instead of a session: idp_identity_token",
                 "WebSockets are let through",
                 "set in requests: X-Key",
                 "removed from requests: X-Debug",
@@ -91,6 +93,10 @@ class CheckedTests(AskingTestCase):
                 (":443", False, "routes and https://authenticate.example.com"),
                 ("unix:/run/pomerium-tx/admin.sock", False, "administrators"),
             ],
+        )
+        self.assertIn(
+            (":80", "sends browsers to https"),
+            [(each.address, each.purpose) for each in self.check(http_redirect_addr=":80").listening],
         )
         apart = self.check(address=":8443", admin_address="off")
         self.assertEqual(

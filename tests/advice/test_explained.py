@@ -187,6 +187,18 @@ class DecisionTests(AskingTestCase):
         foreign = (*handshake[:2], ("Origin", "https://evil.example"))
         self.assertFalse(self.explain("https://app.example.com/", fields=foreign).is_admitted)
 
+    def test_bearer_tokens(self) -> None:
+        """
+        A token that would decide is not judged by guesswork; one that is only passed on does no harm.
+        """
+        token = (("Authorization", "Bearer opaque"),)
+        url = "https://app.example.com/"
+        self.assertTrue(self.explain(url, fields=token).is_admitted)
+        values = {"routes": [{**ROUTES[1], "bearer_token_format": "idp_access_token"}]}
+        self.assertTrue(self.explain(url, values=values).is_admitted)
+        with self.assertRaises(Unreadable):
+            self.explain(url, values=values, fields=token)
+
     def test_robots(self) -> None:
         """
         The one path that is answered with a page of its own where nobody is admitted.
