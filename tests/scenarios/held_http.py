@@ -4,6 +4,7 @@ What speaks to the OP, when a test decides how long the OP's answers are under w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,6 +40,19 @@ class HeldHTTP:
         for answer, waiting in self._held.pop(path, []):
             if not waiting.called:
                 answer.chainDeferred(waiting)
+
+    def hold_back(self, path: str) -> Callable[[], None]:
+        """
+        Let the answers from *path* that are on their way arrive when what is returned is called, and not before.
+        """
+        held = self._held[path]
+        back, held[:] = list(held), []
+
+        def arrive() -> None:
+            for answer, waiting in back:
+                answer.chainDeferred(waiting)
+
+        return arrive
 
     def waiting(self, path: str) -> int:
         """
