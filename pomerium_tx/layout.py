@@ -108,7 +108,9 @@ class Layout:
         self.assertions = Assertions(
             self.signers[0], lasting.clock, config.jwt_issuer_format, dict(config.jwt_claims_headers)
         )
-        self.table = RouteTable(build(section, config) for section in config.routes)
+        self.table = RouteTable(
+            (build(section, config) for section in config.routes), own_host=config.authenticate_origin.host
+        )
         registrations = Registrations(
             config,
             http=lasting.http,

@@ -165,6 +165,10 @@ def _one_route(config: Config, key: KeyPath, route: RouteSection) -> Iterator[Fi
         yield finding("from", LOOPBACK_ONLY)
     elif route.from_.startswith("http://") and not config.insecure_server:
         yield finding("from", "says http:// but the listener speaks TLS", is_warning=True)
+    external, own = origin(route.from_, wildcard=True), config.authenticate_origin
+    if (external.host, external.effective_port) == (own.host, own.effective_port):
+        message = "is the authenticate host: scripts of the application could end people's sessions; take another host"
+        yield Finding(key=(*key, "from"), message=message, rests_on=(("authenticate_service_url",),), is_warning=True)
     yield from paths_and_hosts(finding, route)
     yield from answers(finding, route)
     yield from headers(finding, route)

@@ -196,8 +196,13 @@ class RouteTable:
     All routes.
     """
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[Route], *, own_host: str = "") -> None:
+        """
+        :param own_host: The authenticate host, for which no ``*`` stands: the scripts of an application could read and
+            press whatever is on the pages of their own origin.
+        """
         self.routes: Final = tuple(routes)
+        self._own_host = own_host
         by_host: dict[str, list[Route]] = {}
         for route in self.routes:
             by_host.setdefault(route.from_host, []).append(route)
@@ -276,7 +281,8 @@ class RouteTable:
             return self._wildcard_hosts[host]
         except KeyError:
             pass
-        matching = [route for pattern, route in self._patterns if pattern.matches(host)]
+        is_ours = host == self._own_host
+        matching = [] if is_ours else [route for pattern, route in self._patterns if pattern.matches(host)]
         routes = _HostRoutes(host, matching) if matching else None
         # The client chooses the names: the oldest gives way, so that they never fill the memory.
         if len(self._wildcard_hosts) >= WILDCARD_HOSTS_KEPT:

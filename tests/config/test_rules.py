@@ -131,6 +131,15 @@ class RulesTests(SynchronousTestCase):
         }
         self.assertEqual(loaded(self.mktemp(), local).warnings, ())
 
+    def test_application_on_the_authenticate_host(self) -> None:
+        """
+        An application in the place of the authenticate host would share the origin of the pages on which sessions end.
+        """
+        host = "https://authenticate.example.com"
+        for from_ in (host, f"{host}:443"):
+            self.warned({"routes": [route(from_=from_)]}, "routes[0].from", "is the authenticate host")
+        self.assertEqual(loaded(self.mktemp(), {"routes": [route(from_=f"{host}:8443")]}).warnings, ())
+
     def test_signing_in(self) -> None:
         """
         What would keep everybody from signing in is refused.

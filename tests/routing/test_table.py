@@ -240,6 +240,23 @@ class FindTests(SynchronousTestCase):
             ],
         )
 
+    def test_wildcard_is_not_the_authenticate_host(self) -> None:
+        """
+        No application gets the origin of the pages on which people end their sessions, at whatever port, because its
+        ``*`` could stand for that host too.
+        """
+        wild = a_route("https://*.example.com")
+        table = RouteTable([wild], own_host="authenticate.example.com")
+        self.assert_found(
+            table,
+            [
+                (asked("authenticate.example.com"), None),
+                (asked("authenticate.example.com", port=8443), None),
+                (asked("x.authenticate.example.com"), wild),
+            ],
+        )
+        self.assertFalse(table.serves_origin("https://authenticate.example.com"))
+
     def test_wildcard_behind_port(self) -> None:
         """
         A host whose exact routes are for other ports may still match a wildcard.
