@@ -213,7 +213,7 @@ class Browsers:
         if not token:
             return False
         # Another of its sessions may have begun or ended since.
-        known = {_session_id(browser), *(session.id for session in browser.sessions)}
+        known = {_session_id(browser), *browser.session_ids}
         return any(self._csrf.verifies(token, secret, name) for secret in browser.csrf_secrets for name in known)
 
 

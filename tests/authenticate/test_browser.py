@@ -13,6 +13,7 @@ from pomerium_tx.authenticate.browser import Browsers, require_own_page
 from pomerium_tx.logout.session_cookie import CookieSettings
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause
+from pomerium_tx.web.csrf import FIELD
 from pomerium_tx.web.resource import HttpProblem, PageRequest
 from tests.doubles.sessions import a_session
 from tests.logout.world import START, A, World
@@ -60,6 +61,59 @@ class BrowsersTests(SynchronousTestCase):
 
     def cookie(self, session: Session) -> str:
         return self.browsers.session_cookie(session)[1].partition(";")[0]
+
+    def test_session_with_each_provider(self) -> None:
+        """
+        A browser may have a session with each OP; two of one OP, or such of another browser, are none.
+        """
+        one = self.begin(browser="b", idp_id="a" * 32)
+        late = self.begin(browser="b", idp_id="c" * 32, began=START + 1.0)
+        twin = self.begin(browser="b", idp_id="a" * 32)
+        foreign = self.begin(browser="another", idp_id="d" * 32)
+        for sessions, expected in (
+            ((one, late), (late, one)),
+            ((one, twin), ()),
+            ((one, foreign), ()),
+            ((one, late, twin), ()),
+        ):
+            with self.subTest(sessions=sessions):
+                cookies = "; ".join(
+                    self.cookie(session).replace("_authenticate=", f"_authenticate_{number:016x}=")
+                    for number, session in enumerate(sessions)
+                )
+                browser = self.browsers.read(_request(cookies))
+                self.assertEqual((browser.sessions, browser.session), (expected, expected[0] if expected else None))
+                for session in expected:
+                    self.assertEqual(browser.session_of(session.idp_id), session)
+                self.assertIsNone(browser.session_of("e" * 32))
+
+    def test_stale_cookies(self) -> None:
+        """
+        A cookie that names nothing which lives is cleared, by its own name, and those of sessions that live are not.
+        """
+        one, two = self.begin(browser="b", idp_id="a" * 32), self.begin(browser="b", idp_id="c" * 32)
+        other = self.cookie(two).replace("_authenticate=", f"_authenticate_{'c' * 16}=")
+        browser = self.browsers.read(_request(f"{self.cookie(one)}; {other}"))
+        self.assertEqual(self.browsers.without_stale_session(browser), ())
+        self.successResultOf(Deferred.fromCoroutine(self.world.ending.end([two.id], Cause.ADMINISTRATOR)))
+        cleared = [value.partition("=")[0] for _, value in self.browsers.without_stale_session(browser)]
+        self.assertEqual(cleared, [f"_pomerium_authenticate_{'c' * 16}"])
+
+    def test_token_outlives_another_session(self) -> None:
+        """
+        A page that was made with two sessions still works when one of them has ended.
+        """
+        one = self.begin(browser="b", idp_id="a" * 32)
+        two = self.begin(browser="b", idp_id="c" * 32, began=START + 1.0)
+        other = self.cookie(two).replace("_authenticate=", f"_authenticate_{'c' * 16}=")
+        before = self.browsers.read(_request(f"{self.cookie(one)}; {other}"))
+        secret = self.browsers.csrf_cookie(before)[1].partition(";")[0]
+        asked = _request(query={FIELD: self.browsers.token(before)})
+        self.successResultOf(Deferred.fromCoroutine(self.world.ending.end([two.id], Cause.ADMINISTRATOR)))
+        now = self.browsers.read(_request(f"{self.cookie(one)}; {other}; {secret}"))
+        self.assertEqual(now.session, one)
+        self.assertTrue(self.browsers.has_token(now, _request(query={FIELD: self.browsers.token(before)})))
+        self.assertFalse(self.browsers.has_token(self.browsers.read(_request(secret)), asked))
 
     def test_nobody(self) -> None:
         """

@@ -71,3 +71,26 @@ class CookieSettingsTests(SynchronousTestCase):
         for same_site, expected in ((None, None), ("lax", "lax"), ("none", "none"), ("Strict", "lax")):
             with self.subTest(same_site=same_site):
                 self.assertEqual(CookieSettings(same_site=same_site).crossing_same_site, expected)
+
+    def test_of_several_providers(self) -> None:
+        """
+        Sessions of the plain client are in the cookie of the plain name, those of another in one of their own; all are
+        read, and cleared, together, and no other cookie of ours.
+        """
+        settings = CookieSettings(name="sso", plain_idp_id="a" * 32)
+        other = settings.of("0123456789abcdef" * 2)
+        self.assertEqual((settings.of("a" * 32).name, other.name), ("sso", "sso_0123456789abcdef"))
+        self.assertEqual(CookieSettings(name="sso").of("b" * 32).name, "sso")
+        brought = [b"x=1; sso=one; sso_0123456789abcdef=two; sso_csrf=c; sso_0123=d; sso_0123456789abcdefg=e"]
+        self.assertEqual(settings.pairs(brought), [("sso", b"one"), ("sso_0123456789abcdef", b"two")])
+        cleared = [value.partition("=")[0] for value in settings.clear_all(brought)]
+        self.assertEqual(cleared, ["sso", "sso_0123456789abcdef"])
+        self.assertEqual([value.partition("=")[0] for value in settings.clear_all([])], ["sso"])
+
+    def test_on_authenticate_too(self) -> None:
+        """
+        The same on the authenticate host.
+        """
+        settings = CookieSettings(name="sso", plain_idp_id="a" * 32).on_authenticate
+        self.assertEqual(settings.of("0123456789abcdef" * 2).name, "sso_authenticate_0123456789abcdef")
+        self.assertEqual(settings.pairs([b"sso=1; sso_0123456789abcdef=2"]), [])

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.jose.jwt import compact_hs256
 from pomerium_tx.sessions import handle as handle_module
-from pomerium_tx.sessions.handle import Carrier, Handle, Handles, Presented, handle_of_authorization
+from pomerium_tx.sessions.handle import Carrier, Handle, Handles, Presented, handle_of_authorization, one_of
 from tests.sessions.records import session
 
 KEY = b"k" * 32
@@ -214,6 +214,42 @@ class PresentedTests(HandleTestCase):
             self.assertEqual([(handle.session_id, one.id) for handle, one in named], [(name, name) for name in names])
         presented = self.presented(cookies=cookies[:1], authorization=[b"Pomerium " + self.mint("two")])
         self.assertEqual(presented.named(live.get), [])
+
+    def test_one_of(self) -> None:
+        """
+        One session is who asks, whichever OP it is of; of one browser's several, the one of the OP asked for; of
+        several browsers', or of two of that OP, nobody.
+        """
+        live = {
+            "one": session("one", browser="b", idp_id="idp-1"),
+            "two": session("two", browser="b", idp_id="idp-2"),
+            "twin": session("twin", browser="b", idp_id="idp-1"),
+            "foreign": session("foreign", browser="another", idp_id="idp-2"),
+        }
+        for names, expected in (
+            (["one"], "one"),
+            (["two"], "two"),
+            (["one", "two"], "one"),
+            (["two", "one"], "one"),
+            (["one", "twin"], None),
+            (["one", "two", "twin"], None),
+            (["one", "foreign"], None),
+            (["two", "foreign"], None),
+            ([], None),
+        ):
+            with self.subTest(names=names):
+                presented = self.presented(cookies=[b"_pomerium=" + self.mint(name) for name in names])
+                found = one_of(presented.named(live.get), "idp-1")
+                self.assertEqual(None if found is None else found.id, expected)
+
+    def test_cookie_for_each_provider(self) -> None:
+        """
+        The cookies of every OP are read, and what is called otherwise is not.
+        """
+        one, two, no = (self.mint(name) for name in ("one", "two", "no"))
+        cookie = b"_pomerium=" + one + b"; _pomerium_0123456789abcdef=" + two + b"; _pomerium_csrf=" + no
+        presented = self.presented(cookies=[cookie])
+        self.assertEqual([handle.session_id for handle in presented.handles], ["one", "two"])
 
     def test_authorization(self) -> None:
         """
