@@ -4,12 +4,18 @@ Tests of `pomerium_tx.programs`.
 
 from __future__ import annotations
 
+from treq.testing import StubTreq
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
 
 from pomerium_tx.config.model import Config
-from pomerium_tx.programs import Programs
+from pomerium_tx.oidc.provider import Provider, ProviderSettings
+from pomerium_tx.programs import Bearers, Programs
 from pomerium_tx.routing.route import Route, build
 from pomerium_tx.routing.table import RouteTable
+from pomerium_tx.sessions.memory import MemoryStore
+from pomerium_tx.sessions.registry import SessionRegistry
 from tests.config.material import ROUTE, SMALLEST
 
 CHAT = {**ROUTE, "from": "https://chat.example.com:8443"}
@@ -66,3 +72,70 @@ class ProgramsTests(SynchronousTestCase):
         self.assertEqual(found.origin_of_host("chat.example.com:8443"), "https://chat.example.com:8443")
         for host in ("", "evil.example", "chat.example.com:x", "a b", "chat.example.com/path"):
             self.assertIsNone(found.origin_of_host(host), host)
+
+
+class BearersTests(SynchronousTestCase):
+    """
+    Which tokens routes take.
+    """
+
+    def bearers(self, *routes: dict[str, object], previous: Bearers | None = None, **values: object) -> Bearers:
+        config = Config.model_validate({**SMALLEST, "routes": routes, **values})
+        clock = Clock()
+        self.table = RouteTable(build(section, config) for section in config.routes)
+        http = StubTreq(Resource())
+        provider = Provider(
+            ProviderSettings(
+                issuer="https://op.example.com",
+                client_id="client",
+                client_secret="secret",
+                redirect_uri="https://a.example/oauth2/callback",
+                scopes=("openid",),
+            ),
+            http=http,
+            clock=clock,
+        )
+        return Bearers(
+            config,
+            self.table,
+            SessionRegistry(MemoryStore(), clock),
+            provider_of=lambda route: provider,
+            session_begun=lambda session: None,
+            http=http,
+            clock=clock,
+            previous=previous,
+        )
+
+    def test_none(self) -> None:
+        """
+        A route takes no tokens unless it is told to, and then its host's own pages know them.
+        """
+        found = self.bearers(dict(ROUTE), {**CHAT, "bearer_token_format": "idp_identity_token"})
+        self.assertEqual(list(found.routes), [self.table.routes[1].id])
+        self.assertEqual(len(found.at("https://chat.example.com:8443")), 1)
+        self.assertEqual(found.at("https://app.example.com"), ())
+
+    def test_for_all(self) -> None:
+        """
+        What stands outside of routes holds for those that say nothing.
+        """
+        found = self.bearers(
+            dict(ROUTE), {**CHAT, "bearer_token_format": "default"}, bearer_token_format="idp_identity_token"
+        )
+        self.assertEqual(list(found.routes), [self.table.routes[0].id])
+
+    def test_issuers(self) -> None:
+        """
+        Only tokens of other issuers may not stand beside a cookie; an issuer with the same settings outlives a reload.
+        """
+        issuers = {"ci": {"issuer": "https://ci.example.org", "audiences": ["us"]}}
+        jwt = {**ROUTE, "bearer_token_format": "jwt"}
+        found = self.bearers(jwt, identity_providers=issuers)
+        [route] = found.routes.values()
+        self.assertTrue(route.refuses_cookie)
+        again = self.bearers(jwt, identity_providers=issuers, previous=found)
+        self.assertEqual(list(again.issuers.values()), list(found.issuers.values()))
+        changed = {"ci": {**issuers["ci"], "audiences": ["others"]}}
+        self.assertFalse(
+            set(self.bearers(jwt, identity_providers=changed, previous=found).issuers) & set(found.issuers)
+        )
