@@ -37,7 +37,7 @@ class LostSignInsTests(SynchronousTestCase):
 
     def test_tokens(self) -> None:
         """
-        Where tokens of before an end may turn up later, those of a person lose for a day; a browser's own sign-ins do not.
+        Where tokens of before an end may turn up later, those of a person lose for a day.
         """
         names = [("sub", "https://op", "alice"), ("browser", "", "b")]
         browser, person = tombstones_of(names, 100.0, lifetime=TOKEN_LIFETIME)
