@@ -27,6 +27,8 @@ def provider_type(value: object) -> str:
     ``idp_provider``.
     """
     word = forms.lower(value)
+    if word == "hosted":
+        raise ValueError("means Pomerium's own sign-in service, which is not used here; write your own provider's kind")
     if word not in PROVIDER_TYPES:
         raise ValueError(f"must be one of {', '.join(sorted(PROVIDER_TYPES))}")
     return word

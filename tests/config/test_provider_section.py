@@ -52,6 +52,7 @@ class ProviderSectionTests(SynchronousTestCase):
         """
         self.assertEqual((provider_type("OIDC"), provider_type("Google")), ("oidc", "google"))
         self.assertIn("okta", str(self.assertRaises(ValueError, provider_type, "saml")))
+        self.assertIn("Pomerium's own", str(self.assertRaises(ValueError, provider_type, "hosted")))
 
     def test_revocation(self) -> None:
         """
