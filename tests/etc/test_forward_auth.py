@@ -39,6 +39,29 @@ class ExamplesTests(SynchronousTestCase):
             with self.subTest(name):
                 self.assertIn(path, (EXAMPLES / name).read_text())
 
+    def test_cookies(self) -> None:
+        """
+        What nginx and Caddy pass on has no handle in it, however many cookies of ours there are: an application could
+        plant one in front, to get to see the one behind.
+        """
+        family = "_pomerium=live.1", "_pomerium_0123456789abcdef=live.2", "_pomerium_login=live.3"
+        cases = (
+            ("", ""),
+            ("a=1; b=_pomeriu", "a=1; b=_pomeriu"),
+            *((one, "") for one in family),
+            *((f"a=1; {one}; b=2", "a=1; b=2") for one in family),
+            *((f"{one}; a=1", "a=1") for one in family),
+            (f"a=1; {'; '.join(family)}; b=2", "a=1; b=2"),
+            (f"{'; b=2; '.join(family)}", "b=2; b=2; "),
+            ("_pomerium=live.1; _pomerium=planted", ""),
+            ("; ".join(["_pomerium=live.1"] * 9), ""),
+            ("a=1; \t_pomerium=live.1", ""),
+        )
+        for cookies, kept in cases:
+            with self.subTest(cookies):
+                self.assertEqual(_by_nginx(cookies), kept)
+                self.assertNotIn("live", _by_caddy(cookies))
+
     def test_traefik(self) -> None:
         """
         Traefik tells of the request itself, asks about everything but our own paths, and those lead to us first.
@@ -72,3 +95,29 @@ class ExamplesTests(SynchronousTestCase):
         document = (ROOT / "docs" / "forward-auth.md").read_text()
         for path in EXAMPLES.iterdir():
             self.assertIn(f"etc/forward-auth/{path.name}", document)
+
+
+def _by_nginx(cookies: str) -> str:
+    """
+    What its maps make of a Cookie field.
+    """
+    known = {"http_cookie": cookies}
+    text = (EXAMPLES / "nginx.conf").read_text()
+    for source, name, body in re.findall(r"(?s)map \$(\w+) \$(\w+) \{(.*?)\n\}", text):
+        if source not in known:
+            continue
+        [expression] = re.findall(r'"~(.*?)" (.*);', body)
+        match = re.search(expression[0].replace("(?<", "(?P<"), known[source])
+        if match is None:
+            known[name] = known[source]
+        else:
+            known[name] = "".join(match[each] for each in re.findall(r"\$(\w+)", expression[1]))
+    return known["cookies_of_others"]
+
+
+def _by_caddy(cookies: str) -> str:
+    """
+    What its replacement makes of one.
+    """
+    [(expression, instead)] = re.findall(r'request_header Cookie "(.*)" "(.*)"', (EXAMPLES / "Caddyfile").read_text())
+    return re.sub(expression, instead, cookies)
