@@ -25,7 +25,7 @@ from pomerium_tx.jose.jwt import InvalidToken
 from pomerium_tx.oidc.fetch import ProviderUnavailable
 from pomerium_tx.oidc.id_token import identity
 from pomerium_tx.oidc.presented_token import is_token
-from pomerium_tx.sessions.bearers import new_bearer_session_id
+from pomerium_tx.sessions.bearers import HALF, new_bearer_session_id
 from pomerium_tx.sessions.book import Book
 from pomerium_tx.sessions.registry import SessionRegistry, SignedOutMeanwhile
 from pomerium_tx.sessions.session import Session
@@ -38,6 +38,10 @@ MOST_AT_ONCE: Final = 64
 MOST_OF_ONE_ADDRESS: Final = 16
 """
 Tokens that are being verified.
+"""
+_OBJECT: Final = (b"ey", b"ew")
+"""
+How ``{`` begins in base64, by what may follow it.
 """
 REFUSED_FOR: Final = 60.0
 MOST_REFUSED: Final = 10_000
@@ -77,9 +81,16 @@ class BearerTokens:
 
     def digest(self, raw: bytes) -> str:
         """
-        What a token is known by.
+        What a token is known by: both halves of it, as in `pomerium_tx.sessions.bearers`.
         """
-        return urlsafe_b64encode(hmac.digest(self._key, raw, "sha256")).rstrip(b"=").decode("ascii")
+        # RFC 7515 section 3.1: three parts, of which the first is a JSON object. What else has three may have as its
+        # first two what all tokens of its kind begin with.
+        signed = raw.rpartition(b".")[0] if raw.startswith(_OBJECT) and raw.count(b".") == 2 else raw
+        return self._half(signed) + self._half(raw)
+
+    def _half(self, octets: bytes) -> str:
+        mac = hmac.digest(self._key, octets, "sha256")
+        return urlsafe_b64encode(mac).decode("ascii")[:HALF]
 
     def session(self, digest: str, kind: TokenKind) -> Session | None:
         """

@@ -4,6 +4,10 @@ Sessions that begin with a token which a program presents, and not with a person
 Such a session's id says which token it is of, by a digest that nobody can make without our key, and on whose behalf the
 token was believed (its *scope*). So the token's session is found without keeping any token, and a token whose session
 was ended by somebody is known wherever the end is known, for as long as the end is remembered.
+
+The first half of a digest is that of what is signed, where the token is a JWT, and only the second one is that of all
+of it: whoever has an ECDSA signature can make another one that verifies as well, which makes no other token of it. A
+session is found by both halves, since what is signed is nothing without its signature, and ended by the first.
 """
 
 from __future__ import annotations
@@ -15,6 +19,10 @@ from typing import Final
 from pomerium_tx.sessions.session import Session
 
 _SEPARATOR: Final = "~"
+HALF: Final = 22
+"""
+Characters of half a digest: 128 bits in base64url.
+"""
 UNKNOWN_LIFETIME: Final = 30 * 86_400.0
 """
 For how long a token is remembered that does not say when it expires, from the beginning of its session.
@@ -56,21 +64,21 @@ class Bearers:
         """
         Know of none.
         """
-        self._live: dict[str, dict[str, str]] = {}
+        self._live: dict[str, dict[tuple[str, str], str]] = {}
         self._spent: dict[str, str] = {}
 
     def find(self, digest: str, scope: str) -> str | None:
         """
         The id of the session that the token has.
         """
-        scopes = self._live.get(digest)
-        return None if scopes is None else scopes.get(scope)
+        live = self._live.get(digest[:HALF])
+        return None if live is None else live.get((digest, scope))
 
     def is_spent(self, digest: str) -> bool:
         """
         Whether somebody has ended the token's session.
         """
-        return digest in self._spent
+        return digest[:HALF] in self._spent
 
     def may_begin(self, session_id: str) -> bool:
         """
@@ -79,7 +87,7 @@ class Bearers:
         if not is_bearer(session_id):
             return True
         digest, scope, _ = session_id.split(_SEPARATOR)
-        return digest not in self._spent and self.find(digest, scope) is None
+        return not self.is_spent(digest) and self.find(digest, scope) is None
 
     def begun(self, session_id: str) -> None:
         """
@@ -87,14 +95,14 @@ class Bearers:
         """
         if is_bearer(session_id):
             digest, scope, _ = session_id.split(_SEPARATOR)
-            self._live.setdefault(digest, {})[scope] = session_id
+            self._live.setdefault(digest[:HALF], {})[digest, scope] = session_id
 
     def of_same_tokens(self, session_ids: Iterable[str]) -> list[str]:
         """
         The other sessions of the tokens that some sessions are of: who ends one of a token's sessions means the token.
         """
-        digests = dict.fromkeys(name.split(_SEPARATOR)[0] for name in session_ids if is_bearer(name))
-        return [name for digest in digests for name in self._live.get(digest, {}).values()]
+        tokens = dict.fromkeys(_token_of(name) for name in session_ids if is_bearer(name))
+        return [name for token in tokens for name in self._live.get(token, {}).values()]
 
     def ended(self, session_ids: Iterable[str], receipt_id: str, *, spends: bool) -> None:
         """
@@ -106,19 +114,22 @@ class Bearers:
             if not is_bearer(name):
                 continue
             digest, scope, _ = name.split(_SEPARATOR)
-            scopes = self._live.get(digest, {})
-            if scopes.get(scope) == name:
-                del scopes[scope]
-                if not scopes:
-                    del self._live[digest]
+            live = self._live.get(digest[:HALF], {})
+            if live.get((digest, scope)) == name:
+                del live[digest, scope]
+                if not live:
+                    del self._live[digest[:HALF]]
             if spends:
-                self._spent[digest] = receipt_id
+                self._spent[digest[:HALF]] = receipt_id
 
     def forget(self, session_ids: Iterable[str], receipt_id: str) -> None:
         """
         The end of some sessions is remembered no longer.
         """
         for name in session_ids:
-            digest = name.split(_SEPARATOR)[0]
-            if is_bearer(name) and self._spent.get(digest) == receipt_id:
-                del self._spent[digest]
+            if is_bearer(name) and self._spent.get(_token_of(name)) == receipt_id:
+                del self._spent[_token_of(name)]
+
+
+def _token_of(session_id: str) -> str:
+    return session_id.split(_SEPARATOR)[0][:HALF]

@@ -223,4 +223,25 @@ class BearerTokensTests(SynchronousTestCase):
             registry=self.registry, key=b"other", clock=self.clock, lifetime=1.0, session_begun=self.begun.append
         )
         self.assertNotEqual(other.digest(b"token"), self.tokens.digest(b"token"))
-        self.assertRegex(self.tokens.digest(b"token"), r"\A[A-Za-z0-9_-]{43}\Z")
+        self.assertRegex(self.tokens.digest(b"token"), r"\A[A-Za-z0-9_-]{44}\Z")
+
+    def test_what_is_signed(self) -> None:
+        """
+        Two signatures of one JWT show that they are of the same; two tokens whose first parts say what kind they are do
+        not.
+        """
+
+        def halves(raw: bytes) -> tuple[str, str]:
+            digest = self.tokens.digest(raw)
+            return digest[:22], digest[22:]
+
+        for start in (b"eyJhbGciOiJFUzI1NiJ9", b"eyAiYWxnIjoiRVMyNTYifQ", b"ewoiYWxnIjoiRVMyNTYifQ"):
+            one, two = halves(start + b".claims.one"), halves(start + b".claims.two")
+            self.assertEqual((one[0] == two[0], one[1] == two[1]), (True, False))
+            self.assertNotEqual(one[0], halves(start + b".other.one")[0])
+        for one_raw, two_raw in (
+            (b"v2.local.one", b"v2.local.two"),
+            (b"eya.b.c.one", b"eya.b.c.two"),
+            (b"ey.1", b"ey.2"),
+        ):
+            self.assertNotEqual(halves(one_raw)[0], halves(two_raw)[0])

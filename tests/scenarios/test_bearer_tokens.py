@@ -22,6 +22,7 @@ from tests.scenarios.world import APP, CHAT, CONFIG, OP, OPEN, WorldTestCase
 
 CI = "https://ci.example.org"
 PROGRAM = "192.0.2.77"
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def routes(**settings: Any) -> list[dict[str, Any]]:
@@ -29,6 +30,16 @@ def routes(**settings: Any) -> list[dict[str, Any]]:
     The usual routes, the first one with *settings*.
     """
     return [{**CONFIG["routes"][0], **settings}, *CONFIG["routes"][1:]]
+
+
+def _resigned(token: str) -> str:
+    """
+    The same with the other signature that verifies: of ``(r, s)`` it is ``(r, n - s)``.
+    """
+    signed, _, signature = token.rpartition(".")
+    octets = base64.urlsafe_b64decode(signature + "==")
+    other = P256_ORDER - int.from_bytes(octets[32:], "big")
+    return f"{signed}.{base64.urlsafe_b64encode(octets[:32] + other.to_bytes(32, 'big')).rstrip(b'=').decode()}"
 
 
 class TokenCase(WorldTestCase):
@@ -497,6 +508,29 @@ class IdentityTokenTests(TokenCase):
         self.successResultOf(Deferred.fromCoroutine(ending))
         self.advance(3600, step=120.0)
         self.assertEqual(self.ask(token).status, 401)
+
+    def test_other_signature(self) -> None:
+        """
+        Of an ECDSA signature whoever has it makes another that is as good: it is the same token still. The end of one
+        is the end of the other, whichever comes first, and what is open by it is cut.
+        """
+        for swapped in (False, True):
+            with self.subTest(swapped=swapped):
+                token = self.token(jti=f"swapped: {swapped}")
+                first, second = (_resigned(token), token) if swapped else (token, _resigned(token))
+                self.assertNotEqual(first, second)
+                self.assertEqual(self.ask(first).text, "ok")
+                self.app.answer = None
+                agent = self.open(second)
+                self.app.take()
+                answer = self.ask(first, APP + "/.pomerium/sign_out")
+                self.assertEqual((answer.status, json.loads(answer.text)["sessions_ended"]), (200, 2))
+                self.assertIsNotNone(agent.lost)
+                self.assertEqual((self.ask(first).status, self.ask(second).status), (401, 401))
+                self.advance(61)
+                self.assertEqual((self.ask(first).status, self.ask(second).status), (401, 401))
+                self.assertEqual((self.of_token(), self.app.take()), ([], b""))
+                self.app.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
     def test_longer_than_a_session(self) -> None:
         """

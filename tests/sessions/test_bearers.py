@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.sessions.bearers import (
+    HALF,
     UNKNOWN_LIFETIME,
     Bearers,
     is_bearer,
@@ -108,6 +109,25 @@ class BearersTests(SynchronousTestCase):
         self.assertTrue(bearers.may_begin(new_bearer_session_id("d", "b")))
         self.assertTrue(bearers.may_begin(new_bearer_session_id("e", "a")))
         self.assertTrue(bearers.may_begin("browser"))
+
+    def test_same_token_signed_anew(self) -> None:
+        """
+        What is signed is not known without its signature, and over with any of them.
+        """
+        bearers = Bearers()
+        first, second = ("t" * HALF + each * HALF for each in "ab")
+        one, two = new_bearer_session_id(first, "s"), new_bearer_session_id(second, "s")
+        bearers.begun(one)
+        self.assertIsNone(bearers.find(second, "s"))
+        self.assertTrue(bearers.may_begin(two))
+        bearers.begun(two)
+        self.assertEqual(set(bearers.of_same_tokens([two])), {one, two})
+        bearers.ended([two], "r1", spends=False)
+        self.assertEqual((bearers.find(first, "s"), bearers.is_spent(first)), (one, False))
+        bearers.ended([one], "r2", spends=True)
+        self.assertEqual((bearers.is_spent(first), bearers.is_spent(second)), (True, True))
+        self.assertFalse(bearers.may_begin(two))
+        self.assertTrue(bearers.may_begin(new_bearer_session_id("u" * HALF + "a" * HALF, "s")))
 
     def test_end_of_another(self) -> None:
         """
