@@ -466,3 +466,15 @@ class EndElsewhereTests(_Case):
         late = a_session(began=START + 1.0, browser="third", sub=mine.sub, iss=mine.iss)
         beginning = Deferred.fromCoroutine(self.world.registry.begin(late, state_issued=START - 1.0))
         self.failureResultOf(beginning, SignedOutMeanwhile)
+
+    def test_everywhere_at_every_provider(self) -> None:
+        """
+        What this browser's other sessions say of the person counts too, whichever of them was shown.
+        """
+        shown, other = self.begin(browser="here"), self.begin(browser="here", iss="https://op2", idp_id="2", sub="al")
+        elsewhere = self.begin(browser="there", iss="https://op2", idp_id="2", sub="al")
+        strangers = self.begin(browser="there", iss="https://op2", idp_id="2", sub=shown.sub)
+        out = self.world.ending.sign_out([shown.id], cause=Cause.USER_EVERYWHERE, target=None, everywhere=True)
+        self.successResultOf(Deferred.fromCoroutine(out))
+        found = [self.world.registry.find(one.id) is not None for one in (shown, other, elsewhere, strangers)]
+        self.assertEqual(found, [False, False, False, True])

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from pomerium_tx.jose.signer import derived_signer
+from pomerium_tx.oidc.provider_settings import idp_id
 from pomerium_tx.sessions.session import Session
 from tests.doubles import keys
 from tests.scenarios.browser import Browser, Response, read
@@ -330,3 +331,18 @@ class PlantedTests(KeptApartTestCase):
         for path in ("/", "/partners"):
             answer = self.browser().once("GET", APP + path, fields)
             self.assertEqual(answer.status, 302, path)
+
+    def test_through_all_the_same(self) -> None:
+        """
+        Whoever has had such a session planted gets through, to themselves: the sign-in here ends the planted one.
+        """
+        mallory = self.browser()
+        self.sign_in(mallory, OPEN + "/admin", person="bob")
+        name = f"_pomerium_{idp_id(OP, 'own')[:16]}"
+        planted = mallory.cookie("open.example.com", name)
+        assert planted is not None
+        for host in ("app.example.com", "chat.example.com"):
+            self.alice.keep(f"https://{host}/", f"{name}={planted}; Path=/")
+        self.assertEqual(self.alice.get(APP + "/").content, b"ok")
+        self.assertEqual(self.alice.get(CHAT + "/").content, b"ok")
+        self.assertEqual({session.sub for session in self.house.registry.sessions()}, {self.at_op.sub})
