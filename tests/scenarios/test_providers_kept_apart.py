@@ -346,3 +346,17 @@ class PlantedTests(KeptApartTestCase):
         self.assertEqual(self.alice.get(APP + "/").content, b"ok")
         self.assertEqual(self.alice.get(CHAT + "/").content, b"ok")
         self.assertEqual({session.sub for session in self.house.registry.sessions()}, {self.at_op.sub})
+
+    def test_through_on_the_authenticate_host(self) -> None:
+        """
+        The same where the planted one is on the authenticate host: who signs in is signed in, and asked once.
+        """
+        mallory = self.browser()
+        self.sign_in(mallory, OPEN + "/admin", person="bob")
+        name = f"_pomerium_authenticate_{idp_id(OP, 'own')[:16]}"
+        planted = mallory.cookie("authenticate.example.com", name)
+        assert planted is not None
+        self.alice.keep(AUTHENTICATE + "/", f"{name}={planted}; Path=/")
+        for url in (APP + "/partners", CHAT + "/other"):
+            self.assertEqual(self.alice.get(url).content, b"ok")
+        self.assertEqual({session.sub for session in self.house.registry.sessions()}, {self.at_op.sub})
