@@ -28,6 +28,10 @@ from zope.interface import implementer
 
 from pomerium_tx.jose.strict_json import InvalidJSON, json_object
 
+DEADLINE = 4.5
+"""
+Seconds that one request to a provider may take in all: a person whose provider is silent is told so within five.
+"""
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 

@@ -20,7 +20,7 @@ from pomerium_tx.jose.jwk_set import ASYMMETRIC, InvalidKeySet, JWKSet
 from pomerium_tx.jose.jwt import InvalidToken, UnverifiedToken, Verified, parse, verify
 from pomerium_tx.oidc import id_token, logout_token, metadata, token_response
 from pomerium_tx.oidc.end_session import brings_state_back, has_end_session
-from pomerium_tx.oidc.fetch import Answer, Fetcher, HTTPClient, ProviderUnavailable
+from pomerium_tx.oidc.fetch import DEADLINE, Answer, Fetcher, HTTPClient, ProviderUnavailable
 from pomerium_tx.oidc.id_token import IdToken
 from pomerium_tx.oidc.logout_token import LogoutToken
 from pomerium_tx.oidc.metadata import ProviderMetadata
@@ -91,7 +91,7 @@ class Provider:
         *,
         http: HTTPClient,
         clock: IReactorTime,
-        deadline: float = 10.0,
+        deadline: float = DEADLINE,
         max_bytes: int = 1 << 20,
     ) -> None:
         self.settings = settings

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from pomerium_tx.jose.jwk_set import InvalidKeySet, JWKSet
 from pomerium_tx.jose.jwt import InvalidToken, Verified, parse
-from pomerium_tx.oidc.fetch import Fetcher, HTTPClient, ProviderUnavailable
+from pomerium_tx.oidc.fetch import DEADLINE, Fetcher, HTTPClient, ProviderUnavailable
 from pomerium_tx.oidc.id_token import check_times_given, merge_claims
 from pomerium_tx.oidc.metadata import discovery_url, is_endpoint
 from pomerium_tx.oidc.presented_token import PresentedToken
@@ -53,7 +53,7 @@ class TokenIssuer:
     """
 
     def __init__(
-        self, settings: IssuerSettings, *, http: HTTPClient, clock: IReactorTime, deadline: float = 10.0
+        self, settings: IssuerSettings, *, http: HTTPClient, clock: IReactorTime, deadline: float = DEADLINE
     ) -> None:
         self.settings = settings
         self._clock = clock

@@ -153,7 +153,7 @@ class PublishedTests(AdversarialTestCase):
         """
         browser = self.visitor()
         with self.misbehaving(endpoint, Fault(silent=True)):
-            answer = self.slowly(browser, url or self.to_callback(browser), 10.0)
+            answer = self.slowly(browser, url or self.to_callback(browser), 5.0)
         self.assertEqual(answer.status, 502)
         self.advance(5.0, step=5.0)
         self.assert_signs_in(browser)

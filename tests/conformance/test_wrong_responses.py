@@ -226,12 +226,12 @@ class EndpointTestCase(AdversarialTestCase):
 
     def refused_in_time(self) -> None:
         """
-        No answer at all costs ten seconds, and no more.
+        No answer at all costs less than five seconds.
         """
         self.watch()
         browser = self.visitor()
         with self.misbehaving(self.endpoint, Fault(silent=True)):
-            answer = self.slowly(browser, self.to_callback(browser), 10.0)
+            answer = self.slowly(browser, self.to_callback(browser), 5.0)
         self.assert_refused(browser, answer)
 
 
