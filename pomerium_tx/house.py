@@ -134,6 +134,7 @@ class House:
             ending=self.ending,
             late_tokens=late_tokens,
             providers=self._providers,
+            knows=lambda idp_id: self.layout.knows(idp_id),
             back_channel=BackChannelLogoutPage(
                 registry=self.registry, providers=self._providers, ending=self.ending, clock=clock, refused=hear
             ),
@@ -144,7 +145,7 @@ class House:
             http=http,
             connect=connect,
         )
-        self.layout = Layout(config, self._lasting)
+        self.layout: Layout = Layout(config, self._lasting)
         self.proxy = self.layout.proxy()
         self._settle_in()
         self.factory = DownstreamFactory(self.proxy)

@@ -6,7 +6,7 @@ Making a layout changes nothing outside of it, so that one which cannot be made 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from resource import RLIMIT_NOFILE, getrlimit
 
@@ -78,6 +78,10 @@ class Lasting:
     providers: Mapping[str, Provider]
     """
     Those of the layout in use, by id: the mapping stays, what is in it changes.
+    """
+    knows: Callable[[str], bool]
+    """
+    Whether sessions of this provider, or issuer of tokens, may go on by the layout in use.
     """
     back_channel: BackChannelLogoutPage
     session_events: SessionEvents
@@ -386,7 +390,7 @@ class Layout:
 
     def _session_begun(self, session: Session) -> None:
         audit_log.session_begun(session)
-        if not self.knows(session.idp_id):
+        if not self._lasting.knows(session.idp_id):
             # A reload has removed the OP while the sign-in was being recorded, and could not see the session yet.
             self._lasting.registry.report_due(session.id, Cause.PROVIDER_REMOVED)
 
