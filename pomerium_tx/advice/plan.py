@@ -32,7 +32,7 @@ class Plan:
         self.routes = tuple(build(section, loaded.config) for section in self.sections)
         self.table = RouteTable(self.routes, own_host=self.config.authenticate_origin.host)
         self._places = loaded.places
-        self._numbers = {route.id: number for number, route in enumerate(self.routes)}
+        self._numbers = {route.id: number for number, route in reversed(list(enumerate(self.routes)))}
         self._registrations = Registrations(loaded.config, http=_Nobody(), clock=Clock(), previous={})
 
     @property

@@ -147,10 +147,7 @@ def _hidden_route(key: KeyPath, route: RouteSection, earlier: list[tuple[KeyPath
     for other_key, other in earlier:
         on = tuple((*each, name) for each in (key, other_key) for name in ("from", "prefix", "path", "regex"))
         name = f"{other_key[0]}[{other_key[1]}]"
-        if what_is_matched(other) == what_is_matched(route):
-            yield Finding(key=(*key, "from"), message=f"matches the same requests as {name}", rests_on=on)
-            return
-        if matches_all_of(other, route):
+        if what_is_matched(other) == what_is_matched(route) or matches_all_of(other, route):
             message = f"is never reached: {name} stands before it and matches all of its requests"
             yield Finding(key=(*key, "from"), message=message, rests_on=on, is_warning=True)
             return

@@ -22,12 +22,10 @@ from zope.interface import implementer
 
 from pomerium_tx.authorize.verdict import Action
 from pomerium_tx.eager import write_soon
-from pomerium_tx.http11.canonical import canonicalise
 from pomerium_tx.http11.heads import BadRequest, RequestHead
 from pomerium_tx.http11.reader import EndOfMessage, RequestEvent
 from pomerium_tx.policy.client import Client
-from pomerium_tx.proxy.asked import Asked
-from pomerium_tx.proxy.balanced import BalancedExchange
+from pomerium_tx.proxy.beginnings import answer_at_once, answer_what_is_wrong, decided, exchange_for
 from pomerium_tx.proxy.connection import (
     DOWNSTREAM_FULL,
     HELD,
@@ -38,14 +36,9 @@ from pomerium_tx.proxy.connection import (
     RawExchange,
 )
 from pomerium_tx.proxy.deadlines import NEVER
-from pomerium_tx.proxy.exchange import ProxiedExchange
-from pomerium_tx.proxy.held import HeldExchange
 from pomerium_tx.proxy.incoming import Incoming
 from pomerium_tx.proxy.lingering import QUIET_SECONDS, Lingering
-from pomerium_tx.proxy.local import LocalExchange
 from pomerium_tx.proxy.patience import Patience
-from pomerium_tx.proxy.refusals import content_size, is_last_recipient
-from pomerium_tx.proxy.request_ids import new_request_id
 from pomerium_tx.proxy.transports import owes_bytes, send_at_once
 from pomerium_tx.proxy.unsent import Unsent, UnsentAnswers
 
@@ -370,59 +363,29 @@ class Downstream(TwistedProtocol):
         self._request_done = False
         self._patience.head_came(head)
         try:
-            canonical = canonicalise(head, normalize_path=proxy.normalize_path, merge_slashes=proxy.merge_slashes)
-            client = self._client if proxy.client_of is None else proxy.client_of(self._client, head)
+            asked = decided(proxy, head, self._client)
         except BadRequest as problem:
             self._refuse(problem, head)
             return
-        request_id = new_request_id()
-        verdict = proxy.check(head, canonical, client, request_id)
-        asked = Asked(head, canonical, verdict, request_id, client, proxy.deadlines.now())
-        if verdict.action is Action.PROCEED and not is_last_recipient(head):
-            assert verdict.route is not None
-            resource = proxy.resources(verdict.route)
-            exchange = ProxiedExchange if resource.members is None else BalancedExchange
-            self._exchange = proxied = exchange(self, asked, resource)
-            proxied.start()
-        elif verdict.action is Action.OWN_PATH:
-            self._exchange = local = LocalExchange(self, asked)
-            local.start()
-        elif verdict.action is Action.HOLD:
-            self._hold(asked)
-        else:
+        exchange = exchange_for(self, asked)
+        if exchange is None:
             proxy.passed(asked)
-            self._answer(asked)
-
-    def _hold(self, asked: Asked) -> None:
-        """
-        Let the request wait, and read no content of it.
-        """
-        if asked.head.has_content:
+            answer_at_once(self, asked)
+            if self.keep_alive:
+                self._patience.answered()
+            else:
+                self.close()
+            return
+        if asked.verdict.action is Action.HOLD and head.has_content:
+            # None of it is read meanwhile.
             self._request_done = True
             self.pause(UPSTREAM_AWAITED)
-        self._exchange = held = HeldExchange(self, asked)
-        held.start()
-
-    def _answer(self, asked: Asked) -> None:
-        """
-        Answer at once; a request with content closes the connection, since its content is not read.
-        """
-        proxy = self.proxy
-        self.keep_alive = self.keep_alive and not asked.head.has_content and not proxy.draining
-        status, refusal = proxy.refusals.for_verdict(asked, asked.verdict, close=not self.keep_alive)
-        self.write(refusal)
-        proxy.log_answer(asked, status=status, size=content_size(refusal), details=asked.verdict.reason)
-        if self.keep_alive:
-            self._patience.answered()
-        else:
-            self.close()
+        self._exchange = exchange
+        exchange.start()
 
     def _refuse(self, problem: BadRequest, head: RequestHead | None = None) -> None:
         """
         Answer what cannot be understood, and close.
         """
-        request_id = new_request_id()
-        refusal = self.proxy.refusals.bad_request(problem, head, request_id)
-        self.write(refusal)
-        self.proxy.log_bad_request(problem, head, request_id=request_id, peer=self.peer, size=content_size(refusal))
+        answer_what_is_wrong(self, problem, head)
         self.close()

@@ -9,9 +9,7 @@ from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pomerium_tx.authorize.verdict import CERTIFICATE_REQUIRED
 from pomerium_tx.proxy.admission import Admission
-from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import Proxy
 from pomerium_tx.proxy.downstream import Downstream
 from pomerium_tx.proxy.exchange import ProxiedExchange
@@ -87,12 +85,6 @@ class AdmittedDownstream(Downstream):
         for exchange in self._under_way():
             if not exchange.is_admitted():
                 exchange.cut(None)
-
-    def _answer(self, asked: Asked) -> None:
-        if asked.verdict.status == CERTIFICATE_REQUIRED:
-            # A certificate is asked for once, when a connection begins.
-            self.keep_alive = False
-        super()._answer(asked)
 
     def _under_way(self) -> list[ProxiedExchange]:
         """

@@ -201,7 +201,13 @@ class RouteTable:
         :param own_host: The authenticate host, for which no ``*`` stands: the scripts of an application could read and
             press whatever is on the pages of their own origin.
         """
-        self.routes: Final = tuple(routes)
+        first: dict[str, Route] = {}
+        for route in routes:
+            first.setdefault(route.id, route)
+        self.routes: Final = tuple(first.values())
+        """
+        In their order; of those that match the same requests the first one alone.
+        """
         self._own_host = own_host
         by_host: dict[str, list[Route]] = {}
         for route in self.routes:

@@ -234,10 +234,10 @@ class RulesTests(SynchronousTestCase):
 
     def test_matching(self) -> None:
         """
-        Two routes for the same requests are refused, and a route that another hides is warned of.
+        A route that another hides, as one for the same requests does, is warned of.
         """
-        self.refused({"routes": [route(), route(prefix="/")]}, "routes[1].from", "same requests as routes[0]")
-        self.refused({"policy": [route()], "routes": [route()]}, "routes[0].from", "same requests as policy[0]")
+        self.warned({"routes": [route(), route(prefix="/")]}, "routes[1].from", "never reached: routes[0]")
+        self.warned({"policy": [route()], "routes": [route()]}, "routes[0].from", "never reached: policy[0]")
         self.warned({"routes": [route(), route(prefix="/admin")]}, "routes[1].from", "never reached: routes[0]")
         self.warned({"routes": [route(prefix="/a"), route(path="/ab")]}, "routes[1].from", "never reached")
         self.warned({"routes": [route(prefix="/.pomerium/x")]}, "routes[0].prefix", "ours on every host")

@@ -57,6 +57,15 @@ class FindTests(SynchronousTestCase):
             ],
         )
 
+    def test_same_requests(self) -> None:
+        """
+        Of routes that match the same requests the first one counts, and the others are as if they were not there.
+        """
+        first, second, other = a_route("https://a.test"), a_route("https://a.test"), a_route("https://b.test")
+        table = RouteTable([first, second, other])
+        self.assertEqual([id(route) for route in table.routes], [id(first), id(other)])
+        self.assert_found(table, [(asked("a.test"), first), (asked("b.test"), other)])
+
     def test_first_route_wins(self) -> None:
         """
         Of several routes that match, the first one configured is taken, whatever its kind.
