@@ -360,7 +360,8 @@ class Layout:
         """
         The client that people of a route sign in for.
         """
-        return self.default_idp_id if route is None else self._idp_ids[route.id]
+        # A request that is under way may be on one that a reload has removed.
+        return self.default_idp_id if route is None else self._idp_ids.get(route.id, self.default_idp_id)
 
     def _idp_id_at(self, origin: str) -> str:
         """

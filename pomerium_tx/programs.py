@@ -55,7 +55,8 @@ class Programs:
         The hosts to which people are signed in along with a route: of ``depends_on``, those that want them from the
         same OP.
         """
-        hosts = self._depends_on[route.id]
+        # A request that is under way may be on a route that a reload has removed.
+        hosts = self._depends_on.get(route.id, ())
         if not hosts:
             return ()
         idp_id = self._idp_id_of(route)

@@ -74,8 +74,13 @@ def _chosen(key: KeyPath, name: str, config: Config) -> Iterator[Finding]:
 def _routes(config: Config) -> Iterator[Finding]:
     secrets: dict[tuple[str, str], tuple[str, KeyPath]] = {}
     sections: Mapping[str, ProviderSection] = config.provider_sections
+    clients: dict[tuple[str, str | None], str] = {}
     for name, section in sections.items():
         here: KeyPath = () if section is config else ("providers", name)
+        other = clients.setdefault((section.issuer, section.idp_client_id), name)
+        if other != name and section.issuer and section.idp_client_id is not None:
+            message = f"is the same client of the same provider as {other}; let routes choose that one"
+            yield Finding(key=(*here, "idp_client_id"), message=message, rests_on=((*here, "idp_provider_url"),))
         yield from _one_secret(secrets, here, section.issuer, section.idp_client_id, section)
     for key, route in numbered_routes(config):
         if route.idp is not None:

@@ -45,7 +45,7 @@ class ProviderRulesTests(SynchronousTestCase):
             ({}, ["default"], "default"),
             ({"providers": {"b": OTHER}}, ["default", "b"], "default"),
             ({"providers": {"b": OTHER}, "default_provider": "b"}, ["default", "b"], "b"),
-            ({**NO_ROOT, "providers": {"b": OTHER, "c": OTHER}}, ["b", "c"], "b"),
+            ({**NO_ROOT, "providers": {"b": OTHER, "c": {**OTHER, "idp_client_id": "c"}}}, ["b", "c"], "b"),
         ):
             with self.subTest(str(values)):
                 config = loaded(self.mktemp(), {"routes": [ROUTE], **values}).config
@@ -144,6 +144,14 @@ class ProviderRulesTests(SynchronousTestCase):
         )
         (warning,) = loaded(self.mktemp(), {"routes": [{**ROUTE, "idp_client_secret": "x"}]}).warnings
         self.assertEqual(warning.key, "routes[0].idp_client_secret")
+
+    def test_two_names_for_one(self) -> None:
+        """
+        One client has one name: of two, nobody could tell whose settings count.
+        """
+        self.refused({"providers": {"b": OTHER, "c": OTHER}}, ("providers.c.idp_client_id", "same provider as b"))
+        same = {**OTHER, "idp_provider_url": SMALLEST["idp_provider_url"], "idp_client_secret": "planted-client-secret"}
+        self.refused({"providers": {"b": same}}, ("providers.b.idp_client_id", "as default"))
 
     def test_ignored(self) -> None:
         """

@@ -104,6 +104,15 @@ class RoutesTests(ReloadTestCase):
             self.assertEqual(alice.get(origin + "/").status, 404)
         self.assertEqual(alice.get(CHAT + "/").status, 200)
 
+    def test_removed_route_before_the_answer(self) -> None:
+        """
+        A request whose answer has not begun on a route that is gone is answered as anybody without a session would be.
+        """
+        alice = self.both()
+        agent, _ = self.begin(alice, "GET", APP + "/slow")
+        self.reload(routes=self.routes(app=None))
+        self.assertIn(b"HTTP/1.1 302", agent.take())
+
     def test_no_longer_public(self) -> None:
         """
         Nobody's exchanges are cut on a route that wants to know who is there.
