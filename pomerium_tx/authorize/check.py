@@ -44,6 +44,7 @@ What is answered under names that nobody has configured: programs ask for it by 
 _AUTHENTICATE_PATHS: Final = frozenset({b"/", paths.ROBOTS.encode(), paths.PROVIDER_CALLBACK.encode()})
 _OWN_BELOW: Final = tuple(prefix + b"/" for prefix in paths.OWN_PREFIXES)
 _OWN_START: Final = b"/."
+_ROBOTS: Final = paths.ROBOTS.encode()
 _READ: Final = frozenset({b"cookie", b"origin", b"authorization", b"x-pomerium-authorization"})
 
 
@@ -194,6 +195,10 @@ class Authorizer:
             if found is not None:
                 read, idp_id = found
         presented = read.presented
+        if read.to_sign_in is not None and path != _ROBOTS:
+            last, before = read.to_sign_in
+            if last.route is route and last.origin == origin and route.policy(None, head, canonical, client) is before:
+                return last
         admitted = self._admitted.of(read.session_id, read)
         if admitted is not None:
             last, before = admitted
@@ -235,6 +240,8 @@ class Authorizer:
         )
         if action is Action.PROCEED and read.names_one:
             self._admitted.keep(read.session_id, read, verdict, decision)
+        elif action is Action.SIGN_IN and not presented.claimed:
+            read.to_sign_in = verdict, decision
         return verdict
 
     def is_authenticate(self, host: str, port: int | None) -> bool:

@@ -4,6 +4,8 @@ What was read of a request's fields: worked out once for all requests with the s
 
 from __future__ import annotations
 
+from pomerium_tx.authorize.verdict import Verdict
+from pomerium_tx.policy.decision import Decision
 from pomerium_tx.sessions.handle import Presented
 
 
@@ -12,7 +14,7 @@ class Read:
     What requests with the same fields present.
     """
 
-    __slots__ = ("names_one", "origins", "presented", "session_id")
+    __slots__ = ("names_one", "origins", "presented", "session_id", "to_sign_in")
 
     def __init__(self, presented: Presented, origins: list[bytes]) -> None:
         self.presented = presented
@@ -24,4 +26,8 @@ class Read:
         self.session_id = presented.handles[0].session_id if presented.handles else ""
         """
         The session that is named if only one is; none has an empty id.
+        """
+        self.to_sign_in: tuple[Verdict, Decision] | None = None
+        """
+        The last verdict that sent nobody, who presented nothing, to sign in, and what the policy had said.
         """

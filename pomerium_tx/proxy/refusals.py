@@ -85,7 +85,7 @@ class Refusals:
             return answer.status, self._write(answer, asked.head, asked.request_id, close=close, route=None)
         match verdict.action:
             case Action.SIGN_IN:
-                answer = self._sign_in(asked, verdict)
+                return verdict.status, self._sign_in(asked, verdict, close=close)
             case Action.ROBOTS:
                 answer = text_answer(_ROBOTS)
             case Action.ANSWER:
@@ -140,7 +140,7 @@ class Refusals:
         fields = _encoded(self._response_fields(route))
         return route_answer(route, asked.head, asked.canonical, fields, request_id=asked.request_id, close=close)
 
-    def _sign_in(self, asked: Asked, verdict: Verdict) -> Answer:
+    def _sign_in(self, asked: Asked, verdict: Verdict, *, close: bool) -> bytes:
         head = asked.head
         assert verdict.route is not None and verdict.origin is not None
         # The person's own spelling comes back after the sign-in, byte for byte.
@@ -148,7 +148,12 @@ class Refusals:
         location, set_cookie = self._begin_sign_in(
             verdict.origin + target.decode("ascii"), head.get_all(b"cookie"), verdict.route
         )
-        return redirect(location, headers=(("Set-Cookie", set_cookie),))
+        changing = [
+            (b"Location", location.encode("ascii")),
+            (b"Set-Cookie", set_cookie.encode("ascii")),
+            (b"X-Request-Id", asked.request_id.encode("ascii")),
+        ]
+        return self._written(_TO_SIGN_IN, _OF_THE_WAY, changing, head, close=close, route=verdict.route)
 
     def _error(
         self,
@@ -190,8 +195,19 @@ class Refusals:
     ) -> bytes:
         answer = self.dress(answer)
         fields = answer_fields(answer, request_id)
-        steady = tuple([field for field in fields if field[0] not in _CHANGING])
         changing = _encoded([field for field in fields if field[0] in _CHANGING])
+        return self._written(answer, _steady(fields), changing, head, close=close, route=route)
+
+    def _written(
+        self,
+        answer: Answer,
+        steady: tuple[tuple[str, str], ...],
+        changing: list[tuple[bytes, bytes]],
+        head: RequestHead | None,
+        *,
+        close: bool,
+        route: Route | None,
+    ) -> bytes:
         changing += [(b"Date", writer.date()), (b"Content-Length", b"%d" % len(answer.body))]
         if close:
             changing.append((b"Connection", b"close"))
@@ -201,6 +217,15 @@ class Refusals:
         reason = writer.REASONS.get(answer.status, b"")
         written = writer.response_head(answer.status, reason, changing, before=before)
         return written if head is not None and head.method == b"HEAD" else written + answer.body
+
+
+def _steady(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple([field for field in fields if field[0] not in _CHANGING])
+
+
+# What is the same whoever is sent to sign in: a flood of anonymous requests must cost less than they do.
+_TO_SIGN_IN = redirect("https://of.each.invalid/")
+_OF_THE_WAY = _steady(answer_fields(_TO_SIGN_IN, ""))
 
 
 @lru_cache(maxsize=_REMEMBERED)

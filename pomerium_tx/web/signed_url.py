@@ -10,6 +10,8 @@ import base64
 import hmac
 import re
 from collections.abc import Iterable
+from functools import lru_cache
+from operator import itemgetter
 from urllib.parse import parse_qsl, quote_plus
 
 LIFETIME = 300
@@ -25,6 +27,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9_-]{43}=")
 _SECONDS = re.compile(r"[0-9]{1,15}")
 
 _ESCAPES = {octet: quote_plus(chr(octet)) for octet in range(128)}
+
+_NAME = itemgetter(0)
 
 _Pairs = list[tuple[str, str]]
 
@@ -118,18 +122,22 @@ def _encoded(pairs: _Pairs) -> _Pairs:
     """
     Each name, and the parameter as it is written.
     """
-    return [(name, f"{_quoted(name)}={_quoted(value)}") for name, value in pairs]
+    return [(name, f"{_quoted_often(name)}={_quoted(value)}") for name, value in pairs]
 
 
 def _joined(base: str, encoded: _Pairs) -> str:
     # Sorted by name only: the values of a repeated parameter keep their order.
-    in_order = sorted(encoded, key=lambda pair: pair[0])
+    in_order = sorted(encoded, key=_NAME)
     return f"{base}?{'&'.join([parameter for _, parameter in in_order])}"
 
 
 def _quoted(text: str) -> str:
     # What `quote_plus` makes of it, at a fifth of the price where all of it is ASCII [measured].
     return text.translate(_ESCAPES) if text.isascii() else quote_plus(text, errors="surrogateescape")
+
+
+# The same few names again and again.
+_quoted_often = lru_cache(64)(_quoted)
 
 
 def _only(pairs: _Pairs, name: str, form: re.Pattern[str]) -> str:

@@ -103,6 +103,38 @@ class AskedAgainTests(CheckTestCase):
         answers.reverse()
         self.assertIs(self.again("app.example.com", cookie=cookie).action, Action.DENY)
 
+    def test_sent_to_sign_in_again(self) -> None:
+        """
+        Who presents nothing is sent to sign in by the same verdict for the same fields, route and origin, and by no
+        other; robots are kept away, and a policy that admits nobody or everybody now is obeyed.
+        """
+        answers = [from_legacy(any_authenticated=True), from_legacy(), from_legacy(public=True)]
+        self.make(
+            a_route("https://app.example.com", prefix="/deep"),
+            a_route("https://app.example.com", policy=lambda *asked: answers[0](*asked)),
+            a_route("https://app.example.com:8443"),
+        )
+        first = self.again("app.example.com", "/a")
+        self.assertIs(first.action, Action.SIGN_IN)
+        self.assertIs(self.again("app.example.com", "/b"), first)
+        self.assertIsNot(self.again("app.example.com", "/deep/a").route, first.route)
+        self.assertEqual(self.again("app.example.com:8443", "/a").origin, "https://app.example.com:8443")
+        self.assertIs(self.again("app.example.com", "/robots.txt").action, Action.ROBOTS)
+        self.assertIs(self.again("app.example.com", "/a").action, Action.SIGN_IN)
+        for action in (Action.DENY, Action.PROCEED):
+            answers.pop(0)
+            self.assertIs(self.again("app.example.com", "/a").action, action)
+
+    def test_signed_in_meanwhile(self) -> None:
+        """
+        A handle in a cookie or in the query counts, whatever was said to the same fields without it.
+        """
+        self.assertIs(self.again("app.example.com").action, Action.SIGN_IN)
+        target = f"/?pomerium_session={self.handle(ALICE)}"
+        self.assertIs(self.again("app.example.com", target).action, Action.PROCEED)
+        self.assertIs(self.again("app.example.com", cookie=self.cookie(ALICE)["Cookie"]).action, Action.PROCEED)
+        self.assertIs(self.again("app.example.com").action, Action.SIGN_IN)
+
     def test_in_the_query(self) -> None:
         """
         A handle in the query counts, whatever the fields are; and only for the request that has it.
