@@ -63,6 +63,10 @@ class Hold:
     """
     Whether no session of its person was left in any browser, that one included in which they asked for it.
     """
+    shown: tuple[int, ...] = ()
+    """
+    The places of the legs of that end whose sessions this user agent has shown.
+    """
     has_ended_nothing: bool = False
     """
     Whether its person asked to be signed out when no session was left to end.
@@ -148,6 +152,7 @@ class Holds:
                     is_by_reference=content.get("reference", False),
                     is_on_all_devices=content.get("all", False),
                     has_ended_nothing=content.get("nothing", False),
+                    shown=tuple(content.get("shown", ())),
                 )
                 found.append(hold)
         return found
@@ -175,6 +180,7 @@ class Holds:
             "reference": hold.is_by_reference,
             "all": hold.is_on_all_devices,
             "nothing": hold.has_ended_nothing,
+            "shown": hold.shown,
         }
         return "Set-Cookie", set_cookie(
             self._name,
@@ -212,6 +218,7 @@ class Holds:
         is_of_one_browser: bool = False,
         is_by_reference: bool = False,
         is_on_all_devices: bool = False,
+        shown: tuple[int, ...] = (),
     ) -> tuple[str, str]:
         """
         The field with the hold of an end, which takes none away that is in force.
@@ -223,6 +230,7 @@ class Holds:
             is_of_one_browser=is_of_one_browser,
             is_by_reference=is_by_reference,
             is_on_all_devices=is_on_all_devices,
+            shown=shown,
         )
         return self.released(hold) if releases(receipt) else self.cookie(hold)
 

@@ -97,13 +97,12 @@ class OwnSessions:
             request, browser, return_url=here, held_url=here, idp_id=self._start.known_idp_id(None)
         )
 
-    def all(self, own: Session) -> list[Session]:
+    def all(self, browser: Browser, own: Session) -> list[Session]:
         """
         Those of the same person, that of this browser first, then the last used. By which names the OPs know the
-        person, this browser's sessions say.
+        person, the sessions say that this browser shows: what a browser is called can have been planted.
         """
-        here = (self._registry.find(name) for name in self._registry.by_browser(own.browser))
-        people = {(one.iss, one.sub) for one in (own, *here) if one is not None}
+        people = {(one.iss, one.sub) for one in (own, *browser.sessions)}
         names = frozenset[str]().union(*(self._registry.by_sub(iss, sub) for iss, sub in people))
         found = (self._registry.find(name) for name in names)
         return sorted(
@@ -116,7 +115,9 @@ class OwnSessions:
         The session of this person that a reference stands for in this browser.
         """
         references = [
-            (session, _reference(secret, session)) for session in self.all(own) for secret in browser.csrf_secrets
+            (session, _reference(secret, session))
+            for session in self.all(browser, own)
+            for secret in browser.csrf_secrets
         ]
         given = reference.encode()
         return next((session for session, known in references if hmac.compare_digest(known.encode(), given)), None)
@@ -125,7 +126,7 @@ class OwnSessions:
         """
         All that the person may know of them.
         """
-        exchanges = await self._registry.exchanges_everywhere([session.id for session in self.all(own)])
+        exchanges = await self._registry.exchanges_everywhere([session.id for session in self.all(browser, own)])
         return [
             ShownSession(
                 reference=_reference(browser.csrf_secret, session),
@@ -138,7 +139,7 @@ class OwnSessions:
                 routes=sorted(session.origins),
                 exchanges=[self._exchange(session, exchange) for exchange in exchanges.get(session.id, ())],
             )
-            for session in self.all(own)
+            for session in self.all(browser, own)
         ]
 
     def seal_receipt(self, own: Session, receipt: Receipt) -> str:
@@ -270,7 +271,7 @@ class EndSessionsPage(Page):
             cause, named = Cause.USER_AUTHENTICATE, self._one(request, browser, own)
         else:
             cause = Cause.USER_EVERYWHERE
-            named = [session for session in self._sessions.all(own) if session.browser != own.browser]
+            named = [session for session in self._sessions.all(browser, own) if session.browser != own.browser]
         try:
             receipt = await self._ending.end_elsewhere([session.id for session in named], cause)
         except StoreUnavailable:

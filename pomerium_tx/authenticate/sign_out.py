@@ -287,9 +287,18 @@ class SignOutPage(Page):
         """
         To the first OP, or to the one of that issuer.
         """
-        onward = await self._relying_party_logout.onward(departure, is_by_reference=is_by_reference, to=to)
+        shown = self._shown(request, browser, departure)
+        onward = await self._relying_party_logout.onward(departure, shown=shown, is_by_reference=is_by_reference, to=to)
         headers = self._after(request, browser, departure, issuers, is_by_reference=is_by_reference)
         return answer_onward(onward, headers, is_get=request.method == "GET")
+
+    def _shown(self, request: PageRequest, browser: Browser, departure: Departure) -> tuple[int, ...]:
+        """
+        The places of the legs whose sessions this user agent has shown: now, or when it left for the first one.
+        """
+        hold = self._holds.of(request, departure.receipt_id)
+        before = () if hold is None else hold.shown
+        return tuple(sorted({*departure.shown(browser.session_ids), *before}))
 
     def _after(
         self,
@@ -315,6 +324,7 @@ class SignOutPage(Page):
             is_of_one_browser=len(departure.browsers) == 1 and not is_by_reference,
             is_by_reference=is_by_reference,
             is_on_all_devices=receipt.cause is Cause.USER_EVERYWHERE and not departure.from_elsewhere,
+            shown=self._shown(request, browser, departure),
         )
         return (*headers, hold)
 

@@ -93,7 +93,7 @@ class SignedOutPage(Page):
         # The cookie knows of the one return there is, be it recorded or not.
         is_last = len(departure.legs) == 1 or (receipt is not None and receipt.op_logout.releases_hold)
         headers = (self._holds.after_return(request, self._browsers.read(request), hold, is_last=is_last),)
-        onward = await self._relying_party_logout.onward(departure, after=leg)
+        onward = await self._relying_party_logout.onward(departure, shown=hold.shown, after=leg)
         # By the rule of today: what was allowed when the person left may not be now.
         if onward.is_provider or self._targets.of(departure.target) is not None:
             return answer_onward(onward, headers, is_get=onward.is_provider)

@@ -137,11 +137,10 @@ class Ending:
         sessions = self._of_browsers(presented)
         names: set[Name] = {("browser", "", browser) for browser in browsers}
         if everywhere:
-            # Of one browser, one person's, by whatever name each OP knows them.
-            own = [session for session in sessions.values() if session.browser == presented[0].browser]
-            people = [*presented, *own]
-            names |= {("sub", session.iss, session.sub) for session in people}
-            sessions |= self._of_people(people)
+            # By whatever name each OP knows them, as far as they have shown a session there: whose sessions are said to
+            # be of the same browser besides, somebody can have planted.
+            names |= {("sub", session.iss, session.sub) for session in presented}
+            sessions |= self._of_people(presented)
         receipt, departure = await self._end_own(presented, sessions, cause, target, names, is_leaving=True)
         if not receipt.sessions_ended:
             # Another process was first, and its end is the answer.
@@ -250,7 +249,7 @@ class Ending:
         # Whoever had one of these sessions finds the departure: of several browsers' it must lead to no OP, and say
         # nothing of another person. Of the handles, any may have been planted.
         is_one = len(browsers) == 1
-        legs = legs_of(presented[0], sessions.values(), self._brings_state_back) if is_one else ()
+        legs = legs_of(presented, sessions.values(), self._brings_state_back) if is_one else ()
         departure = Departure(
             reference=self._reference(receipt_id),
             receipt_id=receipt_id,

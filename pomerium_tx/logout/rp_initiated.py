@@ -5,7 +5,7 @@ The way to the OPs' own logout, one after the other: OpenID Connect RP-Initiated
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from twisted.logger import Logger
@@ -66,13 +66,21 @@ class RelyingPartyLogout:
         self._signed_out_url = signed_out_url
 
     async def onward(
-        self, departure: Departure, *, is_by_reference: bool = False, after: Leg | None = None, to: str | None = None
+        self,
+        departure: Departure,
+        *,
+        shown: Collection[int] = (),
+        is_by_reference: bool = False,
+        after: Leg | None = None,
+        to: str | None = None,
     ) -> Onward:
         """
         The end-session endpoint of the next OP that is to be asked, or where the person wants to be if there is none.
 
         It ends nothing, and says the same as often as it is asked, until more is known.
 
+        :param shown: The places of the legs whose sessions whoever goes there has shown. No OP is told whose session it
+            was that they have not.
         :param is_by_reference: Whether whoever goes there has nothing to show but the departure's reference. Then the
             OP is not told whose session it was, and the ``state`` stands for nothing when it comes back.
         :param after: The leg that is done.
@@ -82,7 +90,8 @@ class RelyingPartyLogout:
             # Of several browsers: it leads to no OP, and none was asked.
             await self._found_out(departure, "", OpLogout.UNCONFIRMED)
         for leg in self._ahead(departure, after, to):
-            onward = await self._to(departure, leg, is_by_reference=is_by_reference)
+            is_shown = departure.legs.index(leg) in shown
+            onward = await self._to(departure, leg, is_shown=is_shown, is_by_reference=is_by_reference)
             if onward is not None:
                 return onward
             if is_by_reference:
@@ -101,7 +110,7 @@ class RelyingPartyLogout:
         # A sign-out that is complete is answered once more as it was in the beginning.
         return ahead if ahead or after is not None else legs[:1]
 
-    async def _to(self, departure: Departure, leg: Leg, *, is_by_reference: bool) -> Onward | None:
+    async def _to(self, departure: Departure, leg: Leg, *, is_shown: bool, is_by_reference: bool) -> Onward | None:
         provider = self._providers.get(leg.idp_id)
         try:
             metadata = None if provider is None else await provider.metadata()
@@ -114,7 +123,7 @@ class RelyingPartyLogout:
         request = end_session_request(
             metadata,
             provider.settings,
-            id_token_hint=None if is_by_reference else leg.id_token,
+            id_token_hint=leg.id_token if is_shown and not is_by_reference else None,
             post_logout_redirect_uri=self._signed_out_url,
             state=hashlib.sha256(leg.state.encode()).hexdigest() if is_by_reference else leg.state,
         )

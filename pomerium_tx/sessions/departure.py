@@ -4,6 +4,7 @@ The way of an ended session's browser to its OPs and back: OpenID Connect RP-Ini
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 DEPARTURE_LIFETIME = 600.0
@@ -25,6 +26,11 @@ class Leg:
     """
     id_token: str | None = field(repr=False)
     state: str = field(repr=False)
+    unshown: str = field(repr=False, default="")
+    """
+    The session that the hint is of, if whoever asked for the end has not shown it: what a browser is called can have
+    been planted, and then it is another person's.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,12 @@ class Departure:
         The OPs it leads to.
         """
         return frozenset(leg.iss for leg in self.legs)
+
+    def shown(self, session_ids: Collection[str]) -> tuple[int, ...]:
+        """
+        The places of the legs whose sessions have been shown, by a user agent that shows these.
+        """
+        return tuple(place for place, leg in enumerate(self.legs) if not leg.unshown or leg.unshown in session_ids)
 
     def leg_of(self, state: str) -> Leg | None:
         """

@@ -469,12 +469,18 @@ class EndElsewhereTests(_Case):
 
     def test_everywhere_at_every_provider(self) -> None:
         """
-        What this browser's other sessions say of the person counts too, whichever of them was shown.
+        What each session that was shown says of the person counts. One that was not, and is said to be of the same
+        browser, ends with it and speaks for nobody elsewhere: somebody can have planted what a browser is called.
         """
-        shown, other = self.begin(browser="here"), self.begin(browser="here", iss="https://op2", idp_id="2", sub="al")
-        elsewhere = self.begin(browser="there", iss="https://op2", idp_id="2", sub="al")
-        strangers = self.begin(browser="there", iss="https://op2", idp_id="2", sub=shown.sub)
-        out = self.world.ending.sign_out([shown.id], cause=Cause.USER_EVERYWHERE, target=None, everywhere=True)
-        self.successResultOf(Deferred.fromCoroutine(out))
-        found = [self.world.registry.find(one.id) is not None for one in (shown, other, elsewhere, strangers)]
-        self.assertEqual(found, [False, False, False, True])
+        for is_shown in (True, False):
+            with self.subTest(is_shown=is_shown):
+                sub = f"al, {is_shown}"
+                own = self.begin(browser="here")
+                other = self.begin(browser="here", iss="https://op2", idp_id="2", sub=sub)
+                elsewhere = self.begin(browser="there", iss="https://op2", idp_id="2", sub=sub)
+                strangers = self.begin(browser="there", iss="https://op2", idp_id="2", sub=own.sub)
+                shown = [own.id, other.id] if is_shown else [own.id]
+                out = self.world.ending.sign_out(shown, cause=Cause.USER_EVERYWHERE, target=None, everywhere=True)
+                self.successResultOf(Deferred.fromCoroutine(out))
+                found = [self.world.registry.find(one.id) is not None for one in (own, other, elsewhere, strangers)]
+                self.assertEqual(found, [False, False, not is_shown, True])

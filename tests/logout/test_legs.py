@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.logout.legs import legs_of
+from pomerium_tx.sessions.departure import Departure
 from pomerium_tx.sessions.session import Session, Tokens
 from tests.doubles.sessions import a_session
 
@@ -27,7 +28,7 @@ class LegsTests(SynchronousTestCase):
         """
         The clients in whose names the OPs are asked.
         """
-        legs = legs_of(shown, [*others, shown], lambda idp_id: idp_id != silent)
+        legs = legs_of([shown], [*others, shown], lambda idp_id: idp_id != silent)
         self.assertEqual(len({leg.state for leg in legs}), len(legs))
         return [leg.idp_id for leg in legs]
 
@@ -65,10 +66,24 @@ class LegsTests(SynchronousTestCase):
         Each leg has its own session's ID Token as hint, and none where there is none; no hint shows.
         """
         legs = legs_of(
-            at("one", tokens=Tokens(id_token="hint-one", access_token="a")),
+            [at("one", tokens=Tokens(id_token="hint-one", access_token="a"))],
             [at("two", tokens=Tokens(id_token="", access_token="a"))],
             lambda idp_id: True,
         )
         self.assertEqual([leg.id_token for leg in legs], ["hint-one", None])
         self.assertNotIn("hint-one", repr(legs))
         self.assertNotIn(legs[0].state, repr(legs))
+
+    def test_shown(self) -> None:
+        """
+        Which sessions have been shown is known; the others' are to be shown before an OP is told whose they were.
+        """
+        one, two, three = (at(name, id=f"id-{name}") for name in ("one", "two", "three"))
+        legs = legs_of([one, two], [one, two, three], lambda idp_id: True)
+        self.assertEqual({leg.idp_id: leg.unshown for leg in legs}, {"one": "", "two": "", "three": "id-three"})
+        departure = Departure(reference="r", receipt_id="i", legs=legs, target=None, expires=1.0)
+        place = next(place for place, leg in enumerate(legs) if leg.unshown)
+        self.assertEqual(set(departure.shown(())), {0, 1, 2} - {place})
+        self.assertEqual(set(departure.shown({"id-two"})), {0, 1, 2} - {place})
+        self.assertEqual(set(departure.shown({"id-three"})), {0, 1, 2})
+        self.assertNotIn("id-three", repr(legs))

@@ -50,7 +50,10 @@ class RelyingPartyLogoutTests(SynchronousTestCase):
             targets=Targets(serves_origin=self.serves, origins=(), any_absolute=False, default=None),
             signed_out_url=SIGNED_OUT,
         )
-        return self.successResultOf(Deferred.fromCoroutine(logout.onward(departure, is_by_reference=is_by_reference)))
+        shown = departure.shown(())
+        return self.successResultOf(
+            Deferred.fromCoroutine(logout.onward(departure, shown=shown, is_by_reference=is_by_reference))
+        )
 
     def serves(self, url: str) -> bool:
         return TARGET.startswith(url) and not self.is_gone
