@@ -157,6 +157,7 @@ class SignedOutPage(Page):
             other_providers=()
             if hold is None or is_signed_in
             else [name for name in hold.other_providers if name not in told],
+            target=None if is_signed_in or receipt is None else self._target(receipt, hold),
             look_again=f"{paths.SIGNED_OUT}?{AGAIN}=1" if self._may_change(truth, receipt) else None,
             images=images,
         )
@@ -182,6 +183,15 @@ class SignedOutPage(Page):
             )
             for iss, op_logout in receipt.op_logouts.items()
         )
+
+    def _target(self, receipt: Receipt, hold: Hold | None) -> str | None:
+        """
+        Where the person wanted to be, while the way is open: an OP may send them back without what leads there.
+        """
+        departure = self._ending.departure_of(receipt.id)
+        if departure is None or departure.target is None or hold is None or hold.is_by_reference:
+            return None
+        return self._targets.of(departure.target)
 
     def _may_change(self, truth: Truth, receipt: Receipt | None) -> bool:
         """

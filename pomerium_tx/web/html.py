@@ -202,6 +202,7 @@ def signed_out(
     csrf_token: str = "",
     providers: Sequence[ProviderLine] = (),
     other_providers: Sequence[str] = (),
+    target: str | None = None,
     look_again: str | None = None,
     images: Iterable[str] = (),
 ) -> bytes:
@@ -214,6 +215,7 @@ def signed_out(
     :param sign_out_action: Where the button POSTs that is offered to a person who is still signed in.
     :param providers: What is true of each provider, where the sign-out concerned several.
     :param other_providers: Names of further providers where the person may still be signed in.
+    :param target: Where the person wanted to be, if nothing leads there by itself.
     :param look_again: The page's own path, if it may soon have more to say: then it looks by itself.
     :param images: URLs of images that are there to be loaded, not to be seen.
     """
@@ -235,6 +237,7 @@ def signed_out(
         provider_lines(providers),
         tags.p("You may also still be signed in at ", ", ".join(other_providers), ".") if other_providers else "",
         form(sign_out_action, [(csrf.FIELD, csrf_token)], "Sign out") if offers_button and sign_out_action else "",
+        link(target, f"Continue to {target}"),
         "" if truth is Truth.STILL_SIGNED_IN else link(sign_in_url, "Sign in again"),
         *(tags.img(src=url, alt="", width="1", height="1") for url in images),
         footer=tags.p("Receipt ", tags.code(receipt_id)) if receipt_id else "",

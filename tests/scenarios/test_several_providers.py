@@ -367,6 +367,21 @@ class WithoutStateTests(TwoProvidersTestCase):
         self.assertEqual(self.lines(page)[OP], RETURNED)
         self.assertIn("was not heard of yet", self.lines(page)[PARTNERS])
 
+    def test_target(self) -> None:
+        """
+        Nothing leads on from there by itself, but the page says where the person wanted to be, and to nobody else.
+        """
+        browser = self.signed_in_at_both()
+        target = f"{APP}/bye"
+        url = f"{CHAT}/.pomerium/sign_out?pomerium_redirect_uri={target}"
+        first = self.hop(browser, browser.get(url, follow=False).get("Location") or "")
+        second = self.hop(browser, self.hop(browser, first))
+        page = browser.click(browser.get(second), "Sign out")
+        self.assertIn(f'href="{target}"', page.text)
+        self.assertNotIn(target, self.browser().get(AUTHENTICATE + "/.pomerium/signed_out").text)
+        self.advance(601.0, step=100.0)
+        self.assertNotIn(target, browser.get(AUTHENTICATE + "/.pomerium/signed_out").text)
+
 
 class WithoutSignOutTests(TwoProvidersTestCase):
     """
