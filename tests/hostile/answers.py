@@ -18,6 +18,10 @@ class Answer:
     status: int
     fields: dict[str, str]
     content: bytes
+    lines: tuple[tuple[str, str], ...] = ()
+    """
+    The fields as they came, with those that came more than once.
+    """
 
 
 def answers(octets: bytes, methods: list[str], *, closed: bool) -> tuple[Answer, ...]:
@@ -56,7 +60,7 @@ def _next(reader: h11.Connection) -> Answer | None:
             content += bytes(event.data)
         elif isinstance(event, h11.EndOfMessage):
             assert head is not None
-            fields = {bytes(name).decode("latin-1"): bytes(value).decode("latin-1") for name, value in head.headers}
-            return Answer(head.status_code, fields, content)
+            lines = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items())
+            return Answer(head.status_code, {name.lower(): value for name, value in lines}, content, lines)
         elif event is h11.NEED_DATA or event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
             return None

@@ -1,0 +1,39 @@
+"""
+All steps, all expectations, and a world to run cases in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tests.hostile import expect_http, steps_raw
+from tests.hostile.catalogue import Case, catalogue
+from tests.hostile.run import Result, run_case
+from tests.hostile.world import World
+
+_REGISTERED = (expect_http, steps_raw)
+"""
+Importing them is what registers steps and expectations.
+"""
+
+
+def cases_of(*groups: str) -> list[Case]:
+    """
+    The cases of some groups, or of all, in the order of the catalogue.
+    """
+    return [case for case in catalogue().values() if not groups or case.group in groups]
+
+
+async def run_all(reactor: Any, folder: Path, cases: Iterable[Case]) -> list[Result]:
+    """
+    What becomes of *cases*, one after the other in one world.
+    """
+    world = World(reactor, folder)
+    await world.start()
+    try:
+        await world.ended_handle()
+        return [await run_case(world, case) for case in cases]
+    finally:
+        await world.stop()
