@@ -50,7 +50,7 @@ from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.header_values import KeptTokens
 from pomerium_tx.proxy.members import UpstreamHealth
 from pomerium_tx.proxy.refusals import Refusals
-from pomerium_tx.registrations import Registrations
+from pomerium_tx.registrations import ClientsOfRoutes, Registrations
 from pomerium_tx.routing.route import Route, build
 from pomerium_tx.routing.table import RouteTable
 from pomerium_tx.sessions.handle import Handles
@@ -123,10 +123,7 @@ class Layout:
         )
         self.providers: Mapping[str, Provider] = registrations.providers
         self.default_idp_id = registrations.default_idp_id
-        self._idp_ids = {
-            route.id: registrations.idp_id_of(section)
-            for route, section in zip(self.table.routes, config.routes, strict=True)
-        }
+        self._clients = ClientsOfRoutes(registrations, self.table, config.routes)
         self._cookie = CookieSettings(
             name=config.cookie_name,
             domain=config.cookie_domain,
@@ -144,7 +141,7 @@ class Layout:
             config,
             self.table,
             lasting.registry,
-            provider_of=lambda route: self.providers[self._idp_ids[route.id]],
+            provider_of=lambda route: self.providers[self._clients.of(route)],
             session_begun=self._session_begun,
             http=lasting.http,
             clock=lasting.clock,
@@ -154,13 +151,13 @@ class Layout:
             self.table,
             lasting.registry,
             self._handles,
-            idp_id_of=self._idp_id_of,
+            idp_id_of=self._clients.of,
             authenticate_origin=self._authenticate_origin,
             bearers=self._bearers.routes,
         )
         self._tokens = KeptTokens()
         self._fronts = Fronts(config)
-        self._programs = Programs(config, self.table, idp_id_of=self._idp_id_of)
+        self._programs = Programs(config, self.table, idp_id_of=self._clients.of)
         self._head_limits = limits.head_limits(config)
         self._connection_limits = limits.connection_limits(config, getrlimit(RLIMIT_NOFILE)[0])
         self._applications: Applications = Applications(
@@ -294,7 +291,7 @@ class Layout:
             url_signer=self._url_signer,
             assertions=self.assertions,
             login=self._login,
-            idp_id_of=self._idp_id_at,
+            idp_id_of=self._clients.at,
             serves_origin=self.table.serves_origin,
             redirects=self._programs.redirects,
             tokens_at=self._bearers.at,
@@ -344,7 +341,7 @@ class Layout:
 
     def _begin_sign_in(self, url: str, cookies: Sequence[bytes], route: Route) -> tuple[str, str]:
         hosts = self._programs.hosts_with(route)
-        return self._login.begin(url, cookies, self._idp_id_of(route), self._lasting.clock.seconds(), hosts)
+        return self._login.begin(url, cookies, self._clients.of(route), self._lasting.clock.seconds(), hosts)
 
     def _site_of(self, canonical: Canonical) -> Site:
         host, port = canonical.host, canonical.port
@@ -355,20 +352,6 @@ class Layout:
     def _accessible(self, session: Session, request: PageRequest) -> list[Route]:
         assert isinstance(request.client, Client), request.client
         return accessible(self.table.routes, session, request.client)
-
-    def _idp_id_of(self, route: Route | None) -> str:
-        """
-        The client that people of a route sign in for.
-        """
-        # A request that is under way may be on one that a reload has removed.
-        return self.default_idp_id if route is None else self._idp_ids.get(route.id, self.default_idp_id)
-
-    def _idp_id_at(self, origin: str) -> str:
-        """
-        The client that people sign in for who ask an origin for one of our own pages: that of the route of its root, or
-        else of the first of its routes.
-        """
-        return self._idp_id_of(self.table.root_of(origin))
 
     def _identity(self, verdict: Verdict, canonical: Canonical) -> FieldLines:
         route = verdict.route

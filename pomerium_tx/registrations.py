@@ -4,7 +4,7 @@ The clients that a configuration has registered at OPs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -16,6 +16,8 @@ from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.github import GitHub
 from pomerium_tx.oidc.provider import Provider, ProviderSettings
 from pomerium_tx.oidc.provider_settings import Revocation, idp_id
+from pomerium_tx.routing.route import Route
+from pomerium_tx.routing.table import RouteTable
 
 
 class Registrations:
@@ -68,6 +70,35 @@ class Registrations:
         for provider in known:
             found.succeed(provider)
         return found
+
+
+class ClientsOfRoutes:
+    """
+    Which client people sign in for where.
+
+    :param sections: What the routes of the table are made from, in the same order.
+    """
+
+    def __init__(self, registrations: Registrations, table: RouteTable, sections: Sequence[RouteSection]) -> None:
+        self._default = registrations.default_idp_id
+        self._table = table
+        self._by_route = {
+            route.id: registrations.idp_id_of(section) for route, section in zip(table.routes, sections, strict=True)
+        }
+
+    def of(self, route: Route | None) -> str:
+        """
+        The client that people of a route sign in for.
+        """
+        # A request that is under way may be on one that a reload has removed.
+        return self._default if route is None else self._by_route.get(route.id, self._default)
+
+    def at(self, origin: str) -> str:
+        """
+        The client that people sign in for who ask an origin for one of our own pages: that of the route of its root, or
+        else of the first of its routes.
+        """
+        return self.of(self._table.root_of(origin))
 
 
 def _all_settings(config: Config) -> Iterable[ProviderSettings]:

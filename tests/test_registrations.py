@@ -14,15 +14,17 @@ from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.github import GitHub
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.oidc.provider_settings import Revocation, idp_id
-from pomerium_tx.registrations import Registrations
+from pomerium_tx.registrations import ClientsOfRoutes, Registrations
+from pomerium_tx.routing.route import build
+from pomerium_tx.routing.table import RouteTable
 from tests.config.material import ROUTE, loaded
 
 OP = "https://op.example.com"
 
 
-class RegistrationsTests(SynchronousTestCase):
+class RegistrationsTestCase(SynchronousTestCase):
     """
-    The clients of a configuration.
+    A configuration and its clients.
     """
 
     def read(self, previous: Mapping[str, Provider] | None = None, **changes: Any) -> Registrations:
@@ -31,6 +33,12 @@ class RegistrationsTests(SynchronousTestCase):
         """
         self.config = loaded(self.mktemp(), {"routes": [ROUTE], **changes}).config
         return Registrations(self.config, http=cast(HTTPClient, None), clock=Clock(), previous=previous or {})
+
+
+class RegistrationsTests(RegistrationsTestCase):
+    """
+    The clients of a configuration.
+    """
 
     def test_one(self) -> None:
         """
@@ -100,3 +108,32 @@ class RegistrationsTests(SynchronousTestCase):
         (changed,) = self.read(before, idp_scopes=["openid"]).providers.values()
         self.assertIsNot(changed, same)
         self.assertIs(changed._keys, same._keys)
+
+
+class ClientsOfRoutesTests(RegistrationsTestCase):
+    """
+    Which client people sign in for where.
+    """
+
+    def test_where(self) -> None:
+        """
+        Each route has its client; our own pages on a host have that of its root, or of its first route; what is unknown
+        has the default.
+        """
+        google = {"idp_provider": "google", "idp_client_id": "g", "idp_client_secret": "gs"}
+        other = "https://other.example.com"
+        routes = [
+            {**ROUTE, "prefix": "/g", "idp": "google"},
+            {**ROUTE, "prefix": "/"},
+            {**ROUTE, "from": other, "prefix": "/only", "idp": "google"},
+        ]
+        found = self.read(providers={"google": google}, routes=routes)
+        table = RouteTable(build(section, self.config) for section in self.config.routes)
+        clients = ClientsOfRoutes(found, table, self.config.routes)
+        default, chosen = idp_id(OP, "client"), idp_id("https://accounts.google.com", "g")
+        self.assertEqual([clients.of(route) for route in table.routes], [chosen, default, chosen])
+        self.assertEqual(clients.at("https://app.example.com"), default)
+        self.assertEqual(clients.at(other), chosen)
+        self.assertEqual((clients.at("https://unknown.example.com"), clients.of(None)), (default, default))
+        gone = build(self.config.routes[0].model_copy(update={"prefix": "/gone"}), self.config)
+        self.assertEqual(clients.of(gone), default)

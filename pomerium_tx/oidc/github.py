@@ -16,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from pomerium_tx.jose.jwt import InvalidToken
-from pomerium_tx.oidc import token_response
+from pomerium_tx.oidc import token_response, token_revocation
 from pomerium_tx.oidc.fetch import Answer, ProviderUnavailable
 from pomerium_tx.oidc.id_token import IdToken
 from pomerium_tx.oidc.logout_token import LogoutToken
@@ -122,7 +122,7 @@ class GitHub(Provider):
             {"Accept": _ACCEPT, "Authorization": self._basic()},
             content,
         )
-        self._require_final(answer, hint)
+        token_revocation.require_final(answer, self.settings.issuer, hint)
 
     async def id_token(
         self,

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 
 from pomerium_tx.jose.jwk_set import ASYMMETRIC, InvalidKeySet, JWKSet
 from pomerium_tx.jose.jwt import InvalidToken, UnverifiedToken, Verified, parse, verify
-from pomerium_tx.oidc import id_token, logout_token, metadata, token_response
+from pomerium_tx.oidc import id_token, logout_token, metadata, token_response, token_revocation
 from pomerium_tx.oidc.end_session import brings_state_back, has_end_session
 from pomerium_tx.oidc.fetch import DEADLINE, Answer, Fetcher, HTTPClient, ProviderUnavailable
 from pomerium_tx.oidc.id_token import IdToken
@@ -28,7 +28,6 @@ from pomerium_tx.oidc.provider_settings import ProviderSettings, Revocation, idp
 from pomerium_tx.oidc.published import Published
 from pomerium_tx.oidc.signing_keys import SigningKeys
 from pomerium_tx.oidc.token_response import AuthenticationRefused, TokenResponse
-from pomerium_tx.oidc.urls import origin_of
 
 __all__ = [
     "AuthenticationRefused",
@@ -206,26 +205,11 @@ class Provider:
         """
         if self.settings.revocation is Revocation.OFF:
             return
-        known = await self.metadata()
-        endpoint = known.revocation_endpoint
-        if endpoint is None and self.settings.revocation_path is not None:
-            endpoint = origin_of(known.authorization_endpoint) + self.settings.revocation_path
+        endpoint = token_revocation.endpoint(await self.metadata(), self.settings)
         if endpoint is None:
             return
         answer = await self._as_client(endpoint, [("token", token), ("token_type_hint", hint)])
-        self._require_final(answer, hint)
-
-    def _require_final(self, answer: Answer, hint: str) -> None:
-        # A client that is refused may have a new secret soon.
-        if answer.status in (401, 403, 429) or answer.status >= 500 or _is_invalid_client(answer):
-            raise ProviderUnavailable(f"the revocation endpoint answers {answer.status}")
-        if answer.status >= 400:
-            log.warn(
-                "The OP {iss} does not revoke a {hint}: {status}",
-                iss=self.settings.issuer,
-                hint=hint,
-                status=answer.status,
-            )
+        token_revocation.require_final(answer, self.settings.issuer, hint)
 
     async def end_user(self, response: TokenResponse, *, nonce: str) -> IdToken:
         """
@@ -360,7 +344,7 @@ class Provider:
         only_post = methods is not None and "client_secret_basic" not in methods and may_post
         if not only_post and not self._secret_in_body:
             answer = await self._fetcher.post(endpoint, {"Authorization": self._basic()}, form)
-            if not may_post or not _is_invalid_client(answer):
+            if not may_post or not token_revocation.is_invalid_client(answer):
                 return answer
         secret = [("client_id", settings.client_id), ("client_secret", settings.client_secret)]
         answer = await self._fetcher.post(endpoint, {}, [*form, *secret])
@@ -403,15 +387,6 @@ class Provider:
         if before is not None and before.kids != found.kids:
             log.info("The OP {iss} has rotated its keys: {count} now", iss=issuer, count=len(found))
         return found
-
-
-def _is_invalid_client(answer: Answer) -> bool:
-    if answer.status not in (400, 401):
-        return False
-    try:
-        return answer.json_object().get("error") == "invalid_client"
-    except ProviderUnavailable:
-        return False
 
 
 def _listed(audience: object) -> list[object]:
