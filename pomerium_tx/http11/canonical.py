@@ -30,8 +30,9 @@ _AMBIGUOUS_ESCAPE = re.compile(
     rb"(?i)%(?:2F|5C|[01].|7F|(?:25)++(?:2E|2F|5C|[01][0-9A-F]|7F)"
     rb"|C[01]%[89AB].|E0%[89].%[89AB].|F0%8.%[89AB].%[89AB].)"
 )
-# Some applications drop parameters before they resolve dots.
-_DOTS_WITH_PARAMETER = re.compile(rb"/\.\.?+(?:;|%3B)")
+# Some applications drop parameters before they resolve dots, others what is behind a query or fragment that they have
+# decoded, or a space at the end.
+_DOTS_WITH_MORE = re.compile(rb"/\.\.?+(?:;|%3B|%3F|%23|%20)")
 
 
 @dataclass(slots=True)
@@ -137,8 +138,8 @@ def canonical_path(path: bytes, normalize_path: bool = True, merge_slashes: bool
     readable = _ESCAPE.sub(_canonical_escape, path)
     if _AMBIGUOUS_ESCAPE.search(readable):
         raise BadRequest(400, "ambiguous escape in the path")
-    if _DOTS_WITH_PARAMETER.search(readable):
-        raise BadRequest(400, "dot segment with a parameter")
+    if _DOTS_WITH_MORE.search(readable):
+        raise BadRequest(400, "dot segment with something behind it")
     if normalize_path:
         path = _without_dot_segments(readable) if b"/." in readable else readable
     if merge_slashes and b"//" in path:
