@@ -21,12 +21,14 @@ from zope.interface import directlyProvides, providedBy
 
 from pomerium_tx import logs
 from pomerium_tx.config.model import Config
-from pomerium_tx.outside import Outside
+from pomerium_tx.outside import Outside, _ProviderTls
 from pomerium_tx.tls.client_certificate import Shown
 from pomerium_tx.tls.downstream import DownstreamContexts
 from tests.config.material import SMALLEST, key_pair, loaded
 from tests.config.test_client_certificate_keys import with_tls
+from tests.tls.authorities import Authority
 from tests.tls.clients import Identity, Presenter, authority, identity, principal, revocation_list
+from tests.tls.handshakes import handshake
 
 URL = "http://op.example.com/.well-known/openid-configuration"
 AUTHORITY = b64encode(key_pair()[0]).decode()
@@ -121,6 +123,41 @@ class ProviderConnectionsTests(SynchronousTestCase):
         Deferred.fromCoroutine(self.outside.close())
         self.assertFalse(self.connections[1].connected)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class ProviderTlsTests(SynchronousTestCase):
+    """
+    How the OP is known.
+    """
+
+    def test_wrong_certificate(self) -> None:
+        """
+        Nothing is said to whom another name, another authority or nobody vouches for, at discovery or any other
+        endpoint; whom the configured authority vouches for is spoken to.
+        """
+        root = Authority("root")
+        for trusted, names, is_believed in (
+            (root, ("op.example.com",), True),
+            (root, ("evil.example.com",), False),
+            (Authority("another"), ("op.example.com",), False),
+            (None, ("op.example.com",), False),
+        ):
+            with self.subTest(trusted=trusted is root, names=names):
+                pem = {} if trusted is None else {"certificate_authority": b64encode(trusted.pem).decode()}
+                outside = Outside(MemoryReactorClock(), loaded(self.mktemp(), {**SMALLEST, **pem}).config)
+                self.addCleanup(logs.threshold.set, "info")
+                creator = _ProviderTls(outside).creatorForNetloc(b"op.example.com", 443)
+                outcome = handshake(DownstreamContexts([root.issue(*names)]), creator)
+                self.assertIs(outcome.succeeded, is_believed)
+
+    def test_used(self) -> None:
+        """
+        That is how each request to an OP connects.
+        """
+        reactor: Any = MemoryReactorClock()
+        outside = Outside(reactor, loaded(self.mktemp(), SMALLEST).config)
+        self.addCleanup(logs.threshold.set, "info")
+        self.assertIsInstance(outside._agent.now._endpointFactory._policyForHTTPS, _ProviderTls)
 
 
 class ClientCertificatesTests(SynchronousTestCase):

@@ -59,6 +59,8 @@ How the fields begin, folded, by which Kubernetes is told who asks.
 """
 _RESPONSE_SET_ELSEWHERE = frozenset((b"content-length", b"set-cookie", b"via"))
 _FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id")
+# As the variable HTTP_PROXY it would tell an application's HTTP client where to connect (CVE-2016-1000111).
+_MISTAKEN = (b"proxy",)
 
 
 @dataclass(slots=True)
@@ -186,7 +188,7 @@ class Forwarding:
         self._impersonates = route.kubernetes_token is not None
         ours = {name.lower() for name in (*(name for name, _ in self._set), *filled)}
         # An application may fold these names too, and mistake another spelling for what we set, or fail to remove.
-        self._reserved = ReservedNames((*_FORWARDED, *claim_fields, *ours, *self._removed))
+        self._reserved = ReservedNames((*_FORWARDED, *_MISTAKEN, *claim_fields, *ours, *self._removed))
         self._takes_cookies = b"cookie" not in self._removed | ours
         self._rewrites = route.rewrite_response_headers
         self._is_copied = remembering(self._copied, entries=_NAMES, longest=_LONGEST_NAME)

@@ -118,6 +118,14 @@ class RequestTests(ForwardingTestCase):
                 seen = self.request_fields(f"{name}: forged")
                 self.assertNotIn("forged", str(seen))
 
+    def test_proxy_is_no_variable(self) -> None:
+        """
+        No application takes a user agent's word for the proxy that it should use itself; names alike pass.
+        """
+        for name in ("Proxy", "proxy", "PROXY", "pRoXy"):
+            self.assertNotIn("evil.example", str(self.request_fields(f"{name}: http://evil.example")))
+        self.assertEqual(self.request_fields("X-Proxy: a", "Proxies: b")["proxies"], ["b"])
+
     def test_ours_come_last(self) -> None:
         """
         The assertion is written after all that came from outside, and `Connection` cannot name it away.
@@ -273,6 +281,24 @@ class RequestTests(ForwardingTestCase):
         Lines of one name stay apart and in order, in their own spelling.
         """
         self.assertEqual(self.request_fields("X-List: b", "X-List: a")["x-list"], ["b", "a"])
+
+
+class CredentialsOfOthersTests(ForwardingTestCase):
+    """
+    What an application and its users agree on.
+    """
+
+    def test_both_ways(self) -> None:
+        """
+        Credentials and challenges of every scheme but ours pass unchanged, in their order (RFC 9110 sections 11.6.1
+        and 11.6.2).
+        """
+        for credentials in ("Basic YWxpY2U6eA==", "Digest a=b, c=d", "Negotiate YII=", "Bearer abc", "pomeriumx y"):
+            with self.subTest(credentials=credentials):
+                self.assertEqual(self.request_fields(f"Authorization: {credentials}")["authorization"], [credentials])
+        challenges = ('WWW-Authenticate: Basic realm="a"', "WWW-Authenticate: Negotiate", "Authentication-Info: x=y")
+        seen = self.response_fields(read_response(*challenges, "Content-Length: 3", status="401 No"))
+        self.assertEqual([line for line in seen if line.split(":")[0].startswith(("WWW", "Auth"))], list(challenges))
 
 
 class ResponseTests(ForwardingTestCase):

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.config.expressions import Expression
-from pomerium_tx.http11.canonical import Canonical
+from pomerium_tx.http11.canonical import Canonical, canonicalise
+from pomerium_tx.http11.heads import HeadLimits, RequestHead
+from pomerium_tx.http11.reader import RequestReader
 from pomerium_tx.routing import table as table_module
 from pomerium_tx.routing.route import Route
 from pomerium_tx.routing.table import RouteTable
@@ -186,6 +188,21 @@ class FindTests(SynchronousTestCase):
                 (asked("a.test", b"/statu"), None),
             ],
         )
+
+    def test_query_is_no_path(self) -> None:
+        """
+        Nothing that a query says is matched, whatever routes match by.
+        """
+        public = [
+            a_route("https://a.test", regex=Expression(".*/status")),
+            a_route("https://a.test", path="/status"),
+            a_route("https://a.test", prefix="/status"),
+        ]
+        everything = a_route("https://a.test")
+        for line in (b"/admin?x=/status", b"/admin?/status", b"/?/status", b"/admin?a=b&c=/status"):
+            head = RequestReader(HeadLimits()).feed(b"GET %b HTTP/1.1\r\nHost: a.test\r\n\r\n" % line)[0]
+            assert isinstance(head, RequestHead)
+            self.assert_found(RouteTable([*public, everything]), [(canonicalise(head), everything)])
 
     def test_any_port(self) -> None:
         """
