@@ -71,6 +71,12 @@ class RequestReader:
         self._line_seen = False
         self._scanned = 0
 
+    def obey(self, limits: HeadLimits) -> None:
+        """
+        Take these limits from the next head on that is not whole yet.
+        """
+        self._limits = limits
+
     @property
     def mid_head(self) -> bool:
         """

@@ -113,8 +113,10 @@ class AdmittedDownstream(Downstream):
 
     def recheck(self) -> None:
         """
-        Cut what is being answered to nobody, if its request would not be let through any more.
+        Read by the limits that are in force now, and cut what is being answered to nobody, if its request would not be
+        let through any more.
         """
+        self._incoming.obey(self.proxy.limits)
         self.recognise()
         exchange = self._exchange
         if isinstance(exchange, ProxiedExchange) and exchange.is_nobodys and not exchange.is_admitted():

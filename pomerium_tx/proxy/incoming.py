@@ -31,6 +31,12 @@ class Incoming:
         self._events: list[RequestEvent] = []
         self._unread = bytearray()
 
+    def obey(self, limits: HeadLimits) -> None:
+        """
+        Read by these limits from now on.
+        """
+        self._reader.obey(limits)
+
     @property
     def is_empty(self) -> bool:
         """

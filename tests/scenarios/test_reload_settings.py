@@ -9,6 +9,7 @@ import json
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.doubles.peers import UserAgent
 from tests.scenarios.test_reload import ReloadTestCase
 from tests.scenarios.world import APP, DENIED, OP
 from tests.tls.authorities import key_pem
@@ -30,6 +31,25 @@ class SettingsTests(ReloadTestCase):
         self.reload()
         self.advance(400.0, 50.0)
         self.assertEqual(alice.get(APP + "/").status, 200)
+
+    def test_heads(self) -> None:
+        """
+        How heads are read, and how large they may be, holds for the next one on connections that were open before, also
+        for one of which half has come.
+        """
+        head = b"GET / HTTP/1.1\r\nHost: app.example.com\r\nX_Y: 1\r\n\r\n"
+        for half in (0, 40):
+            self.reload(headers_with_underscores_action="allow")
+            agent = UserAgent.connect(self.network, "proxy", 443)
+            agent.say(head)
+            self.settle()
+            self.assertIn(b" 302 ", agent.take()[:20])
+            agent.say(head[:half])
+            self.settle()
+            self.reload()
+            agent.say(head[half:])
+            self.settle()
+            self.assertIn(b" 400 ", agent.take()[:20])
 
     def test_names_of_cookies(self) -> None:
         """
