@@ -19,6 +19,7 @@ from pomerium_tx.oidc.logout_token import LEEWAY, LogoutToken, audience
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.sessions.provider_logout import SKEW, ProviderLogout
 from pomerium_tx.sessions.registry import SessionRegistry
+from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause, SeenJti, StoreUnavailable
 from pomerium_tx.web.resource import Answer, HttpProblem, LocalRequest, Page, PageRequest, protocol_problem_answer
 
@@ -57,6 +58,8 @@ class BackChannelLogoutPage(Page):
         self._ending = ending
         self._clock = clock
         self._under_way: dict[tuple[str, str], list[Deferred[None]]] = {}
+        # A session may be gone when its OP confirms that, to a process through which nobody has signed in.
+        registry.subscribe_begun(self._learn_from)
 
     async def answer(self, request: PageRequest) -> Answer:
         """
@@ -106,9 +109,14 @@ class BackChannelLogoutPage(Page):
                 return provider
         raise InvalidToken("the token is of an issuer, or for an audience, that is not configured")
 
+    def _learn_from(self, session: Session) -> None:
+        provider = self._providers.get(session.idp_id)
+        if provider is not None:
+            provider.learn_alg(session.tokens.id_token)
+
     def _learn_alg(self, provider: Provider, claims: Mapping[str, Any]) -> None:
         """
-        People may have signed in through another process.
+        People may have signed in through another process, before this one was there.
         """
         for claim, find in (("sid", self._registry.by_sid), ("sub", self._registry.by_sub)):
             value = claims.get(claim)

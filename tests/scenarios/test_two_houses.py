@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
-from pomerium_tx.sessions.store import SessionStore
+from pomerium_tx.jose.signer import Signer
+from pomerium_tx.sessions.store import OpLogout, SessionStore
+from tests.doubles import keys
 from tests.doubles.stores import UnreliableStore
 from tests.scenarios.browser import Browser
+from tests.scenarios.told import ToldTestCase
 from tests.scenarios.traffic import SIGNED_OUT, TrafficTestCase
 from tests.scenarios.world import APP, AUTHENTICATE, CHAT, OP
 
@@ -246,3 +249,26 @@ class TwoHousesTests(TrafficTestCase):
         held = self.browser("proxy3")
         held.jar = self.alice.jar
         self.assertIn("You signed out at ", held.get(CHAT + "/").text)
+
+
+class ToldToTheOtherTests(ToldTestCase):
+    """
+    The OP speaks to a house through which nobody has signed in.
+    """
+
+    def test_confirmed_to_the_other(self) -> None:
+        """
+        The confirmation of a sign-out that began here is believed there, although the session is gone, and nobody there
+        has fetched what the OP publishes: it is known from the sign-in how this OP signs.
+        """
+        self.provider.signers.append(Signer(keys.private_key("RS256")))
+        for earlier in (self.laptop, self.phone):
+            self.sign_out(earlier)
+        other_house = self.build_house("proxy2")
+        tablet, on_tablet = self.somebody()
+        self.sign_out(tablet)
+        answer = self.post(self.token(sid=on_tablet.sids[0], sub=on_tablet.sub), house="proxy2")
+        self.assertEqual((answer.status, answer.text), (200, ""))
+        receipt = other_house.registry.receipt(self.receipts()[-1]["id"])
+        assert receipt is not None
+        self.assertEqual(receipt.op_logout, OpLogout.CONFIRMED)
