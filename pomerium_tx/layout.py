@@ -351,7 +351,11 @@ class Layout:
 
     def _accessible(self, session: Session, request: PageRequest) -> list[Route]:
         assert isinstance(request.client, Client), request.client
-        return accessible(self.table.routes, session, request.client)
+        return accessible(self.table.routes, session, request.client, counts=self._counts)
+
+    def _counts(self, session: Session, route: Route) -> bool:
+        tokens = self._bearers.routes.get(route.id)
+        return session.idp_id == self._clients.of(route) or (tokens is not None and tokens.admits(session))
 
     def _identity(self, verdict: Verdict, canonical: Canonical) -> FieldLines:
         route = verdict.route

@@ -4,7 +4,7 @@ Where a person may go: the routes whose policies would let them in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from twisted.logger import Logger
 
@@ -18,16 +18,22 @@ from pomerium_tx.sessions.session import Session
 log = Logger()
 
 
-def accessible(routes: Iterable[Route], session: Session, client: Client) -> list[Route]:
+def accessible(
+    routes: Iterable[Route], session: Session, client: Client, *, counts: Callable[[Session, Route], bool]
+) -> list[Route]:
     """
     The routes with an address of their own whose first page *session* would be shown.
 
     The policy itself is asked, about a GET. A route with ``*`` in its host has no address that could be listed.
+
+    :param counts: Whether a session counts on a route: what one provider says of a person is nothing to a route that
+        wants people from another.
     """
-    return [route for route in routes if "*" not in route.from_host and _admits(route, session, client)]
+    own = [route for route in routes if "*" not in route.from_host]
+    return [route for route in own if _admits(route, session if counts(session, route) else None, client)]
 
 
-def _admits(route: Route, session: Session, client: Client) -> bool:
+def _admits(route: Route, session: Session | None, client: Client) -> bool:
     authority = route.from_host.encode("ascii")
     if route.from_port not in (None, DEFAULT_PORTS[route.from_scheme]):
         authority += b":%d" % route.from_port

@@ -32,6 +32,12 @@ class RouteTokens:
             return Standing.OVER
         return Standing.REFUSED if tokens.is_refused(digest, kind) else Standing.UNKNOWN
 
+    def admits(self, session: Session) -> bool:
+        """
+        Whether a session could be that of a token which is believed here.
+        """
+        return self._kind.admits(session)
+
     def settle(self, token: bytes, digest: str) -> Settle:
         async def settle(address: str, user_agent: str) -> None:
             await self._tokens.settle(token, digest, self._kind, address=address, user_agent=user_agent)

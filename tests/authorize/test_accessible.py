@@ -10,9 +10,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.authorize.accessible import accessible, first_path
 from pomerium_tx.policy.criteria import from_legacy
+from pomerium_tx.routing.route import Route
+from pomerium_tx.sessions.session import Session
 from tests.authorize.asking import ALICE, BOB, PUBLIC
 from tests.policy.clients import CLIENT
 from tests.routing.routes import a_route
+
+
+def anywhere(session: Session, route: Route) -> bool:
+    """
+    Every session counts everywhere.
+    """
+    return True
 
 
 class AccessibleTests(SynchronousTestCase):
@@ -35,7 +44,16 @@ class AccessibleTests(SynchronousTestCase):
             (ALICE, ["app.example.com", "public.example.com"]),
             (BOB, ["app.example.com", "bob.example.com", "public.example.com"]),
         ):
-            self.assertEqual([route.from_host for route in accessible(routes, person, CLIENT)], hosts)
+            self.assertEqual([route.from_host for route in accessible(routes, person, CLIENT, counts=anywhere)], hosts)
+
+    def test_of_another_provider(self) -> None:
+        """
+        A session that does not count on a route opens it as little as none does.
+        """
+        app, public = a_route("https://app.example.com"), a_route("https://public.example.com", policy=PUBLIC)
+        self.assertEqual(accessible([app, public], ALICE, CLIENT, counts=lambda session, route: False), [public])
+        only = accessible([app, public], ALICE, CLIENT, counts=lambda session, route: (session, route) == (ALICE, app))
+        self.assertEqual(only, [app, public])
 
     def test_what_the_policy_is_asked(self) -> None:
         """
@@ -48,7 +66,7 @@ class AccessibleTests(SynchronousTestCase):
             return from_legacy(public=True)(*about)
 
         route = a_route("https://app.example.com:8443", prefix="/deep/", policy=policy)
-        self.assertEqual(accessible([route], ALICE, CLIENT), [route])
+        self.assertEqual(accessible([route], ALICE, CLIENT, counts=anywhere), [route])
         [(session, head, canonical, client)] = asked
         self.assertEqual((session, client), (ALICE, CLIENT))
         self.assertEqual((head.method, head.target, head.host), (b"GET", b"/deep/", b"app.example.com:8443"))
@@ -60,7 +78,7 @@ class AccessibleTests(SynchronousTestCase):
         """
         broken = a_route("https://broken.example.com", policy=lambda *asked: 1 / 0)
         fine = a_route("https://app.example.com")
-        self.assertEqual(accessible([broken, fine], ALICE, CLIENT), [fine])
+        self.assertEqual(accessible([broken, fine], ALICE, CLIENT, counts=anywhere), [fine])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_first_path(self) -> None:

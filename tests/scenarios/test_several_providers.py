@@ -62,6 +62,18 @@ class SignInTests(TwoProvidersTestCase):
         self.assertEqual({session.client_id for session in sessions}, {"rp1", "own"})
         self.assertEqual(len({session.browser for session in sessions}), 1)
 
+    def test_portal(self) -> None:
+        """
+        The partners' people are not told of routes that want people from another OP, be they of a wanted domain there.
+        """
+        bob = self.browser()
+        self.sign_in(bob, CHAT + "/", person="bob")
+        told = bob.fetch(CHAT + "/.pomerium/api/v1/routes").text
+        self.assertIn(CHAT, told)
+        self.assertIn("app for partners", told)
+        self.assertNotIn('"app"', told)
+        self.assertNotIn("denied", told)
+
     def test_my_sessions(self) -> None:
         """
         The page of all my sessions shows those with every OP.
