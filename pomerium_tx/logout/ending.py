@@ -104,6 +104,7 @@ class Ending:
         :param notify: The ids of the routes whose applications are told of ends.
         :param takes_tokens: Whether sessions begin with tokens that may have been issued before an end.
         """
+        self._takes_tokens = takes_tokens
         self._tombstone_lifetime = TOKEN_LIFETIME if takes_tokens else LIFETIME
         self._revocation_delay = revocation_delay
         self._notify = tuple(notify)
@@ -265,6 +266,9 @@ class Ending:
             return open_way if self._may_end_session(idp_id) else OpLogout.NOT_SUPPORTED
 
         names = names | {("browser", "", session.browser) for session in sessions.values()}
+        if self._takes_tokens:
+            # Applications may have got the tokens of these sessions: they must begin no other one now.
+            names |= {("sid", session.iss, sid) for session in sessions.values() for sid in session.sids}
         receipt = await self._registry.end(
             RecordedEnding(
                 session_ids=tuple(sessions),

@@ -18,7 +18,7 @@ from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause, StoreUnavailable
 from tests.doubles.peers import UserAgent
 from tests.scenarios.browser import Response
-from tests.scenarios.world import APP, CHAT, CONFIG, OP, OPEN, WorldTestCase
+from tests.scenarios.world import APP, AUTHENTICATE, CHAT, CONFIG, OP, OPEN, WorldTestCase
 
 CI = "https://ci.example.org"
 PROGRAM = "192.0.2.77"
@@ -548,6 +548,40 @@ class IdentityTokenTests(TokenCase):
         self.end(second, Cause.ADMINISTRATOR)
         self.advance(2 * day, step=7200.0)
         self.assertEqual(self.ask(token).status, 401)
+
+
+class OwnTokenTests(TokenCase):
+    """
+    The tokens of a person's own session, which applications may have got.
+    """
+
+    settings = {"routes": routes(bearer_token_format="idp_identity_token")}
+
+    def test_own_sign_out(self) -> None:
+        """
+        When the person signs out, in whichever way, they begin no other session; those of the next sign-in do.
+        """
+        for where in (CHAT + "/.pomerium/sign_out", AUTHENTICATE + "/.pomerium/sign_out"):
+            with self.subTest(where):
+                browser = self.browser()
+                self.sign_in(browser, CHAT + "/")
+                [session] = self.house.registry.sessions()
+                self.assertTrue(session.sids)
+                self.advance(2)
+                page = browser.get(where)
+                if where.startswith(AUTHENTICATE):
+                    browser.click(page)
+                self.assertEqual(self.house.registry.count, 0)
+                self.app.take()
+                self.assertEqual(self.ask(session.tokens.id_token).status, 401)
+                self.advance(120)
+                self.assertEqual(self.ask(session.tokens.id_token).status, 401)
+                self.assertEqual(self.app.take(), b"")
+                self.sign_in(browser, CHAT + "/")
+                [again] = self.house.registry.sessions()
+                self.assertEqual(self.ask(again.tokens.id_token).text, "ok")
+                for one in list(self.house.registry.sessions()):
+                    self.end(one, Cause.ADMINISTRATOR)
 
 
 class IssuedTokenTests(IdentityTokenTests):
