@@ -19,7 +19,7 @@ from pomerium_tx import limits
 from pomerium_tx.applications import Applications, Connect
 from pomerium_tx.assertion.assertion import Assertions
 from pomerium_tx.authenticate.site import authenticate_site
-from pomerium_tx.authorize.accessible import accessible
+from pomerium_tx.authorize.accessible import Entrances
 from pomerium_tx.authorize.check import Authorizer
 from pomerium_tx.authorize.refusal import unauthenticated
 from pomerium_tx.authorize.verdict import Verdict
@@ -42,7 +42,6 @@ from pomerium_tx.looks import dress
 from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.operations import audit_log
-from pomerium_tx.policy.client import Client
 from pomerium_tx.programs import Bearers, Programs
 from pomerium_tx.proxy.access_lines import AccessLines
 from pomerium_tx.proxy.connection import Proxy
@@ -59,7 +58,6 @@ from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause
 from pomerium_tx.signing import Signing
 from pomerium_tx.web.csrf import Csrf
-from pomerium_tx.web.page_request import PageRequest
 from pomerium_tx.web.sealed import Sealer
 from pomerium_tx.web.signed_url import UrlSigner
 
@@ -279,6 +277,7 @@ class Layout:
             touch=lasting.registry.touch,
             begin_sign_in=self._begin_sign_in,
         )
+        entrances = Entrances(self.table, self._counts)
         routes = route_site(
             authenticate_origin=self._authenticate_origin,
             registry=lasting.registry,
@@ -302,8 +301,8 @@ class Layout:
             site_data=self.table.site_data,
             session_events=lasting.session_events,
             back_channel=lasting.back_channel,
-            accessible=self._accessible if config.runtime_flags.routes_portal else None,
-            gives_jwt=config.runtime_flags.pomerium_jwt_endpoint,
+            accessible=entrances.of if config.runtime_flags.routes_portal else None,
+            gives_jwt_to=entrances.open if config.runtime_flags.pomerium_jwt_endpoint else None,
             clock=lasting.clock,
         )
         authenticate = authenticate_site(
@@ -348,10 +347,6 @@ class Layout:
         if self.authorizer.is_authenticate(host, port):
             return self._authenticate_site
         return self._route_site if self.table.serves(host, port) else self._probe_site
-
-    def _accessible(self, session: Session, request: PageRequest) -> list[Route]:
-        assert isinstance(request.client, Client), request.client
-        return accessible(self.table.routes, session, request.client, counts=self._counts)
 
     def _counts(self, session: Session, route: Route) -> bool:
         tokens = self._bearers.routes.get(route.id)

@@ -20,7 +20,7 @@ from pomerium_tx.dashboard.presented import RouteSessions
 from pomerium_tx.dashboard.published import WellKnownPage
 from pomerium_tx.dashboard.sign_in import RouteSignIn
 from pomerium_tx.dashboard.sign_out import RouteSignOutPage
-from pomerium_tx.dashboard.user import JwtPage, UserPage, WhoAmIPage
+from pomerium_tx.dashboard.user import JwtPage, MayEnter, UserPage, WhoAmIPage
 from pomerium_tx.dashboard.visit import VisitPage
 from pomerium_tx.logout.confirmation import Confirmations
 from pomerium_tx.logout.ending import Ending
@@ -72,13 +72,13 @@ def route_site(
     providers: Mapping[str, Provider],
     back_channel: IResource,
     accessible: Accessible | None = None,
-    gives_jwt: bool = False,
+    gives_jwt_to: MayEnter | None = None,
 ) -> Folder:
     """
     The root of the tree. One serves all route hosts: a request says which host it is for.
 
     :param accessible: The routes that are open to a person; None where nobody is shown them.
-    :param gives_jwt: The runtime flag ``pomerium_jwt_endpoint``.
+    :param gives_jwt_to: Who may have the assertion of a host; None where nobody is given one.
     :param back_channel: The page to which OPs post logout tokens, the same on every host.
     :param session_events: Who listens for the end of sessions; the same for all hosts.
     :param idp_id_of: The OP that an origin's routes want people from.
@@ -133,8 +133,9 @@ def route_site(
         ),
     )
     pomerium.putChild(b"user", UserPage(sessions=sessions, assertions=assertions, sign_in=sign_in))
-    if gives_jwt:
-        pomerium.putChild(b"jwt", JwtPage(sessions=sessions, assertions=assertions, sign_in=sign_in))
+    if gives_jwt_to is not None:
+        jwt = JwtPage(sessions=sessions, assertions=assertions, sign_in=sign_in, may_enter=gives_jwt_to)
+        pomerium.putChild(b"jwt", jwt)
     version = ApiFolder()
     version.putChild(
         b"login", ProgrammaticLoginPage(login=login, redirects=redirects, idp_id_of=idp_id_of, clock=clock)

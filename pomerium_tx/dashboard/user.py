@@ -5,6 +5,7 @@ the operator has asked for it ``/.pomerium/jwt``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -12,8 +13,14 @@ from pomerium_tx import paths
 from pomerium_tx.assertion.assertion import Assertions
 from pomerium_tx.dashboard.presented import RouteSessions
 from pomerium_tx.dashboard.sign_in import RouteSignIn
+from pomerium_tx.sessions.session import Session
 from pomerium_tx.web import session_pages
-from pomerium_tx.web.resource import Answer, Page, PageRequest, html_answer, json_answer
+from pomerium_tx.web.resource import Answer, HttpProblem, Page, PageRequest, html_answer, json_answer
+
+MayEnter = Callable[[Session, PageRequest], bool]
+"""
+Whether a session is let into some application of the host that is asked.
+"""
 
 _ABOUT_THE_TOKEN = ("iss", "aud", "exp", "iat", "jti")
 
@@ -81,19 +88,29 @@ class JwtPage(Page):
 
     methods: ClassVar[tuple[str, ...] | None] = ("GET",)
 
-    def __init__(self, *, sessions: RouteSessions, assertions: Assertions, sign_in: RouteSignIn) -> None:
+    def __init__(
+        self, *, sessions: RouteSessions, assertions: Assertions, sign_in: RouteSignIn, may_enter: MayEnter
+    ) -> None:
+        """
+        :param may_enter: Whether some application of the host would be told of the person.
+        """
         super().__init__()
         self._sessions = sessions
         self._assertions = assertions
         self._sign_in = sign_in
+        self._may_enter = may_enter
 
     async def answer(self, request: PageRequest) -> Answer:
         """
         What ``X-Pomerium-Jwt-Assertion`` would say to the application now.
+
+        :raises HttpProblem: 403, if it would say nothing, because the person is not let in.
         """
         session = self._sessions.used(request)
         if session is None:
             return self._sign_in.begin(request)
+        if not self._may_enter(session, request):
+            raise HttpProblem(403, "This application is not for you.", sign_out_path=paths.SIGN_OUT)
         token = self._assertions.token(session, _host(request))
         return Answer(headers=(("Content-Type", "application/jwt"),), body=token.encode("ascii"))
 

@@ -52,6 +52,13 @@ class OriginRoutes:
         self._prefixes = _Prefixes(prefixes)
 
     @property
+    def all(self) -> Sequence[Route]:
+        """
+        All of them, in their order.
+        """
+        return self._routes
+
+    @property
     def root(self) -> Route:
         """
         The route of the root path, or else the first.

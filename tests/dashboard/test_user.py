@@ -140,3 +140,15 @@ class JwtTests(_Case):
         token = parse(answer.text)
         self.assertEqual((token.claims["aud"], token.claims["sid"]), ("app.example.com", session.id))
         self.assertEqual(alice.post(R + "/.pomerium/jwt").status, 405)
+
+    def test_not_let_in(self) -> None:
+        """
+        Nobody is given an assertion for applications that do not let them in: 403, with a way out.
+        """
+        world = self.world = World(gives_jwt=True)
+        self.addCleanup(world.stop)
+        alice = UserAgent(world)
+        world.kept_out = alice.sign_in().sub
+        answer = alice.get(R + "/.pomerium/jwt", SCRIPT)
+        self.assertEqual(answer.status, 403)
+        self.assertNotIn("application/jwt", answer.header("content-type") or "")

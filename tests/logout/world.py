@@ -150,6 +150,10 @@ class World:
         gives_jwt: bool = False,
     ) -> None:
         self._lifetimes = lifetimes
+        self.kept_out = ""
+        """
+        Who is let into no application.
+        """
         self.clock = Clock()
         self.clock.advance(START)
         self.store = UnreliableStore(store)
@@ -228,7 +232,7 @@ class World:
             assertions=Assertions(signer, self.clock),
             login=self.login,
             idp_id_of=lambda origin: self.provider.idp_id,
-            gives_jwt=gives_jwt,
+            gives_jwt_to=(lambda session, request: session.sub != self.kept_out) if gives_jwt else None,
         )
 
     def _provider(self, issuer: str, settings: Mapping[str, Any]) -> tuple[DevelopmentProvider, OpClient, Provider]:
