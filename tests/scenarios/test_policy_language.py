@@ -126,3 +126,28 @@ class RefreshedClaimTests(TriggerTestCase):
         self.assertEqual((elsewhere.lost, his.take(), his.lost), (None, b"", None))
         self.assertEqual(self.alice.get(CHAT + "/").status, 403)
         self.assertEqual(self.receipts(), [])
+
+
+class AuthenticationContextTests(ReloadTestCase):
+    """
+    A route for those alone who have signed in in a certain way.
+    """
+
+    def test_acr(self) -> None:
+        """
+        Whoever asks the OP for an ``acr`` makes it a condition: an OP that answers with less, or says nothing, opens
+        nothing by it.
+        """
+        strong = {"allow": {"and": [{"claim/acr": "strong"}]}}
+        self.reload(
+            idp_request_params={"acr_values": "strong"},
+            routes=self.routes(chat={"allow_any_authenticated_user": None, "policy": strong}),
+        )
+        for said, status in (({"acr": "strong"}, 200), ({"acr": "weak"}, 403), ({}, 403)):
+            with self.subTest(said=said):
+                self.provider.alterations["id_token"] = lambda claims, said=said: {**claims, **said}
+                alice = self.browser()
+                page = alice.get(APP + "/")
+                self.assertIn("acr_values=strong", " ".join((*page.trail, page.url)))
+                self.assertEqual(alice.click(page, "Sign in as Alice").status, 200)
+                self.assertEqual(alice.get(CHAT + "/").status, status)
