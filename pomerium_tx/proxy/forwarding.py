@@ -39,7 +39,18 @@ _COOKIES, _LONGEST_COOKIES = 256, 4_096
 What each route remembers of the names of fields and of Cookie fields: how many, and how long each may be.
 """
 
-_COPIED_WITHOUT_HANDLE = frozenset((b"authorization", b"referer"))
+_COPIED_WITHOUT_HANDLE = frozenset(
+    (
+        b"authorization",
+        b"referer",
+        # Proxies in front tell in these what they were asked for, with the query.
+        b"x-envoy-original-path",
+        b"x-forwarded-uri",
+        b"x-original-uri",
+        b"x-original-url",
+        b"x-rewrite-url",
+    )
+)
 _SET_ELSEWHERE = _COPIED_WITHOUT_HANDLE | frozenset(
     (
         b"host",
@@ -354,7 +365,7 @@ def _cookie_name(set_cookie: bytes) -> bytes:
 
 def names_a_session(lower: bytes, value: bytes) -> bool:
     """
-    Whether a field with credentials, or with the URL of another page, carries a session handle.
+    Whether a field with credentials, or with a URL, carries a session handle.
     """
     if lower == b"authorization":
         return handle_of_authorization(value) is not None
