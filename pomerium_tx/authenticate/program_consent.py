@@ -81,11 +81,11 @@ class ProgramConsents:
         """
         require_own_page(request)
         plaintext = self._sealer.open(_PURPOSE, request.one(PROGRAM, "form") or "")
-        session = browser.session
-        if plaintext is None or session is None or not self._browsers.has_token(browser, request):
+        if plaintext is None or not self._browsers.has_token(browser, request):
             raise HttpProblem(400, _AGAIN)
         content = json.loads(plaintext)
-        if session.id != content["session"] or not 0 <= self._clock.seconds() - content["at"] <= LIFETIME:
+        session = next((one for one in browser.sessions if one.id == content["session"]), None)
+        if session is None or not 0 <= self._clock.seconds() - content["at"] <= LIFETIME:
             raise HttpProblem(400, _AGAIN)
         # A reload may have changed who may have what.
         program, origin = (

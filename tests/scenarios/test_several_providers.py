@@ -62,6 +62,22 @@ class SignInTests(TwoProvidersTestCase):
         self.assertEqual({session.client_id for session in sessions}, {"rp1", "own"})
         self.assertEqual(len({session.browser for session in sessions}), 1)
 
+    def test_program(self) -> None:
+        """
+        A program is let in with the session of the host that it asks, whichever sign-in was the last.
+        """
+        browser = self.signed_in_at_both()
+        for origin in (APP, CHAT):
+            with self.subTest(origin):
+                link = browser.fetch(f"{origin}/.pomerium/api/v1/login?pomerium_redirect_uri=http://localhost:9/x").text
+                action, fields = browser.get(link).form()
+                callback = browser.post(action, fields, follow=False).get("Location") or ""
+                program = browser.get(callback, follow=False).get("Location") or ""
+                self.assertTrue(program.startswith("http://localhost:9/x?pomerium_jwt="), callback)
+                handle = program.partition("=")[2]
+                answer = self.browser().once("GET", origin + "/", {"Authorization": f"Pomerium {handle}"})
+                self.assertEqual(answer.content, b"ok")
+
     def test_portal(self) -> None:
         """
         The partners' people are not told of routes that want people from another OP, be they of a wanted domain there.
