@@ -19,6 +19,7 @@ from pomerium_tx.config.loader import Loaded, load
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.policy_rules import Rules
 from pomerium_tx.config.problems import InvalidConfig, Problem
+from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.oidc.registered_uris import RegisteredUris
 from pomerium_tx.policy.client import Client
 from pomerium_tx.routing.route import Route
@@ -83,6 +84,10 @@ class CheckedRoute:
     """
     The name of the one where its people sign in.
     """
+    client_id: str
+    """
+    As whom they do.
+    """
     settings: tuple[str, ...]
     """
     What else is worth knowing, a sentence each.
@@ -116,6 +121,10 @@ class Checked:
     """
     What becomes of requests without one, if browsers are asked for one: the ``enforcement``.
     """
+    may_be_asked: bool = False
+    """
+    Whether proxies in front may have us decide about what they carry themselves: forward authentication.
+    """
     providers: tuple[Registration, ...] = ()
     routes: tuple[CheckedRoute, ...] = ()
 
@@ -144,6 +153,7 @@ def checked(path: Path, environ: Mapping[str, str]) -> Checked:
         certificates=shown_certificates(loaded.config, datetime.now(UTC)),
         uncovered=uncovered,
         client_certificates="" if mtls is None else mtls.enforcement,
+        may_be_asked=bool(loaded.config.trusted_proxies),
         providers=tuple(_registrations(plan)),
         routes=tuple(_route(plan, loaded, route) for route in plan.routes),
     )
@@ -177,6 +187,7 @@ def _registrations(plan: Plan) -> Iterator[Registration]:
 def _route(plan: Plan, loaded: Loaded, route: Route) -> CheckedRoute:
     place, section = plan.place_of(route), plan.section_of(route)
     access = _access(route, plan.rules_of(route))
+    provider = plan.provider_of(route).settings
     return CheckedRoute(
         key=place.key,
         file=place.file,
@@ -187,8 +198,12 @@ def _route(plan: Plan, loaded: Loaded, route: Route) -> CheckedRoute:
         to=where_it_goes(route, section),
         access=access,
         rule=plan.rule_of(route),
-        provider=plan.provider_of(route).settings.name,
-        settings=tuple(_settings(plan.config, route, plan.bearer_token_format_of(route), is_public=access == "public")),
+        provider=provider.name,
+        client_id=provider.client_id,
+        settings=(
+            *_rewrites(section),
+            *_settings(plan.config, route, plan.bearer_token_format_of(route), is_public=access == "public"),
+        ),
         is_hidden=any(
             warning.key == f"{place.key}.from" and warning.message.startswith(_HIDDEN) for warning in loaded.warnings
         ),
@@ -205,6 +220,14 @@ def _access(route: Route, rules: Rules) -> Access:
     return "sign-in" if decision.unauthenticated else "by request"
 
 
+def _rewrites(section: RouteSection) -> Iterator[str]:
+    if section.prefix_rewrite is not None:
+        yield f"the application gets {section.prefix_rewrite} in the place of what was matched"
+    if section.regex_rewrite_pattern is not None:
+        found, put = section.regex_rewrite_pattern, section.regex_rewrite_substitution or ""
+        yield f"the application gets {put or 'nothing'} in the place of what {found} matches in the path"
+
+
 def _settings(config: Config, route: Route, bearer_token_format: str, *, is_public: bool) -> Iterator[str]:
     if len(route.upstreams) > 1:
         yield f"requests are shared by {route.balancing.policy.upper()}"
@@ -216,8 +239,9 @@ def _settings(config: Config, route: Route, bearer_token_format: str, *, is_publ
         yield f"programs may bring a bearer token instead of a session: {bearer_token_format}"
     if route.allow_websockets:
         yield "WebSockets are let through"
-    if route.set_request_headers:
-        yield f"set in requests: {_listed([name for name, _ in route.set_request_headers])}"
+    if route.set_request_headers or route.filled_request_headers:
+        names = [name for name, _ in (*route.set_request_headers, *route.filled_request_headers)]
+        yield f"set in requests: {_listed(names)}"
     if route.remove_request_headers:
         yield f"removed from requests: {_listed(route.remove_request_headers)}"
     if is_public:

@@ -22,12 +22,12 @@ not have are marked **ours**. What Pomerium has and this does not stands [at the
 ignored with a warning where nobody gets in by it, else refused with what to do instead. An unknown key is refused.
 
 **Values.** Durations are written `30s`, `5m`, `1h30m`. A list may be one string with commas, a mapping may be JSON.
-`true` and `false` may be quoted. A key without a value is as if it were not there; one that says who may pass must have
-one.
+`true` and `false` may be quoted. A key without a value, or with an empty string, is as if it were not there; one that
+says who may pass must have one.
 
 **Environment.** Every key outside of routes can be set by a variable of its name in capitals (`COOKIE_EXPIRE=8h`),
 which wins over the file. `ROUTES`, `POLICY` and `CERTIFICATES` are base64 of a YAML list, or one that begins with `[`.
-An empty variable sets nothing.
+An empty variable sets nothing. Where the environment says everything, the file is `/dev/null`.
 
 **Files.** A key that ends in `_file` names a file that holds the value, and wins over the key without it. Use them for
 secrets, and let nobody else read them.

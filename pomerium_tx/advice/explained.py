@@ -31,6 +31,7 @@ from pomerium_tx.sessions.session import Session
 from pomerium_tx.tls.client_certificate import Shown
 
 _SESSION: Final = "explained"
+_NO_CERTIFICATE: Final = "this supposes that no client certificate is shown: --certificate FILE shows one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +162,8 @@ def explain(loaded: Loaded, question: Question) -> Explained:
     grounds = explained(plan.rules_of(verdict.route), verdict.session, head, canonical, client)
     try:
         outcome = tuple(_outcome(plan, verdict, head, canonical, grounds))
+        if shown is not None and question.certificate is None:
+            outcome = (*outcome, _NO_CERTIFICATE)
         status = verdict.status
     except BadRequest as bad:
         return replace(_refused(question, bad), tried=tried, route=plan.place_of(verdict.route))
@@ -292,8 +295,6 @@ def _outcome(
             yield "it is answered 200 with a robots.txt that keeps everything out"
         case _:
             yield f"it is answered {verdict.status} {verdict.reason}: {_why(verdict, grounds)}"
-    if plan.config.asks_for_certificates:
-        yield "this supposes that a valid client certificate is shown, and none that a policy names"
 
 
 def _why(verdict: Verdict, grounds: Explanation) -> str:

@@ -66,6 +66,8 @@ def checked_text(checked: Checked) -> Iterator[str]:
     if checked.routes:
         yield ""
         yield "When a session ends, everything that it has open on any of these is cut in that moment."
+        if checked.may_be_asked:
+            yield "What a trusted proxy only asks about, by forward authentication, is that proxy's and is not cut."
 
 
 def _route(route: CheckedRoute, *, tells_provider: bool) -> Iterator[str]:
@@ -78,7 +80,7 @@ def _route(route: CheckedRoute, *, tells_provider: bool) -> Iterator[str]:
     yield f"    {_ACCESS[route.access]}"
     yield from (f"      {rule}" for rule in route.rule)
     if tells_provider and route.access == "sign-in":
-        yield f"    people sign in at {route.provider}"
+        yield f"    people sign in at {route.provider}, client {route.client_id}"
     yield from (f"    {setting}" for setting in route.settings)
 
 

@@ -74,6 +74,10 @@ class Key:
     """
     The name of the section that it holds, or empty.
     """
+    may_be_empty: bool
+    """
+    Whether an empty string is as if it were not there.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +221,7 @@ def _key(section: type[Section], attribute: str, group: str, words: str) -> Key:
         needs_restart=is_root and (file_of or name) in UNTIL_RESTART,
         file_of="" if file_of == name else file_of,
         section="" if inner is None else inner.__name__,
+        may_be_empty=section.is_unwritten(name, ""),
     )
 
 

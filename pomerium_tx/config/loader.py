@@ -4,6 +4,7 @@ From a file and the environment to a `Config`, or to everything that is wrong wi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +54,15 @@ class Loaded:
 
 def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     """
-    The configuration in the file at *path*, with the environment's overrides.
+    The configuration in the file at *path*, with the environment's overrides. Nothing is in ``/dev/null``: then the
+    environment says everything.
 
     :raises InvalidConfig: With every problem, not only the first.
     """
     problems: list[Problem] = []
     document = Document(file=str(path), values={})
     try:
-        document = read_document(_read_text(path), str(path))
+        document = read_document(_read_text(path, environ), str(path))
     except InvalidConfig as invalid:
         problems.extend(invalid.problems)
     overrides, unreadable = read_environment(environ)
@@ -87,11 +89,15 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     )
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, environ: Mapping[str, str]) -> str:
+    if path == Path(os.devnull):
+        return ""
     try:
         return secrets.read_file(path).decode("utf-8-sig")
     except secrets.UnreadableFile as unreadable:
         message = str(unreadable)
+        if environ.get("AUTHENTICATE_SERVICE_URL") and not path.exists():
+            message += f"; if the environment says everything, name {os.devnull} instead"
     except UnicodeDecodeError:
         message = "is not UTF-8 text"
     raise InvalidConfig([Problem(file=str(path), line=None, key="", message=message)])

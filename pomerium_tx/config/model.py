@@ -77,6 +77,17 @@ class Config(
         "certificate_key": "certificate_key_file",
         "certificate_authority": "certificate_authority_file",
     }
+    empty_says: ClassVar[frozenset[str] | None] = frozenset(
+        {
+            "admin_address",
+            "admin_token",
+            "downstream_mtls",
+            "identity_providers",
+            "idp_access_token_allowed_audiences",
+            "programmatic_redirect_domain_whitelist",
+            "trusted_proxies",
+        }
+    )
 
     @property
     def authenticate_origin(self) -> values.Origin:

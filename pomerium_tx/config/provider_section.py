@@ -80,6 +80,7 @@ class ProviderSection(Section):
     """
 
     files: ClassVar[Mapping[str, str]] = {"idp_client_secret": "idp_client_secret_file"}
+    empty_says: ClassVar[frozenset[str] | None] = frozenset()
 
     idp_provider: Annotated[str, BeforeValidator(provider_type)] | None = None
     """

@@ -52,6 +52,27 @@ class RouteSection(
         "tls_client_key": "tls_client_key_file",
         "idp_client_secret": "idp_client_secret_file",
     }
+    empty_says: ClassVar[frozenset[str] | None] = frozenset(
+        {
+            # What these leave out, a slip of whoever fills in a template must not let in.
+            "allow_any_authenticated_user",
+            "allow_public_unauthenticated_access",
+            "allowed_domains",
+            "allowed_idp_claims",
+            "allowed_users",
+            "cors_allow_preflight",
+            "identity_providers",
+            "idp",
+            "idp_access_token_allowed_audiences",
+            "path",
+            "policy",
+            "prefix",
+            "regex",
+            # Nothing is put in the place of what was found.
+            "host_path_regex_rewrite_substitution",
+            "regex_rewrite_substitution",
+        }
+    )
     nested: ClassVar[Mapping[str, type[Section]]] = {
         **RouteUpstreamKeys.nested,
         "circuit_breaker_thresholds": CircuitBreakerThresholds,

@@ -59,17 +59,18 @@ def _property(key: Key) -> Schema:
     schema = dict(key.form.schema)
     # A key without a value is as if it were not there, unless it says who may pass.
     if not key.is_required and not key.name.startswith("allow"):
-        schema = _or_null(schema)
+        schema = _or_nothing(schema, may_be_empty=key.may_be_empty)
     words = [key.description, f"{key.form.words[:1].upper()}{key.form.words[1:]}."]
     words += [f"Default: {key.default}"] * bool(key.default)
     return {"description": _plain(" ".join(words)), **schema}
 
 
-def _or_null(schema: Schema) -> Schema:
+def _or_nothing(schema: Schema, *, may_be_empty: bool) -> Schema:
     if not schema:
         return schema
     choices = schema.get("anyOf")
-    return {"anyOf": [*(choices if isinstance(choices, list) else [schema]), {"type": "null"}]}
+    nothing: list[Schema] = [{"type": "null"}, *[{"const": ""}] * may_be_empty]
+    return {"anyOf": [*(choices if isinstance(choices, list) else [schema]), *nothing]}
 
 
 def _known(known: KnownKey) -> Schema:

@@ -72,7 +72,21 @@ class Section(BaseModel):
     """
     Keys whose value is a section of its own, or a list of such.
     """
+    empty_says: ClassVar[frozenset[str] | None] = None
+    """
+    The keys in which an empty string says something; with the others it is as if they were not there, as in Pomerium.
+    None where it always says something.
+    """
     is_message: ClassVar[bool] = False
     """
     Whether it is a message of protobuf in Pomerium, in which ``a_key`` may be written ``aKey``.
     """
+
+    @classmethod
+    def is_unwritten(cls, name: str, value: object) -> bool:
+        """
+        Whether *value* is as if the key *name* were not there.
+        """
+        if isinstance(value, str) and not value.strip():
+            return cls.empty_says is not None and name not in cls.empty_says
+        return value is None

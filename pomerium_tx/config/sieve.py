@@ -125,7 +125,7 @@ class Sieve:
         for name, value in written.items():
             here = (*path, name)
             if name in names:
-                if value is not None:
+                if not section.is_unwritten(name, value):
                     kept[name] = value
                 elif name.startswith("allow") or (path and name == "policy"):
                     self.problem(here, "has no value; say who may pass, or remove it")

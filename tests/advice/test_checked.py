@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from pomerium_tx.advice.checked import Checked, checked
+from pomerium_tx.advice.text import checked_text
 from tests.advice.asking import ROUTES, AskingTestCase
 
 
@@ -62,6 +63,8 @@ class CheckedTests(AskingTestCase):
         """
         route = {
             **ROUTES[1],
+            "prefix_rewrite": "/app/",
+            "set_request_headers": {"X-Key": "planted-header-secret", "X-Token": "${pomerium.access_token}"},
             "pass_identity_headers": True,
             "bearer_token_format": "idp_identity_token",
             "remove_request_headers": ["X-Debug"],
@@ -72,10 +75,11 @@ class CheckedTests(AskingTestCase):
         self.assertEqual(
             found.settings,
             (
+                "the application gets /app/ in the place of what was matched",
                 "the application is told who asks: X-Pomerium-Jwt-Assertion, x-email",
                 "programs may bring a bearer token instead of a session: idp_identity_token",
                 "WebSockets are let through",
-                "set in requests: X-Key",
+                "set in requests: X-Key, X-Token",
                 "removed from requests: X-Debug",
                 "when people sign out, their browsers are asked to forget: cache",
                 "the application is told when a session ends: http://127.0.0.1:3001/ended",
@@ -138,7 +142,27 @@ class CheckedTests(AskingTestCase):
             [(each.name, each.client_id, each.routes) for each in found.providers],
             [("default", "client", ("routes[0]",)), ("staff", "inside", ("routes[1]",))],
         )
-        self.assertEqual([route.provider for route in found.routes], ["default", "staff"])
+        self.assertEqual(
+            [(route.provider, route.client_id) for route in found.routes], [("default", "client"), ("staff", "inside")]
+        )
+        self.assertIn("people sign in at staff, client inside", "".join(checked_text(found)))
+
+    def test_rewritten_by_expression(self) -> None:
+        """
+        What an expression puts into the path is told.
+        """
+        route = {**ROUTES[1], "regex_rewrite_pattern": "^/v1/(.*)$", "regex_rewrite_substitution": r"/v2/\1"}
+        [found] = self.check(routes=[route]).routes
+        words = r"the application gets /v2/\1 in the place of what ^/v1/(.*)$ matches in the path"
+        self.assertEqual(found.settings[0], words)
+
+    def test_asked_by_proxies(self) -> None:
+        """
+        Where proxies in front may ask, it is said that what they carry is not cut.
+        """
+        words = "by forward authentication"
+        self.assertNotIn(words, "".join(checked_text(self.check())))
+        self.assertIn(words, "".join(checked_text(self.check(trusted_proxies=["10.0.0.1"]))))
 
     def test_where_routes_go(self) -> None:
         """

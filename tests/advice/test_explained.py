@@ -208,12 +208,13 @@ class DecisionTests(AskingTestCase):
 
     def test_client_certificates(self) -> None:
         """
-        Where certificates are asked for it is said what is supposed of the person's.
+        Where certificates are asked for and none is named, it is said that none is shown, and how to show one.
         """
         ca = authority("root").pem.decode()
-        words = "this supposes that a valid client certificate is shown, and none that a policy names"
-        for changes, is_said in (({}, False), ({"downstream_mtls": {"ca": ca}}, True)):
-            certificate, key = key_pair()
-            tls = {"insecure_server": None, "certificate": certificate.decode(), "certificate_key": key.decode()}
-            found = self.explain("https://app.example.com/users", values={**tls, **changes})
+        certificate, key = key_pair()
+        tls = {"insecure_server": None, "certificate": certificate.decode(), "certificate_key": key.decode()}
+        asking = {**tls, "downstream_mtls": {"ca": ca}}
+        words = "this supposes that no client certificate is shown: --certificate FILE shows one"
+        for values, shown, is_said in ((tls, None, False), (asking, None, True), (asking, certificate, False)):
+            found = self.explain("https://app.example.com/users", values=values, certificate=shown)
             self.assertEqual(words in found.outcome, is_said)

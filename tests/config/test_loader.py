@@ -4,6 +4,7 @@ Tests of `pomerium_tx.config.loader`: whole files.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -126,6 +127,21 @@ class LoadTests(SynchronousTestCase):
         config = loaded(self.mktemp(), {"routes": [ROUTE], "policy": [older]}).config
         self.assertEqual([route.from_ for route in config.routes], ["https://older.example.com", ROUTE["from"]])
         self.assertEqual(config.policy, ())
+
+    def test_without_a_file(self) -> None:
+        """
+        The environment may say everything, and whoever forgets to say that there is no file is told how.
+        """
+        routes = base64.b64encode(json.dumps([ROUTE]).encode()).decode()
+        environ = {name.upper(): str(value) for name, value in SMALLEST.items()}
+        environ["ROUTES"] = routes
+        found = load(Path(os.devnull), environ)
+        self.assertEqual([route.from_ for route in found.config.routes], [ROUTE["from"]])
+        missing = Path(self.mktemp())
+        with_it = self.assertRaises(InvalidConfig, load, missing, environ).problems
+        without = self.assertRaises(InvalidConfig, load, missing, {}).problems
+        self.assertIn("name /dev/null", with_it[0].message)
+        self.assertNotIn("/dev/null", without[0].message)
 
     def test_secrets_that_are_not_set(self) -> None:
         """

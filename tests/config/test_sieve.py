@@ -8,6 +8,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.material import ROUTE, complaints, key_pair, loaded, written
 
+PROVIDER = {
+    "idp_provider": "oidc",
+    "idp_provider_url": "https://other.example.com",
+    "idp_client_id": "two",
+    "idp_client_secret": "secret",
+}
+
 
 class SieveTests(SynchronousTestCase):
     """
@@ -95,6 +102,28 @@ class SieveTests(SynchronousTestCase):
             with self.subTest(key):
                 (problem,) = complaints(self.mktemp(), {"routes": [{**ROUTE, key: None}]})
                 self.assertIn("say who may pass", problem.message)
+
+    def test_an_empty_string(self) -> None:
+        """
+        An empty string is as if the key were not there, as in Pomerium, in a route and in one of several providers too;
+        but not where that would let somebody in.
+        """
+        empty = dict.fromkeys(("signing_key", "cookie_domain", "certificate_authority", "log_level", "logo_url"), "")
+        route = {**ROUTE, "prefix_rewrite": "", "tls_custom_ca": " ", "host_rewrite": "", "timeout": ""}
+        values = {**empty, "providers": {"two": {**PROVIDER, "idp_scopes": "", "revocation": ""}}, "routes": [route]}
+        self.assertEqual(
+            loaded(self.mktemp(), values).config.model_dump(exclude={"shared_secret", "cookie_secret"}),
+            loaded(self.mktemp(), {"providers": {"two": PROVIDER}, "routes": [ROUTE]}).config.model_dump(
+                exclude={"shared_secret", "cookie_secret"}
+            ),
+        )
+        for key in ("path", "prefix", "regex", "idp", "policy", "allow_any_authenticated_user", "from", "to"):
+            with self.subTest(key):
+                self.assertEqual(len(complaints(self.mktemp(), {"routes": [{**ROUTE, key: ""}]})), 1)
+        self.assertIsNone(loaded(self.mktemp(), {"admin_address": ""}).config.admin_address)
+        self.assertEqual(len(complaints(self.mktemp(), {"admin_token": ""})), 1)
+        whitelist = loaded(self.mktemp(), {"programmatic_redirect_domain_whitelist": ""}).config
+        self.assertEqual(whitelist.programmatic_redirect_domain_whitelist, ())
 
     def test_runtime_flags(self) -> None:
         """
