@@ -69,8 +69,8 @@ def _or_nothing(schema: Schema, *, may_be_empty: bool) -> Schema:
     if not schema:
         return schema
     choices = schema.get("anyOf")
-    nothing: list[Schema] = [{"type": "null"}, *[{"const": ""}] * may_be_empty]
-    return {"anyOf": [*(choices if isinstance(choices, list) else [schema]), *nothing]}
+    nothing: list[Schema] = [{"type": "null"}, {"const": ""}]
+    return {"anyOf": [*(choices if isinstance(choices, list) else [schema]), *nothing[: 1 + may_be_empty]]}
 
 
 def _known(known: KnownKey) -> Schema:
