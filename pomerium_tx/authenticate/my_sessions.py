@@ -265,13 +265,15 @@ class EndSessionsPage(Page):
         action = request.one(ACTION_FIELD, "form")
         if action not in (END_ONE, END_OTHERS):
             _refuse("It is not known what to end. Nothing was ended.")
-        if not self._recent.is_recent(own):
-            return await self._recent.ask(request, browser, own)
         if action == END_ONE:
             cause, named = Cause.USER_AUTHENTICATE, self._one(request, browser, own)
         else:
             cause = Cause.USER_EVERYWHERE
             named = [session for session in self._sessions.all(browser, own) if session.browser != own.browser]
+        people = {(session.iss, session.sub) for session in named}
+        stale = self._recent.stale(one for one in browser.sessions if not people or (one.iss, one.sub) in people)
+        if stale is not None:
+            return await self._recent.ask(request, browser, stale)
         try:
             receipt = await self._ending.end_elsewhere([session.id for session in named], cause)
         except StoreUnavailable:

@@ -4,6 +4,7 @@ What reaches beyond a person's own browser needs a person who has just said who 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import urlencode
 
 from twisted.internet.interfaces import IReactorTime
@@ -40,6 +41,14 @@ class RecentAuthentication:
         Whether the person of the session has said who they are a moment ago, as far as that is known.
         """
         return session.authenticated != NOT_KNOWN and self._clock.seconds() - session.authenticated <= MOST_AGE
+
+    def stale(self, sessions: Iterable[Session]) -> Session | None:
+        """
+        The first of some sessions whose person has not, as far as that is known.
+
+        That somebody has just said who they are to one OP says nothing about who they are at another.
+        """
+        return next((session for session in sessions if not self.is_recent(session)), None)
 
     async def ask(self, request: PageRequest, browser: Browser, session: Session) -> Answer:
         """

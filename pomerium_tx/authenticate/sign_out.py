@@ -211,8 +211,9 @@ class SignOutPage(Page):
         On all the person's devices, if it is they who ask.
         """
         own = self._sessions.current(request, browser)
-        if own is not None and not self._recent.is_recent(own):
-            return await self._recent.ask(request, browser, own)
+        stale = None if own is None else self._recent.stale(browser.sessions)
+        if stale is not None:
+            return await self._recent.ask(request, browser, stale)
         receipts = (self._registry.ended(name) for name in browser.session_ids)
         is_repeated = any(receipt is not None and receipt.cause is Cause.USER_EVERYWHERE for receipt in receipts)
         if own is None and (not is_repeated or self._browsers.is_signed_in(browser)):

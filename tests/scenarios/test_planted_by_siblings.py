@@ -85,6 +85,35 @@ class PlantedBySiblingsTests(TwoProvidersTestCase):
                     self.assertIsNotNone(asked.parameter("id_token_hint"))
 
 
+class StolenCookieTests(TwoProvidersTestCase):
+    """
+    Somebody with Alice's cookie of the authenticate host signs in beside her, as themselves, at another OP.
+    """
+
+    def test_elsewhere(self) -> None:
+        """
+        That they have just said who they are spares nobody the question who Alice is: none of her sessions ends.
+        """
+        desk, phone, thief = (self.browser(address=f"192.0.2.{number}") for number in (77, 88, 66))
+        self.sign_in(desk)
+        self.sign_in(phone)
+        self.advance(600.0, 60.0)
+        for button in ("End this session", "End the other sessions", "Sign out everywhere"):
+            with self.subTest(button):
+                name = "_pomerium_authenticate"
+                thief.jar.clear()
+                thief.keep(PAGE, f"{name}={desk.cookie(HOST, name)}; Path=/")
+                self.sign_in(thief, CHAT + "/", person="bob")
+                page = thief.get(PAGE)
+                self.assertIn("192.0.2.88", page.text)
+                forms = page.text.split("<form")[1:]
+                index = next(number for number, form in enumerate(forms) if button in form)
+                answer = thief.click(page, button, index=index)
+                self.assertTrue(answer.url.startswith(OP + "/"), answer.url)
+                self.assertEqual(phone.get(APP + "/", follow=False).text, "ok")
+                self.assertEqual(desk.get(APP + "/", follow=False).text, "ok")
+
+
 def hints(trail: list[str], issuer: str) -> list[str]:
     """
     The hints with which an OP was asked.
