@@ -127,6 +127,9 @@ class OwnSessions:
         All that the person may know of them.
         """
         exchanges = await self._registry.exchanges_everywhere([session.id for session in self.all(browser, own)])
+        # Some may have ended in the meantime.
+        sessions = self.all(browser, own)
+        has_several_names = len({(session.iss, session.sub) for session in sessions}) > 1
         return [
             ShownSession(
                 reference=_reference(browser.csrf_secret, session),
@@ -138,8 +141,9 @@ class OwnSessions:
                 last_seen=self._registry.last_seen(session.id),
                 routes=sorted(session.origins),
                 exchanges=[self._exchange(session, exchange) for exchange in exchanges.get(session.id, ())],
+                signed_in=_signed_in(session) if has_several_names else "",
             )
-            for session in self.all(browser, own)
+            for session in sessions
         ]
 
     def seal_receipt(self, own: Session, receipt: Receipt) -> str:
@@ -166,6 +170,10 @@ class OwnSessions:
             bytes_in=exchange.bytes_in,
             bytes_out=exchange.bytes_out,
         )
+
+
+def _signed_in(session: Session) -> str:
+    return f"{session.name or session.user_id}{f' ({session.email})' if session.email else ''} at {session.iss}"
 
 
 def _reference(csrf_secret: bytes, session: Session) -> str:

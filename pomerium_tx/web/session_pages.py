@@ -78,6 +78,10 @@ class ShownSession:
     last_seen: float
     routes: Sequence[str]
     exchanges: Sequence[ShownExchange]
+    signed_in: str = ""
+    """
+    As whom, and where, if that tells the sessions apart.
+    """
 
     def as_json(self) -> dict[str, object]:
         """
@@ -192,6 +196,7 @@ def _rfc3339(when: float) -> str:
 def _section(name: str, heading: str, session: ShownSession, button: Flattenable) -> Tag:
     browser = short_name(session.user_agent)
     rows: list[tuple[str, Flattenable]] = [
+        *([("Signed in as", session.signed_in)] if session.signed_in else []),
         ("Browser", tags.span(browser, title=session.user_agent)),
         ("Address", _address(session)),
         ("Started", moment(session.began, day_and_time(session.began))),

@@ -92,12 +92,18 @@ class SignInTests(TwoProvidersTestCase):
 
     def test_my_sessions(self) -> None:
         """
-        The page of all my sessions shows those with every OP.
+        The page of all my sessions shows those with every OP, and as whom the person is signed in there; with one OP it
+        need not say so of each.
         """
         browser = self.signed_in_at_both()
         page = browser.get(AUTHENTICATE + "/.pomerium/")
         self.assertIn(APP, page.text)
         self.assertIn(CHAT, page.text)
+        for issuer in (OP, PARTNERS):
+            self.assertIn(f"Alice Liddell (alice@example.com) at {issuer}", page.text)
+        alone = self.browser()
+        self.sign_in(alone, APP + "/", person="bob")
+        self.assertNotIn(f" at {OP}", alone.get(AUTHENTICATE + "/.pomerium/").text)
 
     def test_other_provider_changes_nothing(self) -> None:
         """

@@ -43,6 +43,7 @@ THERE = ShownSession(
     last_address="198.51.100.7",
     began=WHEN,
     last_seen=WHEN,
+    signed_in="Alice at https://op.test",
     routes=[],
     exchanges=[
         ShownExchange(kind="websocket", route="https://b.test", age=185.0, bytes_in=999, bytes_out=1_250_000),
@@ -60,6 +61,7 @@ EVIL_SESSION = ShownSession(
     last_seen=WHEN,
     routes=[EVIL],
     exchanges=[EVIL_EXCHANGE],
+    signed_in=EVIL,
 )
 
 
@@ -181,6 +183,7 @@ class MySessionsTests(SynchronousTestCase):
             "https://b.test",
             "nothing",
             "Another browser: curl 8",
+            "Alice at https://op.test",
             "198.51.100.7; signed in from 192.0.2.1",
             "no application yet",
             "WebSocket on https://b.test for 3 minutes; 999 bytes in, 1.2 MB out",
