@@ -19,6 +19,7 @@ from pomerium_tx.oidc.registered_uris import RegisteredUris
 from pomerium_tx.operations.drill_report import DrillFailed, DrillReport
 from pomerium_tx.operations.listing import LOOKED_AT, in_turns
 from pomerium_tx.operations.selection import parameters
+from pomerium_tx.sessions.bearers import is_bearer
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause, StoreUnavailable
@@ -69,6 +70,9 @@ class ProvidersPage(Page):
         with_sid: Counter[str] = Counter()
 
         def look(session: Session) -> None:
+            if is_bearer(session.id):
+                # Nobody has signed in: it says nothing of what the OP puts into ID Tokens.
+                return
             signed_in[session.idp_id] += 1
             with_sid[session.idp_id] += bool(session.sids)
 

@@ -76,8 +76,9 @@ class ProvidersTests(AdministeredCase):
 
     def test_sids(self) -> None:
         """
-        How many live sessions there are by it, and how many of them have a sid.
+        How many people's live sessions there are by it, and how many of them have a sid.
         """
+        self.begin("digest~scope~of-a-bearer-token", sids=())
         self.begin("one", sids=("sid-1",))
         self.begin("two", sids=())
         self.begin("other", idp_id="of another")
