@@ -31,7 +31,8 @@ class RedirectSection(Section):
     """
     port_redirect: Annotated[int, BeforeValidator(values.whole(1, 65_535))] | None = None
     """
-    To this port. Unset: the one that was asked for, unless it is the usual port of a scheme that changes.
+    To this port. Unset: the one that was asked for, unless the host changes, or it is the usual port of a scheme that
+    does.
     """
     path_redirect: Annotated[str, BeforeValidator(answer_forms.path_and_query)] | None = None
     """

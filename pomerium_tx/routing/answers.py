@@ -38,7 +38,8 @@ class Redirect:
         port = origin.port
         if self.port is not None:
             port = self.port
-        elif scheme != origin.scheme and port == DEFAULT_PORTS[origin.scheme]:
+        elif self.host is not None or (scheme != origin.scheme and port == DEFAULT_PORTS[origin.scheme]):
+            # Another host's port is its own affair, as with Envoy.
             port = None
         if self.path is not None:
             path = self.path.of(path)

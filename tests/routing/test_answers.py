@@ -29,7 +29,7 @@ PORTS = [
     (Origin(scheme="http", host="a.test", port=80), {"https_redirect": True}, "https://a.test/"),
     (Origin(scheme="http", host="a.test", port=8080), {"https_redirect": True}, "https://a.test:8080/"),
     (Origin(scheme="https", host="a.test", port=443), {"scheme_redirect": "http"}, "http://a.test/"),
-    (Origin(scheme="https", host="a.test", port=8443), {"host_redirect": "b.test"}, "https://b.test:8443/"),
+    (Origin(scheme="https", host="a.test", port=8443), {"host_redirect": "b.test"}, "https://b.test/"),
     (
         Origin(scheme="http", host="a.test", port=None),
         {"https_redirect": True, "port_redirect": 444},
