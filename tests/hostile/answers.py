@@ -24,6 +24,12 @@ class Answer:
     """
 
 
+_HEADERS = [("Host", "x"), ("Connection", "upgrade"), ("Upgrade", "x")]
+"""
+With these the reader also understands an answer that switches protocols.
+"""
+
+
 def answers(octets: bytes, methods: list[str], *, closed: bool) -> tuple[Answer, ...]:
     """
     The complete final answers in *octets*, as h11 reads them.
@@ -36,7 +42,7 @@ def answers(octets: bytes, methods: list[str], *, closed: bool) -> tuple[Answer,
     while rest:
         method = methods[len(found)] if len(found) < len(methods) else "GET"
         reader = h11.Connection(h11.CLIENT)
-        reader.send(h11.Request(method=method, target="/", headers=[("Host", "x")]))
+        reader.send(h11.Request(method=method, target="/", headers=_HEADERS))
         reader.send(h11.EndOfMessage())
         reader.receive_data(rest)
         if closed:
@@ -45,7 +51,7 @@ def answers(octets: bytes, methods: list[str], *, closed: bool) -> tuple[Answer,
         if answer is None:
             break
         found.append(answer)
-        rest = reader.trailing_data[0]
+        rest = b"" if answer.status == 101 else reader.trailing_data[0]
     return tuple(found)
 
 
@@ -54,13 +60,19 @@ def _next(reader: h11.Connection) -> Answer | None:
     content = b""
     while True:
         event = reader.next_event()
+        if isinstance(event, h11.InformationalResponse) and event.status_code == 101:
+            return _answer(event, reader.trailing_data[0])
         if isinstance(event, h11.Response):
             head = event
         elif isinstance(event, h11.Data):
             content += bytes(event.data)
         elif isinstance(event, h11.EndOfMessage):
             assert head is not None
-            lines = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items())
-            return Answer(head.status_code, {name.lower(): value for name, value in lines}, content, lines)
+            return _answer(head, content)
         elif event is h11.NEED_DATA or event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
             return None
+
+
+def _answer(head: h11.Response | h11.InformationalResponse, content: bytes) -> Answer:
+    lines = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items())
+    return Answer(head.status_code, {name.lower(): value for name, value in lines}, content, lines)

@@ -4,6 +4,7 @@ Who is who in the catalogue's world, and the configuration that its set-ups ask 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pomerium_tx.demo.registration import BOB, User
@@ -58,3 +59,22 @@ def configuration(**changes: object) -> dict[str, Any]:
         ],
     }
     return {key: value for key, value in (values | changes).items() if value is not None}
+
+
+VARIANTS: Mapping[str, Mapping[str, object]] = {
+    "public-loop": {
+        "routes": [
+            {
+                "from": f"https://{LOOP}",
+                "to": "http://loop.internal:80",
+                "name": "loop",
+                "preserve_host_header": True,
+                "allow_public_unauthenticated_access": True,
+            }
+        ]
+    },
+    "underscores": {"headers_with_underscores_action": "allow"},
+}
+"""
+Other worlds, in which a case may have to be tried as well: what differs in them.
+"""

@@ -63,6 +63,10 @@ class Application(Protocol):
         self.raw = b""
         self.is_lost = False
         self.is_tunnel = False
+        self.is_by_hand = False
+        """
+        Whether what comes is kept, and nothing else.
+        """
         self.tunnelled = b""
         """
         What came after a WebSocket handshake.
@@ -90,6 +94,8 @@ class Application(Protocol):
             self.tunnelled += data
             self.recorder.on_tunnel(self, data)
             return
+        if self.is_by_hand:
+            return
         self._rest += data
         try:
             self._take_all()
@@ -107,6 +113,8 @@ class Application(Protocol):
         while True:
             if self.recorder.on_head is not None and b"\r\n\r\n" in self._rest:
                 self.recorder.on_head(self)
+                if self.is_by_hand:
+                    return
             if _asks_for_tunnel(self._rest):
                 head, _, self._rest = self._rest.partition(b"\r\n\r\n")
                 self._serve(_loose(head))

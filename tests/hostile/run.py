@@ -218,6 +218,10 @@ class Run:
         """
         What steps leave for later ones, and for the check.
         """
+        self.cleanups: list[Callable[[], object]] = []
+        """
+        What is called once the steps are done.
+        """
         self.sessions_may_change = False
         self.failures_may_be_logged = False
         self.reads_broken_answers = False
@@ -236,13 +240,17 @@ class Run:
 
     async def say(self, text: str) -> Line:
         """
-        Say *text*, of which each character is an octet, on a connection of its own.
+        Say *text*, of which each character is an octet, on a connection of the case's own.
         """
-        line = await self.world.connect()
+        line = await self.aside(text)
         self.lines.append(line)
-        line.say((await self.fill(text)).encode("latin-1"))
-        await self.world.settle()
         return line
+
+    async def aside(self, text: str) -> Line:
+        """
+        Say *text* on a connection that `Expected.status` does not speak of.
+        """
+        return await self.world.say((await self.fill(text)).encode("latin-1"))
 
     @property
     def requests(self) -> int:
@@ -334,12 +342,15 @@ async def _once(run: Run, steps: list[tuple[Step, Mapping[str, Any]]], expected:
             await PREPARED[run.case.id](run)
         for how, what in steps:
             await how.do(run, what)
-        problems += _outcome(run, expected)
         checked = None if expected.check is None else expected.check(run)
         if checked is not None:
             await checked
+        problems += _outcome(run, expected)
     except AssertionError as problem:
         problems.append(str(problem) or repr(problem))
+    finally:
+        for clean_up in run.cleanups:
+            clean_up()
     return problems + await violations(before, run)
 
 

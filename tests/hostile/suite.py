@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.hostile import expect_http, steps_raw
+from tests.hostile import expect_cookies, expect_fields, expect_http, expect_targets, steps_cookies, steps_raw
 from tests.hostile.catalogue import Case, catalogue
+from tests.hostile.names import VARIANTS
 from tests.hostile.run import Result, run_case
 from tests.hostile.world import World
 
-_REGISTERED = (expect_http, steps_raw)
+_REGISTERED = (expect_cookies, expect_fields, expect_http, expect_targets, steps_cookies, steps_raw)
 """
 Importing them is what registers steps and expectations.
 """
@@ -34,6 +35,8 @@ async def run_all(reactor: Any, folder: Path, cases: Iterable[Case]) -> list[Res
     await world.start()
     try:
         await world.ended_handle()
+        for name in VARIANTS:
+            await (await world.beside(name)).hang_up()
         return [await run_case(world, case) for case in cases]
     finally:
         await world.stop()

@@ -54,6 +54,7 @@ from tests.hostile.names import (
     PROTECTED,
     QUIET_TURNS,
     RECORDERS,
+    VARIANTS,
     configuration,
 )
 from tests.hostile.recorder import Recorder
@@ -100,6 +101,7 @@ class World:
         self._changes = changes
         self._handles: dict[tuple[str, str], str] = {}
         self._ended: str | None = None
+        self._beside: dict[str, World] = {}
         self._agent_pool = HTTPConnectionPool(reactor, persistent=False)  # type: ignore[no-untyped-call] # Twisted's
         self.store: SessionStore = MemoryStore()
         self.provider = self._new_provider()
@@ -122,10 +124,35 @@ class World:
         self.ports["loop.internal"] = self.port
         self.secrets |= {CLIENT_SECRET, configuration()["shared_secret"], configuration()["cookie_secret"]}
 
+    async def beside(self, name: str) -> World:
+        """
+        Another world, one of `VARIANTS`.
+        """
+        if name not in self._beside:
+            folder = self.folder / name
+            folder.mkdir()
+            self._beside[name] = World(self.reactor, folder, **VARIANTS[name])
+            await self._beside[name].start()
+        return self._beside[name]
+
+    async def hang_up(self) -> None:
+        """
+        Nobody asks any more, and no connection is kept.
+        """
+        for line in self.lines:
+            if not line.is_closed:
+                line.reset()
+        self.lines.clear()
+        await self.advance(60, step=30)
+        for recorder in self.recorders.values():
+            recorder.forget()
+
     async def stop(self) -> None:
         """
         Nothing is left.
         """
+        for world in self._beside.values():
+            await world.stop()
         for line in self.lines:
             if not line.is_closed:
                 line.reset()

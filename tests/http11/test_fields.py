@@ -16,7 +16,7 @@ class FoldedTests(SynchronousTestCase):
 
     def test_folding(self) -> None:
         """
-        Case and punctuation make no difference.
+        Case and punctuation make no difference, and the beginning of a variable's name neither.
         """
         for name in (
             b"x-forwarded-user",
@@ -24,6 +24,10 @@ class FoldedTests(SynchronousTestCase):
             b"x.forwarded.user",
             b"X-FORWARDED-USER",
             b"x~forwarded!user",
+            b"X__Forwarded--User",
+            b"_x-forwarded-user_",
+            b"HTTP_X_FORWARDED_USER",
+            b"http-http_x-forwarded-user",
         ):
             with self.subTest(name=name):
                 self.assertEqual(folded(name), b"X_FORWARDED_USER")
@@ -45,6 +49,9 @@ class ReservedNamesTests(SynchronousTestCase):
             b"x_pomerium-anything",
             b"x.forwarded-for",
             b"remote_user",
+            b"x__pomerium__claim__email",
+            b"http_x_pomerium_claim_groups",
+            b"http-remote-user",
         ):
             with self.subTest(name=name):
                 self.assertIn(name, reserved)
@@ -55,7 +62,15 @@ class ReservedNamesTests(SynchronousTestCase):
         Other names are not, however alike they look.
         """
         reserved = ReservedNames([b"X-Forwarded-For"])
-        for name in (b"x-forwarded-fo", b"x-forwarded-for-x", b"xpomerium-x", b"x-pomeriumx", b"accept"):
+        for name in (
+            b"x-forwarded-fo",
+            b"x-forwarded-for-x",
+            b"xpomerium-x",
+            b"x-pomeriumx",
+            b"accept",
+            b"http-",
+            b"_",
+        ):
             with self.subTest(name=name):
                 self.assertNotIn(name, reserved)
                 self.assertNotIn(name, reserved)
@@ -64,7 +79,7 @@ class ReservedNamesTests(SynchronousTestCase):
         """
         The fields of one hop are known in lower case.
         """
-        for name in (b"connection", b"te", b"transfer-encoding", b"upgrade", b"proxy-authorization"):
+        for name in (b"connection", b"te", b"transfer-encoding", b"upgrade", b"proxy-authorization", b"http2-settings"):
             with self.subTest(name=name):
                 self.assertIn(name, HOP_BY_HOP)
         self.assertNotIn(b"authorization", HOP_BY_HOP)
