@@ -37,13 +37,20 @@ class Line(Protocol):
         """
         Whether this is a connection to the OP, and not to the proxy.
         """
+        self.keeps = True
+        """
+        Whether what comes is kept, and not only counted.
+        """
+        self.counted = 0
         self._moved = moved
 
     def connectionMade(self) -> None:
         self._moved()
 
     def dataReceived(self, data: bytes) -> None:
-        self.received += data
+        self.counted += len(data)
+        if self.keeps:
+            self.received += data
         self._moved()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -55,8 +62,16 @@ class Line(Protocol):
         """
         Write *says*.
         """
-        self.said += says
+        if self.keeps:
+            self.said += says
         self.transport.write(says)
+
+    @property
+    def unsent(self) -> int:
+        """
+        How many bytes wait here because the kernel does not take them.
+        """
+        return unsent(self.transport)
 
     def half_close(self) -> None:
         """
@@ -96,6 +111,13 @@ class Line(Protocol):
         """
         methods = ["HEAD" if each == "HEAD" else "GET" for each in self.methods]
         return answers(self.received, methods, closed=self.is_closed)
+
+
+def unsent(transport: Any) -> int:
+    """
+    How many bytes wait in a transport of Twisted's.
+    """
+    return len(transport.dataBuffer) - transport.offset + transport._tempDataLen  # type: ignore[no-any-return] # its own
 
 
 @implementer(IHalfCloseableProtocol)

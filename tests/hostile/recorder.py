@@ -14,6 +14,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from tests.hostile.application import Heard, NotCanonical, take
+from tests.hostile.line import unsent
 from tests.scenarios.traffic import SWITCHING
 
 SERIAL = "x-serial"
@@ -74,6 +75,19 @@ class Application(Protocol):
         self.requests: list[Request] = []
         self._rest = b""
 
+        self.keeps = True
+        """
+        Whether what comes is kept, and not only counted.
+        """
+        self.counted = 0
+
+    @property
+    def unsent(self) -> int:
+        """
+        How many bytes wait here because the kernel does not take them.
+        """
+        return unsent(self.transport)
+
     def connectionMade(self) -> None:
         self.recorder.connections.append(self)
         self.recorder.moved()
@@ -87,9 +101,12 @@ class Application(Protocol):
         self.recorder.moved()
 
     def dataReceived(self, data: bytes) -> None:
+        self.recorder.moved()
+        self.counted += len(data)
+        if not self.keeps:
+            return
         self.raw += data
         self.recorder.raw += data
-        self.recorder.moved()
         if self.is_tunnel:
             self.tunnelled += data
             self.recorder.on_tunnel(self, data)

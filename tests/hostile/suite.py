@@ -4,17 +4,35 @@ All steps, all expectations, and a world to run cases in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.hostile import expect_cookies, expect_fields, expect_http, expect_targets, steps_cookies, steps_raw
+from tests.hostile import (
+    expect_cookies,
+    expect_fields,
+    expect_http,
+    expect_targets,
+    expect_websocket,
+    steps_cookies,
+    steps_raw,
+    steps_websocket,
+)
 from tests.hostile.catalogue import Case, catalogue
 from tests.hostile.names import VARIANTS
 from tests.hostile.run import Result, run_case
 from tests.hostile.world import World
 
-_REGISTERED = (expect_cookies, expect_fields, expect_http, expect_targets, steps_cookies, steps_raw)
+_REGISTERED = (
+    expect_cookies,
+    expect_fields,
+    expect_http,
+    expect_targets,
+    expect_websocket,
+    steps_cookies,
+    steps_raw,
+    steps_websocket,
+)
 """
 Importing them is what registers steps and expectations.
 """
@@ -27,9 +45,13 @@ def cases_of(*groups: str) -> list[Case]:
     return [case for case in catalogue().values() if not groups or case.group in groups]
 
 
-async def run_all(reactor: Any, folder: Path, cases: Iterable[Case]) -> list[Result]:
+async def run_all(
+    reactor: Any, folder: Path, cases: Iterable[Case], told: Callable[[Result], object] | None = None
+) -> list[Result]:
     """
     What becomes of *cases*, one after the other in one world.
+
+    :param told: Called with each result.
     """
     world = World(reactor, folder)
     await world.start()
@@ -37,6 +59,11 @@ async def run_all(reactor: Any, folder: Path, cases: Iterable[Case]) -> list[Res
         await world.ended_handle()
         for name in VARIANTS:
             await (await world.beside(name)).hang_up()
-        return [await run_case(world, case) for case in cases]
+        results = []
+        for case in cases:
+            results.append(await run_case(world, case))
+            if told is not None:
+                told(results[-1])
+        return results
     finally:
         await world.stop()

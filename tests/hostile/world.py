@@ -122,7 +122,7 @@ class World:
         await self.house.start()
         self.port = self._listen(self.house.factory)
         self.ports["loop.internal"] = self.port
-        self.secrets |= {CLIENT_SECRET, configuration()["shared_secret"], configuration()["cookie_secret"]}
+        self.secrets |= {CLIENT_SECRET, self.settings["shared_secret"], self.settings["cookie_secret"]}
 
     async def beside(self, name: str) -> World:
         """
@@ -174,6 +174,13 @@ class World:
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(configuration(**{**self._changes, **changes})))
         return load(path, {}).config
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """
+        What the configuration says.
+        """
+        return configuration(**self._changes)
 
     def build_house(self) -> House:
         """
@@ -261,6 +268,12 @@ class World:
             self.clock.advance(min(step, seconds))
             await self.settle()
             seconds -= step
+
+    async def settle_once(self) -> None:
+        """
+        Let one turn of the reactor pass.
+        """
+        await self._turn()
 
     async def _turn(self) -> None:
         passed: Deferred[None] = Deferred()
