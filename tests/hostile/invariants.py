@@ -127,6 +127,8 @@ def _request(run: Run, recorder: Recorder, request: Request) -> list[str]:
 def _answers(run: Run) -> list[str]:
     found = []
     for line in run.world.lines:
+        if line.is_tunnel:
+            continue
         try:
             answers = line.answers()
         except Exception as problem:  # noqa: BLE001 - whatever a strict reader finds wrong with it

@@ -37,6 +37,10 @@ class Line(Protocol):
         """
         Whether this is a connection to the OP, and not to the proxy.
         """
+        self.is_tunnel = False
+        """
+        Whether what comes is no HTTP any more.
+        """
         self.keeps = True
         """
         Whether what comes is kept, and not only counted.

@@ -179,6 +179,7 @@ class Recorder(Factory):
         """
         Whether the session that a request's identity assertion names is live.
         """
+        self.reads_nothing = False
         self.behave()
 
     def buildProtocol(self, addr: object) -> Application:
@@ -192,7 +193,11 @@ class Recorder(Factory):
         self.on_accept = b""
         self.on_head: Callable[[Application], None] | None = None
         self.on_tunnel: Callable[[Application, bytes], None] = lambda application, data: None
-        self.reads_nothing = False
+        if self.reads_nothing:
+            self.reads_nothing = False
+            for each in self.connections:
+                if not each.is_lost:
+                    each.transport.resumeProducing()
 
     def record(self, connection: Application, heard: Heard) -> Request:
         """

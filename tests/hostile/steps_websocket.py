@@ -80,7 +80,7 @@ async def opened(
     line.say(f"{HANDSHAKE}Cookie: _pomerium={handle}\r\n{more}\r\n".encode())
     await run.world.settle()
     run.require([answer.status for answer in line.answers()] == [101], "no WebSocket")
-    line.received = b""
+    line.received, line.is_tunnel = b"", True
     application = run.world.recorders["app"].requests[-1].connection
     application.requests.clear()
     return line, application

@@ -13,13 +13,15 @@ from tests.hostile import (
     expect_fields,
     expect_http,
     expect_targets,
+    expect_upstream,
     expect_websocket,
     steps_cookies,
     steps_raw,
+    steps_upstream,
     steps_websocket,
 )
 from tests.hostile.catalogue import Case, catalogue
-from tests.hostile.names import VARIANTS
+from tests.hostile.names import APP, OTHER, VARIANTS
 from tests.hostile.run import Result, run_case
 from tests.hostile.world import World
 
@@ -28,9 +30,11 @@ _REGISTERED = (
     expect_fields,
     expect_http,
     expect_targets,
+    expect_upstream,
     expect_websocket,
     steps_cookies,
     steps_raw,
+    steps_upstream,
     steps_websocket,
 )
 """
@@ -57,6 +61,8 @@ async def run_all(
     await world.start()
     try:
         await world.ended_handle()
+        for person, host in (("alice", APP), ("bob", APP), ("mallory", APP), ("alice", OTHER), ("bob", OTHER)):
+            await world.handle(person, host)
         for name in VARIANTS:
             await (await world.beside(name)).hang_up()
         results = []

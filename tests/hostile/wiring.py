@@ -18,6 +18,8 @@ from twisted.web.client import URI
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from pomerium_tx.outside import CONNECT_SECONDS
+
 
 class HasNames(Protocol):
     """
@@ -44,7 +46,9 @@ class Endpoint:
         port = self._world.ports.get(self._host)
         if port is None:
             return fail(DNSLookupError(f"nobody is called {self._host}"))
-        return TCP4ClientEndpoint(self._world.reactor, "127.0.0.1", port).connect(protocolFactory)
+        return TCP4ClientEndpoint(self._world.reactor, "127.0.0.1", port, timeout=CONNECT_SECONDS).connect(
+            protocolFactory
+        )
 
 
 @implementer(IAgentEndpointFactory)
