@@ -4,7 +4,7 @@ What has to come of the cases about cookies.
 
 from __future__ import annotations
 
-from tests.hostile.run import Run, expects
+from tests.hostile.run import SLOW, Run, expects
 
 _REGISTRY = "pomerium-behaviour.md 1.6: validity lives in the registry, and a stale cookie redirects."
 _NOT_OURS = "RFC 6265bis section 4.1.1: not a cookie of that name with a value of ours; a stale one redirects."
@@ -105,3 +105,5 @@ expects(
     check=_stripped_everywhere,
     because="pomerium-behaviour.md 4.3: our pair is stripped.",
 )
+
+SLOW.update("CK-001 CK-003 CK-042".split())

@@ -117,4 +117,4 @@ expects(
     because="sign-out.md 1.2: between two frames 4401, else the connection is reset.",
 )
 
-SLOW.update("WS-031 WS-032 WS-033 WS-034 WS-040 WS-042 WS-043".split())
+SLOW.update("WS-023 WS-031 WS-032 WS-033 WS-034 WS-039 WS-040 WS-042 WS-043".split())

@@ -34,6 +34,48 @@ class FastTests(TestCase):
         """
         await self._run("http-framing")
 
+    async def test_host_authority(self) -> None:
+        """
+        What a request is for, said in two ways or in none.
+        """
+        await self._run("host-authority")
+
+    async def test_path_normalisation(self) -> None:
+        """
+        Paths that another reader would resolve to another path.
+        """
+        await self._run("path-normalisation")
+
+    async def test_header_spoofing(self) -> None:
+        """
+        Who claims to be somebody in a field.
+        """
+        await self._run("header-spoofing")
+
+    async def test_hop_by_hop(self) -> None:
+        """
+        Fields for one hop, and those that a client would like to be such.
+        """
+        await self._run("hop-by-hop")
+
+    async def test_cookies(self) -> None:
+        """
+        What may be in a Cookie field, and what browsers are told to keep.
+        """
+        await self._run("cookies")
+
+    async def test_websocket(self) -> None:
+        """
+        Handshakes and frames that are none.
+        """
+        await self._run("websocket")
+
+    async def test_upstream(self) -> None:
+        """
+        Applications that break the rules.
+        """
+        await self._run("upstream")
+
 
 class StepTests(TestCase):
     """
