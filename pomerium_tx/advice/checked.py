@@ -249,7 +249,9 @@ def _settings(config: Config, route: Route, bearer_token_format: str, *, is_publ
     if route.clear_site_data:
         yield f"when people sign out, their browsers are asked to forget: {_listed(sorted(route.clear_site_data))}"
     if route.logout_uris:
-        yield f"the application is told when a session ends: {_listed(route.logout_uris)}"
+        # Some put a password into the query.
+        uris = [uri.partition("?")[0] for uri in route.logout_uris]
+        yield f"the application is told when a session ends: {_listed(uris)}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -66,7 +66,7 @@ class RouteForwardingKeys(Section):
     With either of its keys, the route's connections are counted by themselves and not with those of other routes to
     the same origin.
     """
-    set_request_headers: RequestHeaders = Field(default={}, repr=False)
+    set_request_headers: RequestHeaders = Field(default={}, repr=False, exclude=True)
     """
     Headers that the application gets; they replace those of the browser. ``${pomerium.access_token}``,
     ``${pomerium.id_token}``, ``${pomerium.jwt}`` (the assertion), ``${pomerium.client_cert_fingerprint}``,

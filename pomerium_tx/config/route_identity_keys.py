@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from pomerium_tx.config import forms
 from pomerium_tx.config.section import IssuerFormat, Section, SiteData, Text, Truth
@@ -31,7 +31,9 @@ class RouteIdentityKeys(Section):
     What a browser is asked to forget of this host when its person signs out. Mind that ``cookies`` means those of the
     whole site, of sibling hosts too.
     """
-    upstream_logout_uri: Annotated[str, BeforeValidator(forms.logout_uri)] | None = None
+    upstream_logout_uri: Annotated[str, BeforeValidator(forms.logout_uri)] | None = Field(
+        default=None, repr=False, exclude=True
+    )
     """
     Where the application wants to be told that a session has ended: a URL, or a path on the host of every ``to``. It
     gets a logout token by POST, again and again until it answers 2xx, for a day at most.

@@ -169,11 +169,11 @@ class Route:
     pass_identity_headers: bool = False
     jwt_issuer_format: str = "hostOnly"
     tls: UpstreamTls = field(default_factory=UpstreamTls)
-    set_request_headers: tuple[tuple[str, str], ...] = ()
+    set_request_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """
-    With the same value for every request.
+    With the same value for every request, which may be a secret of the application's.
     """
-    filled_request_headers: tuple[tuple[str, Template], ...] = ()
+    filled_request_headers: tuple[tuple[str, Template], ...] = field(default=(), repr=False)
     """
     Of which the value is made anew for every request.
     """
@@ -192,7 +192,7 @@ class Route:
     """
     Which of ``cache``, ``cookies`` and ``storage`` a browser is asked to forget when its person signs out.
     """
-    upstream_logout_uri: str | None = None
+    upstream_logout_uri: str | None = field(default=None, repr=False)
     """
     Where the application is told that a session has ended: an absolute URL, or a path on every upstream.
     """

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pomerium_tx import logs
 from pomerium_tx.demo.messages import Fault, Received
-from pomerium_tx.demo.provider import IssuedTokens
+from pomerium_tx.demo.provider import DevelopmentProvider, IssuedTokens
 from pomerium_tx.http11.canonical import canonicalise
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
 from pomerium_tx.http11.reader import RequestReader
@@ -28,6 +28,7 @@ from tests.scenarios.world import APP, AUTHENTICATE, CHAT, CLIENT_SECRET, CONFIG
 from tests.tls.authorities import key_pem
 
 SIGNING_KEY = key_pem(ec.generate_private_key(ec.SECP256R1()))
+API_KEY = "an-api-key-of-an-application"
 CALLBACK = AUTHENTICATE + "/oauth2/callback"
 SIGN_OUT = "/.pomerium/sign_out"
 
@@ -41,15 +42,34 @@ class LifeTestCase(TrafficTestCase):
         key = Path(self.mktemp())
         key.touch(mode=0o600)
         key.write_bytes(SIGNING_KEY)
-        self.settings = {"signing_key_file": str(key.resolve()), "jwt_claims_headers": {"X-Email": "email"}}
+        app, *others = CONFIG["routes"]
+        self.settings = {
+            "signing_key_file": str(key.resolve()),
+            "jwt_claims_headers": {"X-Email": "email"},
+            "routes": [{**app, "set_request_headers": {"X-Api-Key": API_KEY}}, *others],
+        }
         super().setUp()
         self.secrets, self.sinks = Secrets(), Sinks()
+        self.secrets.add(Kind.CONFIGURED, API_KEY)
         self.secrets.add(Kind.CLIENT_SECRET, CLIENT_SECRET)
         for name in ("shared_secret", "cookie_secret"):
             self.secrets.add(Kind.KEY, CONFIG[name])
         for line in pem_lines(SIGNING_KEY):
             self.secrets.add(Kind.KEY, line)
-        issue = self.provider.issue
+        for provider in self.providers():
+            self.remember_tokens(provider)
+
+    def providers(self) -> list[DevelopmentProvider]:
+        """
+        The OPs.
+        """
+        return [self.provider]
+
+    def remember_tokens(self, provider: DevelopmentProvider) -> None:
+        """
+        Whatever *provider* issues is a secret.
+        """
+        issue = provider.issue
 
         def remembered(*grant: Any, **more: Any) -> IssuedTokens:
             issued = issue(*grant, **more)
@@ -57,7 +77,7 @@ class LifeTestCase(TrafficTestCase):
                 self.secrets.add(Kind.TOKEN, token)
             return issued
 
-        self.provider.issue = remembered  # type: ignore[method-assign] # this test's double
+        provider.issue = remembered  # type: ignore[method-assign] # this test's double
 
     # -- what comes out ------------------------------------------------------------------------------------------------
 
@@ -71,7 +91,7 @@ class LifeTestCase(TrafficTestCase):
         def kept(method: str, url: str, *more: Any) -> Response:
             self.secrets.read_url(url)
             answer = once(method, url, *more)
-            is_op = url.startswith(OP + "/")
+            is_op = url.startswith(tuple(f"{issuer}/" for issuer in self.issuers))
             self.secrets.read_answer(answer, op=is_op)
             if not is_op:
                 self.sinks.add_answer(answer)
@@ -94,7 +114,7 @@ class LifeTestCase(TrafficTestCase):
         Keep the secrets that are in memory now, and how everything there shows itself.
         """
         house = self.house
-        for received in self.provider.requests:
+        for received in [received for provider in self.providers() for received in provider.requests]:
             self.secrets.add(Kind.VERIFIER, received.parameter("code_verifier"))
             self.secrets.add(Kind.CODE, received.parameter("code"))
             if received.endpoint != "userinfo" and received.authorization:
@@ -110,14 +130,18 @@ class LifeTestCase(TrafficTestCase):
         objects: list[object] = [
             house,
             *vars(house).values(),
-            next(iter(house._providers.values())).settings,
+            *(provider.settings for provider in house._providers.values()),
             self.store,
             *sessions,
             *(session.tokens for session in sessions),
             *changes,
             *house.registry.owed(),
             *(house.registry.exchanges(session.id) for session in sessions),
-            *(resource.pool for resource in house.layout.resources.values()),
+            house.layout.config,
+            *house.layout.config.routes,
+            *house.layout.resources.values(),
+            *(getattr(resource, "pool", None) for resource in house.layout.resources.values()),
+            *house.layout.table.routes,
             *house.factory._admission.open,
         ]
         for each in objects:

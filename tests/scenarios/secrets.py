@@ -39,6 +39,7 @@ class Kind(Enum):
     CLIENT_SECRET = "client secret"
     KEY = "key"
     CSRF = "CSRF token"
+    CONFIGURED = "value that the operator has for an application"
     HANDOVER = "sealed handle on its way"
     REFERENCE = "reference to an end"
     SEALED = "sealed request to confirm or to sign in"
@@ -82,7 +83,7 @@ PERMITTED: Mapping[Sink, Mapping[Kind, str]] = {
         Kind.COOKIE: "likewise",
     },
     Sink.FIELD: {Kind.CSRF: "X-CSRF-Token of /.well-known/pomerium, not exposed to other origins"},
-    Sink.UPSTREAM: {Kind.ASSERTION: "that is whom it is for"},
+    Sink.UPSTREAM: {Kind.ASSERTION: "that is whom it is for", Kind.CONFIGURED: "likewise"},
 }
 """
 Which sink may show which secret, and why.
@@ -166,7 +167,7 @@ class Secrets:
         """
         for cookie in answer.get_all("Set-Cookie"):
             name, _, value = cookie.partition(";")[0].partition("=")
-            kind = Kind.OP_COOKIE if op else Kind.HANDLE if name in _HANDLE_COOKIES else Kind.COOKIE
+            kind = Kind.OP_COOKIE if op else Kind.HANDLE if _HANDLE_COOKIE.fullmatch(name) else Kind.COOKIE
             self.add(kind, value.strip('"'))
         self.read_url(answer.get("Location") or "")
         self.add(Kind.CSRF, answer.get("X-CSRF-Token"))
@@ -180,7 +181,7 @@ class Secrets:
             self.read_url(json.loads(answer.text)["end_session_url"])
 
 
-_HANDLE_COOKIES = ("_pomerium", "_pomerium_authenticate")
+_HANDLE_COOKIE = re.compile(r"_pomerium(?:_authenticate)?(?:_[0-9a-f]{16})?")
 
 
 class Sinks:

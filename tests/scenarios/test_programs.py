@@ -7,6 +7,7 @@ from __future__ import annotations
 from urllib.parse import quote, urlsplit
 
 from tests.scenarios.program import WAITS_AT, Program
+from tests.scenarios.two_providers import TwoProvidersTestCase
 from tests.scenarios.world import APP, AUTHENTICATE, CHAT, WorldTestCase
 
 
@@ -182,3 +183,21 @@ class UnaskedTests(WorldTestCase):
             handle = program.handle_from(url) if "?" not in waits_at else url.rpartition("pomerium_jwt=")[2]
             self.assertEqual(program.use(handle).text, "ok")
         self.assertNotIn("old", url)
+
+
+class SeveralProvidersTests(TwoProvidersTestCase):
+    """
+    A person who is signed in at several OPs.
+    """
+
+    def test_each(self) -> None:
+        """
+        A program gets the handle of the session that its route wants, whichever sign-in was the last.
+        """
+        alice = self.signed_in_at_both()
+        for application in (APP, CHAT, APP):
+            with self.subTest(application=application):
+                program = Program(self, application=application)
+                handle = program.sign_in(alice)
+                self.assertEqual(program.use(handle).text, "ok")
+        self.assertEqual(self.house.registry.count, 2)
