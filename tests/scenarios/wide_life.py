@@ -30,11 +30,12 @@ from pomerium_tx.workers.messages import Append, Begin, Changes, Configure, NewC
 from pomerium_tx.workers.pickling import dumps
 from tests.config.material import key_pair
 from tests.doubles.peers import UserAgent, request
-from tests.scenarios.browser import Browser, Response, read
-from tests.scenarios.life import SIGNING_KEY, LifeTestCase
+from tests.scenarios.browser import Browser, read
+from tests.scenarios.life import LifeTestCase
 from tests.scenarios.program import WAITS_AT, Program
 from tests.scenarios.secrets import Kind, Sink, Sinks, pem_lines
-from tests.scenarios.two_providers import OWN_SECRET, PARTNERS, PARTNERS_SECRET, TwoProvidersTestCase
+from tests.scenarios.two_providers import OWN_SECRET, PARTNERS_SECRET, TwoProvidersTestCase
+from tests.scenarios.watched import SIGNING_KEY
 from tests.scenarios.world import APP, AUTHENTICATE, CHAT, CONFIG, DENIED, OP, OPEN
 from tests.tls.clients import authority
 
@@ -355,6 +356,3 @@ class WideLifeTestCase(LifeTestCase, TwoProvidersTestCase):
         values = {**CONFIG, **self.settings, **self.more}
         path.write_text(yaml.safe_dump({key: value for key, value in values.items() if value is not None}))
         return path
-
-
-__all__ = ["PARTNERS", "Response", "WideLifeTestCase", "WideSinks"]
