@@ -21,6 +21,7 @@ from pomerium_tx.collector import collector
 from pomerium_tx.config.loader import Loaded, load
 from pomerium_tx.config.problems import InvalidConfig
 from pomerium_tx.proxy.listener import NotBound
+from pomerium_tx.tls.certificates import UnusableCertificate
 
 log = Logger()
 
@@ -111,7 +112,12 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    built = service.build_service(options.loaded, reactor)
+    try:
+        built = service.build_service(options.loaded, reactor)
+    except UnusableCertificate as unusable:
+        # OpenSSL reads more strictly than what has read the configuration.
+        sys.stderr.write(f"{options['config']}: a certificate cannot be used: {unusable.reason}\n")
+        raise SystemExit(1) from None
     try:
         built.privilegedStartService()
     except NotBound as not_bound:

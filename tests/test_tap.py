@@ -15,6 +15,7 @@ from typing import Any
 
 import twisted.internet
 import yaml
+from twisted.application.service import IService
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import globalLogBeginner
 from twisted.python import usage
@@ -23,6 +24,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx import logs, service, tap
 from pomerium_tx.collector import collector
 from pomerium_tx.proxy.listener import NotBound
+from pomerium_tx.tls.certificates import UnusableCertificate
 from tests.config.material import ROUTE, SMALLEST
 
 
@@ -263,6 +265,26 @@ class MakeServiceTests(SynchronousTestCase):
         left = self.assertRaises(SystemExit, self.make, Built("address: cannot listen\nother: cannot listen"))
         self.assertEqual((left.code, err.getvalue()), (1, "address: cannot listen\nother: cannot listen\n"))
         self.assertEqual(self.reactor.events, {})
+
+    def test_unusable_certificate(self) -> None:
+        """
+        So is a certificate with which TLS cannot be spoken, though the configuration was good.
+        """
+
+        def refused(loaded: object, reactor: object) -> IService:
+            raise UnusableCertificate("OpenSSL refuses the certificate")
+
+        err = io.StringIO()
+        self.patch(sys, "stderr", err)
+        self.patch(service, "build_service", refused)
+        install(self, Reactor())
+        options = tap.Options()
+        options.loaded = None  # type: ignore[assignment] # not looked at here
+        options["config"] = "c.yaml"
+        left = self.assertRaises(SystemExit, tap.makeService, options)
+        self.assertEqual(
+            (left.code, err.getvalue()), (1, "c.yaml: a certificate cannot be used: OpenSSL refuses the certificate\n")
+        )
 
     def test_exit_status_of_a_failure(self) -> None:
         """

@@ -22,6 +22,10 @@ from pomerium_tx.config.problems import InvalidConfig, Problem
 KeyPath = tuple[str | int, ...]
 MAX_VALUES = 200_000
 MAX_DEPTH = 40
+# Escapes can write what is no character and has no UTF-8; JSON writes one character as two of them.
+HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
+_ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_NO_TEXT = "contains half a character (\\ud800 to \\udfff)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,9 @@ def read_yaml(text: str, file: str, root: KeyPath = ()) -> tuple[object, dict[Ke
         raise InvalidConfig([_problem(file, None, "is not valid YAML: it contains control characters")]) from None
     except RecursionError:
         raise InvalidConfig([_problem(file, None, "is nested too deeply")]) from None
+    except (ValueError, OverflowError):
+        # PyYAML's own words for it say nothing of YAML.
+        raise InvalidConfig([_problem(file, None, "is not valid YAML: it escapes what is no character")]) from None
     if builder.problems:
         raise InvalidConfig(builder.problems)
     return value, builder.lines
@@ -149,6 +156,9 @@ class _Builder:
                 self._complain(key_node, path, "has a key that is not a string")
                 continue
             name = str(key_node.value)
+            if HALF_A_CHARACTER.search(name):
+                self._complain(key_node, path, f"has a key that {_NO_TEXT}")
+                continue
             if name in own:
                 self._complain(key_node, (*path, name), "stands twice; remove one")
                 continue
@@ -168,6 +178,9 @@ class _Builder:
 
     def _build_scalar(self, node: yaml.ScalarNode, path: KeyPath) -> object:
         text, tag = str(node.value), node.tag.removeprefix("tag:yaml.org,2002:")
+        if HALF_A_CHARACTER.search(text):
+            self._complain(node, path, _NO_TEXT)
+            return None
         try:
             match tag:
                 case "str" | "merge":
@@ -206,15 +219,18 @@ def _read_json(text: str, file: str) -> Document:
 
     try:
         values = json.loads(text, object_pairs_hook=unique, parse_constant=not_a_number)
+        json.dumps(values, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
         raise InvalidConfig([_problem(file, error.lineno, f"is not valid JSON: {error.msg}")]) from None
+    except UnicodeEncodeError:
+        raise InvalidConfig([_problem(file, None, _NO_TEXT)]) from None
     except (ValueError, RecursionError):
         raise InvalidConfig([_problem(file, None, "is not valid JSON")]) from None
     if twice:
         raise InvalidConfig(_problem(file, None, "stands twice; remove one", (name,)) for name in twice)
     try:
         # JSON is YAML but for the tabs, and YAML's nodes know their lines.
-        _, lines = read_yaml(text.replace("\t", " "), file)
+        _, lines = read_yaml(_ESCAPED_HALF.sub("?", text.replace("\t", " ")), file)
     except InvalidConfig:
         lines = {}
     return Document(file=file, values=_mapping(values, file), lines=lines)
@@ -223,7 +239,7 @@ def _read_json(text: str, file: str) -> Document:
 def _read_toml(text: str, file: str) -> Document:
     try:
         return Document(file=file, values=tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         found = re.search(r"\(at line (\d+), column \d+\)", str(error))
         line = None if found is None else int(found[1])
         raise InvalidConfig([_problem(file, line, f"is not valid TOML: {error}")]) from None

@@ -13,7 +13,7 @@ import binascii
 from collections.abc import Mapping
 
 from pomerium_tx.config.client_certificate_keys import DownstreamMtls
-from pomerium_tx.config.document import Document, read_yaml
+from pomerium_tx.config.document import HALF_A_CHARACTER, Document, read_yaml
 from pomerium_tx.config.keys import ROOT_KEYS
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.problems import InvalidConfig, Problem
@@ -42,13 +42,15 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Document], l
     for variable in sorted(environ, key=lambda name: (name in _OLDER_NAMES, name)):
         text = environ[variable]
         key = _OLDER_NAMES.get(variable, variable.lower())
+        if HALF_A_CHARACTER.search(text) and variable == variable.upper() and (key in _INSIDE or _is_ours(key)):
+            # So Python shows octets that are no UTF-8.
+            problems.append(Problem(file=f"${variable}", line=None, key=key, message="is not UTF-8 text"))
+            continue
         if key in _INSIDE and variable == variable.upper() and text.strip():
             section, name = _INSIDE[key]
             documents[f"{section}.{name}"] = Document(file=f"${variable}", values={name: text})
             continue
-        # Families of keys are not looked for: SSH_AUTH_SOCK and OTEL_SERVICE_NAME are not about us.
-        is_ours = key in Config.model_fields or key in ROOT_KEYS
-        if variable != variable.upper() or not text.strip() or not is_ours or key in documents:
+        if variable != variable.upper() or not text.strip() or not _is_ours(key) or key in documents:
             continue
         file = f"${variable}"
         if key not in _LISTS_OF_SECTIONS:
@@ -78,6 +80,11 @@ def overridden(written: Mapping[str, object], said: Mapping[str, Document]) -> d
                 merged.pop(file_key, None)
         values[name] = merged | {key: document.values[key] for key, document in inside.items()}
     return values
+
+
+def _is_ours(key: str) -> bool:
+    # Families of keys are not looked for: SSH_AUTH_SOCK and OTEL_SERVICE_NAME are not about us.
+    return key in Config.model_fields or key in ROOT_KEYS
 
 
 def _sections(key: str, text: str, file: str) -> Document:

@@ -29,6 +29,19 @@ _REVOCATION_LIST = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL---
 _PRIVATE_KEY = re.compile(rb"-----BEGIN (?P<label>[A-Z ]*PRIVATE KEY)-----.*?-----END (?P=label)-----", re.DOTALL)
 
 
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""
+What comes of a certificate, or list of them, in which something is not as it should be: at once, or when it is asked.
+"""
+
+
 class UnreadableFile(Exception):
     """
     A file that the configuration names cannot be read.
@@ -145,8 +158,10 @@ def certificates(value: object) -> bytes:
     wanted = "must be PEM certificates, or base64 of them"
     pem = _pem_or_base64(value, wanted)
     try:
-        x509.load_pem_x509_certificates(pem)
-    except ValueError:
+        for each in x509.load_pem_x509_certificates(pem):
+            # They are read only when they are asked for.
+            _ = each.subject, each.issuer, each.not_valid_before_utc, each.not_valid_after_utc
+    except UNREADABLE:
         raise ValueError(wanted) from None
     return pem
 
@@ -160,7 +175,9 @@ def revocation_lists(value: object) -> bytes:
     try:
         lists = load_revocation_lists(pem)
         is_delta = any(extension.oid == _DELTA for each in lists for extension in each.extensions)
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
+        for each in lists:
+            _ = each.issuer, each.last_update_utc, each.next_update_utc
+    except UNREADABLE:
         raise ValueError(wanted) from None
     if not lists:
         raise ValueError(wanted)

@@ -10,6 +10,9 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from OpenSSL import crypto
+
+from pomerium_tx.config.secrets import UNREADABLE
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 _PRIVATE_KEYS = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)
@@ -45,9 +48,25 @@ def certificates(pem: bytes) -> list[x509.Certificate]:
     :raises UnusableCertificate: If there is none, or one cannot be read.
     """
     try:
-        return x509.load_pem_x509_certificates(pem)
-    except (ValueError, UnsupportedAlgorithm):
+        found = x509.load_pem_x509_certificates(pem)
+        for each in found:
+            # They are read only when they are asked for.
+            _ = each.subject, each.issuer, each.not_valid_before_utc, each.not_valid_after_utc
+    except UNREADABLE:
         raise UnusableCertificate("no readable PEM certificate") from None
+    return found
+
+
+def for_openssl(pem: bytes) -> list[crypto.X509]:
+    """
+    The same as OpenSSL has them, which reads more strictly.
+
+    :raises UnusableCertificate: If there is none, or one cannot be read.
+    """
+    try:
+        return [crypto.X509.from_cryptography(each) for each in certificates(pem)]
+    except crypto.Error:
+        raise UnusableCertificate("OpenSSL refuses the certificate") from None
 
 
 def key_pair(certificate_pem: bytes, key_pem: bytes) -> KeyPair:
@@ -87,5 +106,5 @@ def dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
     except x509.ExtensionNotFound:
         common = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
         return tuple(str(name.value).lower() for name in common)
-    except ValueError:
+    except UNREADABLE:
         return ()

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import MD5, SHA1
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL, crypto
@@ -24,7 +23,8 @@ from OpenSSL import SSL, crypto
 # pyOpenSSL has no names of its own for these.
 from OpenSSL._util import ffi, lib
 
-from pomerium_tx.tls.certificates import certificates
+from pomerium_tx.config.secrets import UNREADABLE
+from pomerium_tx.tls.certificates import for_openssl
 from pomerium_tx.tls.client_certificate import (
     ClientCertificate,
     Names,
@@ -81,7 +81,7 @@ class ClientAuthorities:
         max_depth: int = 1,
         rejects: bool = False,
     ) -> None:
-        self._anchors = [crypto.X509.from_cryptography(anchor) for anchor in certificates(ca_pem)]
+        self._anchors = for_openssl(ca_pem)
         self._lists = [] if crl_pem is None else revocation_lists(crl_pem)
         self._revocation = Revocation(self._lists)
         self._wanted_names = tuple(wanted_names)
@@ -126,7 +126,7 @@ class ClientAuthorities:
 
         :raises UnusableCertificate: If there is none, or one cannot be read.
         """
-        presented = [crypto.X509.from_cryptography(each) for each in certificates(pem)]
+        presented = for_openssl(pem)
         certificate = self._judged(presented[0], presented, now)
         return Shown(certificate=certificate, is_welcome=certificate.is_trusted or not self.rejects)
 
@@ -167,7 +167,7 @@ class ClientAuthorities:
             if depth == 0:
                 chain = [attempt.verified[each] for each in sorted(attempt.verified)]
                 attempt.problem = self._problem_of(chain, datetime.now(UTC))
-        except (ValueError, UnreadableCertificate):
+        except (*UNREADABLE, UnreadableCertificate):
             attempt.problem = _UNREADABLE
         return not attempt.problem
 
@@ -183,7 +183,7 @@ class ClientAuthorities:
             until = self._holds_until(chain)
         except crypto.X509StoreContextError as untrusted:
             problem = str(untrusted)
-        except (ValueError, UnreadableCertificate):
+        except (*UNREADABLE, UnreadableCertificate):
             pass
         finally:
             # What is wrong with a certificate is no problem of the next connection.
@@ -242,7 +242,7 @@ def _is_for_clients(certificate: x509.Certificate) -> bool:
         usages: Any = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return True
-    except x509.DuplicateExtension:
+    except UNREADABLE:
         return False
     return any(usage in _FOR_CLIENTS for usage in usages)
 
@@ -250,5 +250,5 @@ def _is_for_clients(certificate: x509.Certificate) -> bool:
 def _has_weak_signature(certificate: x509.Certificate) -> bool:
     try:
         return isinstance(certificate.signature_hash_algorithm, MD5 | SHA1)
-    except UnsupportedAlgorithm:
+    except UNREADABLE:
         return True

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from pomerium_tx.config.secrets import UNREADABLE
 
 _PRINCIPAL_NAME = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 _UTF8_STRING = 0x0C
@@ -113,7 +114,7 @@ def spki_hash_of(certificate: x509.Certificate) -> str:
     """
     try:
         key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return ""
     return base64.b64encode(sha256(key).digest()).decode("ascii")
 
@@ -128,7 +129,7 @@ def names_of(certificate: x509.Certificate) -> Names:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return Names()
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except UNREADABLE:
         raise UnreadableCertificate from None
     return Names(
         emails=tuple(found.get_values_for_type(x509.RFC822Name)),

@@ -17,7 +17,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
@@ -127,7 +127,7 @@ class DownstreamContexts:
             context.use_privatekey(pair.key)
             for certificate in pair.chain:
                 context.add_extra_chain_cert(certificate)
-        except SSL.Error:
+        except (SSL.Error, crypto.Error):
             raise UnusableCertificate("OpenSSL refuses the certificate") from None
         # Where HTTP/1.1 is not offered, nothing is agreed, and the client decides.
         context.set_alpn_select_callback(

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtensionOID
 
+from pomerium_tx.config.secrets import UNREADABLE
 from pomerium_tx.tls.certificates import UnusableCertificate
 
 _BLOCK = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
@@ -33,7 +33,9 @@ def revocation_lists(pem: bytes) -> list[x509.CertificateRevocationList]:
         for each in found:
             if any(extension.oid == ExtensionOID.DELTA_CRL_INDICATOR for extension in each.extensions):
                 raise UnusableCertificate("a revocation list that holds only what another one lacks")
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
+            # They are read only when they are asked for.
+            _ = each.issuer, each.last_update_utc, each.next_update_utc
+    except UNREADABLE:
         raise UnusableCertificate("no readable PEM revocation list") from None
     if not found:
         raise UnusableCertificate("no readable PEM revocation list")
@@ -46,7 +48,7 @@ def is_signed_by(revoked: x509.CertificateRevocationList, issuer: x509.Certifica
     """
     try:
         return revoked.is_signature_valid(issuer.public_key())  # type: ignore[arg-type] # other keys are a TypeError
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return False
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
@@ -21,7 +21,7 @@ from twisted.internet.ssl import (
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from pomerium_tx.tls.certificates import certificates, key_pair
+from pomerium_tx.tls.certificates import for_openssl, key_pair
 
 _PROTOCOLS = [b"http/1.1"]
 
@@ -74,7 +74,6 @@ def client_options(
     roots = None
     if ca_pem is not None:
         # Twisted's own functions for this have no types.
-        originals = [crypto.X509.from_cryptography(root) for root in certificates(ca_pem)]
-        authorities = [Certificate(original) for original in originals]  # type: ignore[no-untyped-call] # Twisted's own
+        authorities = [Certificate(original) for original in for_openssl(ca_pem)]  # type: ignore[no-untyped-call] # Twisted's own
         roots = trustRootFromCertificates(authorities)  # type: ignore[no-untyped-call] # Twisted's own
     return optionsForClientTLS(hostname, roots, acceptableProtocols=_PROTOCOLS, extraCertificateOptions=extra)

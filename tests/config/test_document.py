@@ -122,6 +122,10 @@ class DocumentTests(SynchronousTestCase):
             (BOMB, "too large"),
             ("[" * 5000, "YAML|deeply"),
             ("a: " + "[" * 100 + "]" * 100, "deeply"),
+            ('a: "\\U00110000"', "no character"),
+            ('a: "\\UFFFFFFFF"', "no character"),
+            ('a: "\\ud83d\\ude00"', "half a character"),
+            ('"\\udc00": 1', "half a character"),
         ):
             with self.subTest(text[:30]):
                 self.assertRegex(self.problem(text).message, words)
@@ -133,7 +137,8 @@ class DocumentTests(SynchronousTestCase):
         document = read_document('{\n\t"a": "\\ud83d\\ude00\\/",\n\t"b": [1]\n}', "c.json")
         self.assertEqual((document.values["a"], document.line(("b",))), ("\U0001f600/", 3))
         self.assertEqual(self.problem('{\n"a": }', "c.json").line, 2)
-        for text in ("[1]", "{'a': 1}", '{"a": NaN}', "[" * 100_000):
+        self.assertRegex(self.problem('{"a": ["\\ud83d"]}', "c.json").message, "half a character")
+        for text in ("[1]", "{'a': 1}", '{"a": NaN}', "[" * 100_000, '{"a": ' + "9" * 5_000 + "}", '{"\\udc00": 1}'):
             with self.subTest(text[:10]):
                 self.problem(text, "c.json")
 
@@ -144,3 +149,4 @@ class DocumentTests(SynchronousTestCase):
         document = read_document('address = ":443"\n[[routes]]\nfrom = "https://a"\n', "c.toml")
         self.assertEqual(document.values["routes"], [{"from": "https://a"}])
         self.assertEqual(self.problem('a = "b"\nc = d', "c.toml").line, 2)
+        self.assertRegex(self.problem("a = " + "9" * 5_000, "c.toml").message, "not valid TOML")

@@ -79,6 +79,15 @@ class EnvironmentTests(SynchronousTestCase):
                 problems = complaints(self.mktemp(), {}, {"ROUTES": text})
                 self.assertEqual({problem.file for problem in problems}, {"$ROUTES"})
 
+    def test_no_text(self) -> None:
+        """
+        A variable of ours that is no UTF-8 is a problem; another program's is not looked at.
+        """
+        for variable in ("ADDRESS", "ROUTES", "IDP_CLIENT_ID", "DOWNSTREAM_MTLS_ENFORCEMENT"):
+            with self.subTest(variable):
+                (problem,) = complaints(self.mktemp(), {}, {variable: "a\udcff", "OTHER": "\udcff"})
+                self.assertEqual((problem.file, problem.message), (f"${variable}", "is not UTF-8 text"))
+
     def test_refused_keys(self) -> None:
         """
         A variable that would change who gets in is refused as its key is.

@@ -14,6 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.config import secrets
 from tests.config.material import KEY_32, key_pair, locked_key, written
+from tests.tls.authorities import altered
+from tests.tls.clients import authority, revocation_list
 
 
 def pem_of(key: ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
@@ -124,6 +126,28 @@ class SecretsTests(SynchronousTestCase):
         for wrong in (certificate, locked_key(), "x", 3):
             with self.subTest(repr(wrong)[:40]):
                 self.assertRaises(ValueError, secrets.private_key, wrong)
+
+    def test_unreadable_names(self) -> None:
+        """
+        A certificate in which somebody's name is none is refused, though the rest of it can be read.
+        """
+        issuer = authority("authority")
+        listed = revocation_list(issuer)
+        for before, after in (
+            (b"\x0c\x09authority", b"\x01\x09authority"),
+            (b"\x0c\x09authority", b"\x03\x09authority"),
+        ):
+            with self.subTest(after=after):
+                self.assertRaises(ValueError, secrets.certificates, altered(issuer.pem, before, after))
+                self.assertRaises(ValueError, secrets.revocation_lists, altered(listed, before, after, "X509 CRL"))
+
+    def test_unknown_versions(self) -> None:
+        """
+        So is one of a version that there is not.
+        """
+        issuer = authority("authority")
+        wrong = altered(issuer.pem, b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09")
+        self.assertRaises(ValueError, secrets.certificates, wrong)
 
     def test_files(self) -> None:
         """

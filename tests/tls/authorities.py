@@ -4,6 +4,7 @@ Certificates for the tests of this room, made on the spot.
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
@@ -19,6 +20,22 @@ def key_pem(key: ec.EllipticCurvePrivateKey, password: bytes | None = None) -> b
     """
     encryption = BestAvailableEncryption(password) if password else NoEncryption()
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+
+def in_pem(der: bytes, label: str = "CERTIFICATE") -> bytes:
+    """
+    *der* in PEM.
+    """
+    return b"-----BEGIN %b-----\n%b-----END %b-----\n" % (label.encode(), base64.encodebytes(der), label.encode())
+
+
+def altered(pem: bytes, before: bytes, after: bytes, label: str = "CERTIFICATE") -> bytes:
+    """
+    What is in *pem* with other octets in it, as many.
+    """
+    der = base64.b64decode(b"".join(pem.split(b"\n")[1:-2]))
+    assert before in der and len(before) == len(after)
+    return in_pem(der.replace(before, after), label)
 
 
 class Authority:

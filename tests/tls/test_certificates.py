@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.tls.certificates import UnusableCertificate, certificates, dns_names, key_pair
-from tests.tls.authorities import Authority, key_pem
+from pomerium_tx.tls.certificates import UnusableCertificate, certificates, dns_names, for_openssl, key_pair
+from tests.tls.authorities import Authority, altered, key_pem
 
 
 class CertificateTests(SynchronousTestCase):
@@ -77,3 +77,31 @@ class CertificateTests(SynchronousTestCase):
             with self.subTest(names=names):
                 (certificate,) = certificates(self.authority.issue(*names, common=common)[0])
                 self.assertEqual(dns_names(certificate), expected)
+
+    def test_unreadable(self) -> None:
+        """
+        A certificate in which something is not what it should be is refused at once, not when somebody asks for that.
+        """
+        for before, after in [
+            (b"\x0c\x04root", b"\x01\x04root"),
+            (b"\x0c\x04root", b"\x03\x04root"),
+            (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09"),
+        ]:
+            with self.subTest(after=after):
+                self.assertRaises(UnusableCertificate, certificates, altered(self.authority.pem, before, after))
+
+    def test_names_of_unknown_kinds(self) -> None:
+        """
+        A certificate with a name of a kind that nobody reads is for no name.
+        """
+        certificate, _ = self.authority.issue("abcd")
+        (found,) = certificates(altered(certificate, b"\x82\x04abcd", b"\xa3\x04abcd"))
+        self.assertEqual(dns_names(found), ())
+
+    def test_openssl(self) -> None:
+        """
+        What OpenSSL refuses is refused, though somebody else could read it.
+        """
+        wrong = altered(self.authority.pem, b"\x0c\x04root", b"\x04\x04root")
+        self.assertEqual(len(certificates(wrong)), 1)
+        self.assertRaises(UnusableCertificate, for_openssl, wrong)

@@ -20,7 +20,7 @@ from pomerium_tx.tls.certificates import UnusableCertificate
 from pomerium_tx.tls.client_authorities import NOT_SHOWN, ClientAuthorities
 from pomerium_tx.tls.client_certificate import Names, Shown
 from pomerium_tx.tls.downstream import DownstreamContexts
-from tests.tls.authorities import Authority
+from tests.tls.authorities import Authority, altered
 from tests.tls.clients import (
     Identity,
     Presenter,
@@ -306,8 +306,24 @@ class JudgedTests(ClientCase):
         """
         What is no certificate, or no list, is refused at once.
         """
-        for settings in ({"ca_pem": b"x"}, {"ca_pem": self.root.pem, "crl_pem": b"x"}):
+        refused = altered(authority("abcd").pem, b"\x0c\x04abcd", b"\x04\x04abcd")
+        for settings in ({"ca_pem": b"x"}, {"ca_pem": self.root.pem, "crl_pem": b"x"}, {"ca_pem": refused}):
             self.assertRaises(UnusableCertificate, ClientAuthorities, **settings)
+
+    def test_unknown_version(self) -> None:
+        """
+        Whoever shows a certificate of a version that there is not is not trusted; nothing else comes of it.
+        """
+        contexts = self.contexts()
+        for newest in VERSIONS:
+            presenter = Presenter(self.alice, newest)
+            wrong = altered(self.alice.pem, b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09")
+            presenter.context.use_certificate(crypto.load_certificate(crypto.FILETYPE_PEM, wrong))
+            server, _ = presenter.shake_hands(contexts)
+            assert contexts.authorities is not None
+            certificate = contexts.authorities.shown_on(server, time.time()).certificate
+            assert certificate is not None
+            self.assertEqual((certificate.problem, certificate.is_trusted), ("it cannot be read", False))
 
     def test_next_connection(self) -> None:
         """

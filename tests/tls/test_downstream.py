@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 from pomerium_tx.tls.certificates import UnusableCertificate
 from pomerium_tx.tls.downstream import KEY_SECONDS, TICKET_SECONDS, DownstreamContexts
 from pomerium_tx.tls.upstream import client_options
-from tests.tls.authorities import Authority
+from tests.tls.authorities import Authority, altered
 from tests.tls.handshakes import AnyClient, handshake
 from tests.tls.resumption import Client, server_of
 
@@ -124,7 +124,9 @@ class DownstreamContextsTests(SynchronousTestCase):
         No certificate, or a bad one among good ones, is refused.
         """
         certificate, key = self.authority.issue("a")
-        for pairs in ([], [(certificate, key), (certificate, self.authority.issue("a")[1])]):
+        odd, odd_key = self.authority.issue("a", common="abcd")
+        refused = altered(odd, b"\x0c\x04abcd", b"\x04\x04abcd")
+        for pairs in ([], [(certificate, key), (certificate, self.authority.issue("a")[1])], [(refused, odd_key)]):
             with self.subTest(count=len(pairs)):
                 self.assertRaises(UnusableCertificate, DownstreamContexts, pairs)
                 self.assertRaises(UnusableCertificate, self.contexts.replace, pairs)

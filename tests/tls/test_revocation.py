@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.tls.certificates import UnusableCertificate
 from pomerium_tx.tls.revocation import Revocation, is_signed_by, revocation_lists
+from tests.tls.authorities import altered
 from tests.tls.clients import DAY, authority, identity, revocation_list
 
 
@@ -45,7 +46,9 @@ class RevocationListsTests(SynchronousTestCase):
             .sign(issuer.key, SHA256())
             .public_bytes(Encoding.PEM)
         )
-        for pem in (b"", noise, issuer.pem, changes, revocation_list(issuer) + noise):
+        name = b"\x0c\x04root"
+        nobody = [altered(revocation_list(issuer), name, wrong + name[1:], "X509 CRL") for wrong in (b"\x01", b"\x03")]
+        for pem in (b"", noise, issuer.pem, changes, revocation_list(issuer) + noise, *nobody):
             self.assertRaises(UnusableCertificate, revocation_lists, pem)
 
 

@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 from pomerium_tx.tls.certificates import UnusableCertificate, key_pair
 from pomerium_tx.tls.downstream import DownstreamContexts
 from pomerium_tx.tls.upstream import client_options
-from tests.tls.authorities import Authority
+from tests.tls.authorities import Authority, altered
 from tests.tls.handshakes import handshake
 
 
@@ -136,7 +136,8 @@ class ClientOptionsTests(SynchronousTestCase):
         A bad authority or certificate is refused when the configuration is read, not at the first request.
         """
         certificate, _ = self.authority.issue("a")
-        for ca_pem, client_certificate in [(b"", None), (b"noise", None), (None, (certificate, b""))]:
+        refused = altered(self.authority.pem, b"\x0c\x04root", b"\x04\x04root")
+        for ca_pem, client_certificate in [(b"", None), (b"noise", None), (refused, None), (None, (certificate, b""))]:
             with self.subTest(ca_pem=ca_pem):
                 self.assertRaises(
                     UnusableCertificate,
