@@ -5,13 +5,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test check docs interop bench bench-workers bench-signout bench-micro bench-growth bench-soak clean
+.PHONY: help demo test check docs fuzz interop bench bench-workers bench-signout bench-micro bench-growth bench-soak clean
 
 help:
 	@echo 'make demo            two applications, a provider and the proxy, on this machine; open a browser and try'
 	@echo 'make test            every test, ruff, mypy'
 	@echo 'make interop         the same proxy with real providers and a real browser'
 	@echo 'make check           ruff and mypy only'
+	@echo 'make fuzz            every reader of what peers and operators write; SECONDS=60 TARGET=cookies,policy'
 	@echo 'make docs            docs/configuration.md, from the model'
 	@echo 'make bench           beside nginx, Apache, Envoy and stock Twisted; QUICK=1 in three minutes'
 	@echo 'make bench-workers   one worker and two'
@@ -35,6 +36,11 @@ check: $(VENV)/.test-installed
 docs: $(VENV)/.installed
 	$(BIN)/pomerium-tx schema --markdown > docs/configuration.md.new
 	mv docs/configuration.md.new docs/configuration.md
+
+# Where atheris cannot be installed, it says so and fails. KEEP=1 keeps what was found in tests/fuzz/corpus.
+fuzz: $(VENV)/.test-installed
+	$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) install --editable '.[test,fuzz]' || true
+	$(BIN)/python -m tests.fuzz.run $(if $(SECONDS),--seconds $(SECONDS)) $(if $(TARGET),--target $(TARGET)) $(if $(KEEP),--keep)
 
 # Installs what is missing: Debian's chromium and node, and what tests/interop/package.json names.
 interop: $(VENV)/.interop-installed
