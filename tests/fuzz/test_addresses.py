@@ -38,14 +38,14 @@ class CanonicalTests(SynchronousTestCase):
     The one form of a target and a host.
     """
 
-    @fuzzed(lines(METHODS, REQUEST_TARGETS, st.one_of(HOSTS, words("app.example.com"))), 1200)
+    @fuzzed(lines(METHODS, REQUEST_TARGETS, st.one_of(HOSTS, words("app.example.com"))), 600)
     def test_targets(self, octets: bytes) -> None:
         """
         What is decided is what is sent, and is its own canonical form.
         """
         addresses.check_canonical(octets)
 
-    @fuzzed(damaged(HOSTS), 700)
+    @fuzzed(damaged(HOSTS), 350)
     def test_authorities(self, octets: bytes) -> None:
         """
         A host has one form.
@@ -58,7 +58,7 @@ class ProxiesInFrontTests(SynchronousTestCase):
     What proxies in front tell.
     """
 
-    @fuzzed(joined(joined(CLIENTS, most=5, between=b","), most=3, between=b"\n"), 500)
+    @fuzzed(joined(joined(CLIENTS, most=5, between=b","), most=3, between=b"\n"), 250)
     def test_clients(self, octets: bytes) -> None:
         """
         An address that can be read, or a refusal; never an exception, which could let somebody in.
@@ -77,7 +77,7 @@ class ProxiesInFrontTests(SynchronousTestCase):
             most=9,
             between=b"\n",
         ),
-        1200,
+        300,
     )
     def test_questions(self, octets: bytes) -> None:
         """
@@ -92,7 +92,7 @@ class ProxiesInFrontTests(SynchronousTestCase):
             HOSTS.map(lambda host: b"X-Forwarded-Host: " + host),
             words("", "Cookie: a=b", "Sec-WebSocket-Key: x"),
         ),
-        600,
+        400,
     )
     def test_whole_questions(self, octets: bytes) -> None:
         """
@@ -106,7 +106,7 @@ class RedirectTests(SynchronousTestCase):
     Where people are sent.
     """
 
-    @fuzzed(damaged(URLS), 2500)
+    @fuzzed(damaged(URLS), 800)
     def test_origins(self, octets: bytes) -> None:
         """
         The origin that is compared is the one to which browsers go.

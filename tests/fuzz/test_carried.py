@@ -47,7 +47,7 @@ class CookieTests(SynchronousTestCase):
     Cookies.
     """
 
-    @fuzzed(joined(PAIRS, most=8, between=b";"), 800)
+    @fuzzed(joined(PAIRS, most=8, between=b";"), 400)
     def test_read(self, octets: bytes) -> None:
         """
         Ours never reach an application, and its own are left as they are.
@@ -61,7 +61,7 @@ class CookieTests(SynchronousTestCase):
             words("/", "/a", "/a;b", "a", "/\r\n", ""),
             words("", "example.com", "a;b", "\n", "a; Path=/"),
         ),
-        600,
+        300,
     )
     def test_written(self, octets: bytes) -> None:
         """
@@ -75,21 +75,21 @@ class SealedTests(SynchronousTestCase):
     What only we can make.
     """
 
-    @fuzzed(st.one_of(CLAIMS, TEXTS, joined(PAIRS, most=3, between=b"&")), 500)
+    @fuzzed(st.one_of(CLAIMS, TEXTS, joined(PAIRS, most=3, between=b"&")), 300)
     def test_handles(self, octets: bytes) -> None:
         """
         Nobody else's handle opens anything, and ours opens what it was made for.
         """
         sealed.check_handle(octets)
 
-    @fuzzed(st.one_of(PARAMETERS.map(lambda query: b"https://app.example.com/?" + query), TEXTS), 700)
+    @fuzzed(st.one_of(PARAMETERS.map(lambda query: b"https://app.example.com/?" + query), TEXTS), 350)
     def test_signed_urls(self, octets: bytes) -> None:
         """
         A signature holds for one URL, for five minutes.
         """
         sealed.check_signed_url(octets)
 
-    @fuzzed(damaged(TEXTS), 300)
+    @fuzzed(damaged(TEXTS), 150)
     def test_states(self, octets: bytes) -> None:
         """
         A state comes back as it was sealed.

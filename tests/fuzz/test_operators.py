@@ -127,21 +127,21 @@ class ConfigurationTests(SynchronousTestCase):
     Files and the environment.
     """
 
-    @fuzzed(damaged(CONFIGS.map(as_yaml)), 150)
+    @fuzzed(damaged(CONFIGS.map(as_yaml)), 120)
     def test_yaml(self, octets: bytes) -> None:
         """
         A file in YAML can be served, or its problems are told.
         """
         configuration.check_config_yaml(octets)
 
-    @fuzzed(CONFIGS.map(as_json), 120)
+    @fuzzed(CONFIGS.map(as_json), 80)
     def test_json(self, octets: bytes) -> None:
         """
         So can one in JSON.
         """
         configuration.check_config_json(octets)
 
-    @fuzzed(FLAT.map(as_toml), 100)
+    @fuzzed(FLAT.map(as_toml), 80)
     def test_toml(self, octets: bytes) -> None:
         """
         So can one in TOML.
@@ -154,7 +154,7 @@ class ConfigurationTests(SynchronousTestCase):
             st.one_of(TEXTS, ROUTES.map(json.dumps)),
             max_size=3,
         ).map(lambda environ: "\n".join(f"{name}={text}" for name, text in environ.items()).encode("utf-8", "replace")),
-        120,
+        80,
     )
     def test_environment(self, octets: bytes) -> None:
         """
@@ -168,14 +168,14 @@ class PolicyTests(SynchronousTestCase):
     Policies.
     """
 
-    @fuzzed(POLICIES.map(lambda policy: json.dumps(policy).encode()), 400)
+    @fuzzed(POLICIES.map(lambda policy: json.dumps(policy).encode()), 250)
     def test_written_well(self, octets: bytes) -> None:
         """
         A policy decides and explains its decision, or its problems are told.
         """
         configuration.check_policy(octets)
 
-    @fuzzed(damaged(POLICIES.map(as_yaml)), 200)
+    @fuzzed(damaged(POLICIES.map(as_yaml)), 120)
     def test_written_badly(self, octets: bytes) -> None:
         """
         The same with mistakes in the text.
@@ -188,7 +188,7 @@ class TemplateTests(SynchronousTestCase):
     Headers in which something is named.
     """
 
-    @fuzzed(lines(st.one_of(TEMPLATES, WHOLE_TEMPLATES), SHOWN), 500)
+    @fuzzed(lines(st.one_of(TEMPLATES, WHOLE_TEMPLATES), SHOWN), 250)
     def test_templates(self, octets: bytes) -> None:
         """
         A template makes one header, whatever it names.
