@@ -238,7 +238,8 @@ class CallbackPage(Page):
         if self._registry.is_overtaken(state.browser, state.issued):
             raise SignedOutMeanwhile
         # The sign-out may have been that of a session which the sign-in, when it began, knew nothing of.
-        if any(state.is_held_by(hold.at) for hold in self._holds.all_in_force(request, browser)):
+        iss = self._providers[state.idp_id].settings.issuer
+        if any(state.is_held_by(hold.at) for hold in self._holds.all_in_force(request, browser, iss)):
             raise SignedOutMeanwhile
 
     async def _begin(
@@ -258,7 +259,8 @@ class CallbackPage(Page):
         plan_refresh_by_id_token(self._registry, session.id, session.tokens, session.began)
         self._session_begun(session)
         await self._replace_earlier(browser, session)
-        headers = [self._browsers.session_cookie(session), clear_verifier, *self._holds.clear(request)]
+        holds = self._holds.that_go_on(request, browser, signed_in_at=session.iss)
+        headers = [self._browsers.session_cookie(session), clear_verifier, *holds]
         return redirect(self._return_url(state), status=302 if request.method == "GET" else 303, headers=headers)
 
     async def _replace_earlier(self, browser: Browser, session: Session) -> None:

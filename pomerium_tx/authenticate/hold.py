@@ -7,6 +7,7 @@ Otherwise the next tab that reloads would be signed in again, silently, for as l
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from pomerium_tx.authenticate.browser import Browser
@@ -63,6 +64,11 @@ class Hold:
     """
     Whether no session of its person was left in any browser, that one included in which they asked for it.
     """
+    answered: tuple[str, ...] = ()
+    """
+    Issuers at which somebody has signed in since: at the others nobody is by that, and the OP may know the one person
+    still who has signed out.
+    """
     shown: tuple[int, ...] = ()
     """
     The places of the legs of that end whose sessions this user agent has shown.
@@ -78,8 +84,19 @@ class Holds:
     Reads and writes the hold of a user agent, and knows whether it is in force.
     """
 
-    def __init__(self, *, registry: SessionRegistry, cookie: CookieSettings, sealer: Sealer) -> None:
+    def __init__(
+        self,
+        *,
+        registry: SessionRegistry,
+        cookie: CookieSettings,
+        sealer: Sealer,
+        issuers: Callable[[], Collection[str]] = tuple,
+    ) -> None:
+        """
+        :param issuers: All at which people may sign in.
+        """
         self._registry = registry
+        self._issuers = issuers
         self._cookie = cookie
         self._name = f"{cookie.name}_hold"
         self._sealer = sealer
@@ -107,31 +124,46 @@ class Holds:
         holds = (hold for hold in self._all(request) if hold.receipt_id == receipt_id)
         return next((hold for hold in holds if hold.is_by_reference is is_by_reference), None)
 
-    def in_force(self, request: PageRequest, browser: Browser) -> Hold | None:
+    def in_force(self, request: PageRequest, browser: Browser, iss: str | None = None) -> Hold | None:
         """
         The hold that keeps this user agent from being signed in by itself; of several the latest.
-        """
-        return max(self.all_in_force(request, browser), key=lambda hold: hold.at, default=None)
 
-    def all_in_force(self, request: PageRequest, browser: Browser) -> tuple[Hold, ...]:
+        :param iss: As for `all_in_force`.
+        """
+        return max(self.all_in_force(request, browser, iss), key=lambda hold: hold.at, default=None)
+
+    def all_in_force(self, request: PageRequest, browser: Browser, iss: str | None = None) -> tuple[Hold, ...]:
         """
         Every hold that keeps this user agent from being signed in by itself.
 
+        :param iss: At that OP; None for any that its last sign-in has not answered.
+
         Until it has reached this host after a sign-out, its session cookie stands for the hold: it names an ended one.
+        """
+        found = self._standing(request, browser)
+        # Whoever has signed in since then is held no more, also where a cookie stays that cannot be cleared from here.
+        if iss is None:
+            since = [] if browser.session is None else [browser.session.began]
+        else:
+            since = [session.began for session in browser.sessions if session.iss == iss]
+            found = [hold for hold in found if iss not in hold.answered]
+        return tuple(hold for hold in found if not any(began >= hold.at for began in since))
+
+    def _standing(self, request: PageRequest, browser: Browser) -> list[Hold]:
+        """
+        Every hold that is not over for some other reason than a sign-in.
         """
         holds = self._all(request)
         found = [hold for hold in holds if self._holds(hold)]
-        released = {hold.receipt_id for hold in holds if hold.is_released}
+        known = {hold.receipt_id for hold in holds if hold.is_released or self._holds(hold)}
         for session_id in browser.session_ids:
             receipt = self._registry.ended(session_id)
             if receipt is None or receipt.cause not in OWN_SIGN_OUT or releases(receipt):
                 continue
-            # The cookie was told of the return from the OP, which another process may not know yet.
-            if receipt.id not in released:
+            # A cookie knows more: of the return from the OP, say, of which another process may not have heard yet.
+            if receipt.id not in known:
                 found.append(hold_of(receipt))
-        # Whoever has signed in since then is held no more, also where a cookie stays that cannot be cleared from here.
-        session = browser.session
-        return tuple(hold for hold in found if session is None or session.began < hold.at)
+        return found
 
     def _all(self, request: PageRequest) -> list[Hold]:
         """
@@ -153,6 +185,7 @@ class Holds:
                     is_on_all_devices=content.get("all", False),
                     has_ended_nothing=content.get("nothing", False),
                     shown=tuple(content.get("shown", ())),
+                    answered=tuple(content.get("answered", ())),
                 )
                 found.append(hold)
         return found
@@ -181,6 +214,7 @@ class Holds:
             "all": hold.is_on_all_devices,
             "nothing": hold.has_ended_nothing,
             "shown": hold.shown,
+            "answered": hold.answered,
         }
         return "Set-Cookie", set_cookie(
             self._name,
@@ -256,6 +290,33 @@ class Holds:
         latest = max(in_force, key=lambda hold: hold.at)
         is_alone = all(other.receipt_id == latest.receipt_id and not other.only_by_click for other in in_force)
         return (self.cookie(replace(latest, only_by_click=not is_alone)),)
+
+    def that_go_on(
+        self, request: PageRequest, browser: Browser, *, signed_in_at: str = ""
+    ) -> tuple[tuple[str, str], ...]:
+        """
+        The field of what still holds people at some OP, or else the one that forgets the hold.
+
+        :param signed_in_at: The issuer at which somebody has signed in just now.
+        """
+        left = [
+            (hold, issuers)
+            for hold in self._standing(request, browser)
+            if (issuers := self._unanswered(hold, browser) - {signed_in_at})
+        ]
+        if not left:
+            return self.clear(request)
+        latest = max((hold for hold, _ in left), key=lambda hold: hold.at)
+        answered = frozenset(self._issuers()).difference(*(issuers for _, issuers in left))
+        click = latest.only_by_click or len(left) > 1
+        return (self.cookie(replace(latest, answered=tuple(sorted(answered)), only_by_click=click)),)
+
+    def _unanswered(self, hold: Hold, browser: Browser) -> frozenset[str]:
+        """
+        The issuers at which nobody has signed in since.
+        """
+        later = {session.iss for session in browser.sessions if session.began >= hold.at}
+        return frozenset(self._issuers()).difference(hold.answered, later)
 
     def clear(self, request: PageRequest) -> tuple[tuple[str, str], ...]:
         """

@@ -86,7 +86,7 @@ class SignInPage(Page):
         idp_id = self._start.known_idp_id(asked.idp_id)
         browser = self._browsers.read(request)
         session = browser.session_of(idp_id)
-        if session is None or self._holds.in_force(request, browser) is not None:
+        if session is None or self._holds.in_force(request, browser, self._start.issuer_of(idp_id)) is not None:
             return await self._start.unless_held(
                 request,
                 browser,

@@ -101,7 +101,12 @@ def authenticate_site(
     browsers = Browsers(
         registry=registry, handles=handles, cookie=cookie, csrf=csrf, authenticate_host=host, clock=clock
     )
-    holds = Holds(registry=registry, cookie=cookie, sealer=sealer)
+    holds = Holds(
+        registry=registry,
+        cookie=cookie,
+        sealer=sealer,
+        issuers=lambda: {provider.settings.issuer for provider in providers.values()},
+    )
     states = States(sealer)
     code_verifiers = CodeVerifierCookies(cookie, sealer)
     start = SignInStart(

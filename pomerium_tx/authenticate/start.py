@@ -63,6 +63,12 @@ class SignInStart:
         """
         return idp_id if idp_id is not None and idp_id in self._providers else self._default_idp_id
 
+    def issuer_of(self, idp_id: str) -> str:
+        """
+        The issuer of a configured OP.
+        """
+        return self._providers[idp_id].settings.issuer
+
     async def unless_held(
         self, request: PageRequest, browser: Browser, *, return_url: str, held_url: str, idp_id: str
     ) -> Answer:
@@ -72,7 +78,7 @@ class SignInStart:
         :param return_url: Where the person goes once signed in.
         :param held_url: The same, if they take their time before they want to sign in.
         """
-        hold = self._holds.in_force(request, browser)
+        hold = self._holds.in_force(request, browser, self.issuer_of(idp_id))
         if unauthenticated_is_401(request.header, handle_outside_cookie=False):
             raise HttpProblem(401, "You are not signed in." if hold is None else "You have signed out.")
         if hold is not None:
@@ -134,7 +140,8 @@ class SignInStart:
             headers.append(("Set-Cookie", self._code_verifiers.set(sealed, code_verifier, now)))
         if not by_click:
             # What is not in force any more must not come into force again when its receipt is forgotten.
-            headers += (*self._browsers.without_stale_session(browser), *self._holds.clear(request))
+            headers += self._browsers.without_stale_session(browser)
+            headers += self._holds.that_go_on(request, browser)
         return redirect(location, status=302 if request.method == "GET" else 303, headers=headers)
 
     def read_held(self, value: str | None) -> tuple[str, str] | None:

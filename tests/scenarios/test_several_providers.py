@@ -435,3 +435,53 @@ class WithoutSignOutTests(TwoProvidersTestCase):
         page = browser.get(AUTHENTICATE + "/.pomerium/signed_out")
         self.assertIn("has no sign-out", self.lines(page)[PARTNERS])
         self.assertNotIn("Sign out there too", self.lines(page)[PARTNERS])
+
+
+class HoldTests(TwoProvidersTestCase):
+    """
+    A browser in which one person has signed out, and another signs in, at another OP.
+    """
+
+    def test_at_the_other_provider(self) -> None:
+        """
+        Who signs in at one OP is not signed in by another as the person whom that still knows: that takes a click too,
+        after which the OP asks who is there. Then nothing holds any more.
+        """
+        browser = self.browser()
+        self.sign_in(browser)
+        self.depart(browser)
+        page = browser.click(browser.get(CHAT + "/"))
+        self.assertEqual(browser.click(page, "Sign in as Bob").content, b"ok")
+        for url in (APP + "/", APP + "/x", OPEN + "/admin"):
+            held = browser.get(url)
+            self.assertIn("You signed out at", held.text)
+            self.assertEqual({session.email for session in self.house.registry.sessions()}, {"bob@example.com"})
+        self.assertEqual(browser.get(CHAT + "/").content, b"ok")
+        page = browser.click(browser.get(APP + "/"))
+        self.assertIn("Sign in as Bob", page.text)
+        self.assertEqual(browser.click(page, "Sign in as Bob").content, b"ok")
+        self.assertEqual({session.email for session in self.house.registry.sessions()}, {"bob@example.com"})
+        self.assertIsNone(browser.cookie("authenticate.example.com", "_pomerium_hold"))
+
+    def test_another_client(self) -> None:
+        """
+        Nor does a sign-in at another client of the same OP, which asks nobody anything, take the hold away.
+        """
+        browser = self.browser()
+        self.sign_in(browser, CHAT + "/")
+        self.depart(browser, CHAT)
+        page = browser.click(browser.get(APP + "/"))
+        browser.click(page, "Sign in as Bob")
+        self.assertNotIn("You signed out at", browser.get(OPEN + "/admin").text)
+        self.assertIn("You signed out at", browser.get(CHAT + "/").text)
+
+    def test_after_the_return(self) -> None:
+        """
+        Where every OP has sent the browser back, nobody is held at any of them.
+        """
+        browser = self.signed_in_at_both()
+        browser.get(APP + "/.pomerium/sign_out")
+        for url in (CHAT + "/", APP + "/"):
+            page = browser.get(url)
+            self.assertNotIn("You signed out at", page.text)
+            self.assertEqual(browser.click(page, "Sign in as Bob").content, b"ok")
