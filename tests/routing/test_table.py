@@ -68,6 +68,19 @@ class FindTests(SynchronousTestCase):
         self.assertEqual([id(route) for route in table.routes], [id(first), id(other)])
         self.assert_found(table, [(asked("a.test"), first), (asked("b.test"), other)])
 
+    def test_many_hosts(self) -> None:
+        """
+        Among any number of hosts, spelt in any case by whom ever, each request finds its own; no host is another's.
+        """
+        routes = [a_route(f"https://host{number}.a.test", prefix="/x") for number in range(300)]
+        table = RouteTable(routes)
+        for number in (0, 1, 99, 100, 101, 299):
+            for host in (f"host{number}.a.test", f"HOST{number}.A.TEST", f"hOst{number}.a.Test."):
+                head = RequestReader(HeadLimits()).feed(f"GET /x HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())[0]
+                assert isinstance(head, RequestHead)
+                self.assert_found(table, [(canonicalise(head), routes[number])])
+        self.assert_found(table, [(asked("host300.a.test", b"/x"), None), (asked("host1.a.test", b"/X"), None)])
+
     def test_first_route_wins(self) -> None:
         """
         Of several routes that match, the first one configured is taken, whatever its kind.
