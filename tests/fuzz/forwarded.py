@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import h11
+
 from pomerium_tx.http11 import writer
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.fields import folded
@@ -63,7 +65,21 @@ def whole_requests(octets: bytes, limits: HeadLimits) -> Iterator[tuple[RequestH
             content += event
         elif event is EndOfMessage.END:
             assert head is not None
+            require_good_to_h11(head)
             yield head, content
+
+
+def require_good_to_h11(head: RequestHead) -> None:
+    """
+    What is taken for a good head is one to h11, too: with one Host, framed once.
+    """
+    lines = b"".join(b"%b: %b\r\n" % (name, value) for _, name, value in head.fields)
+    reader = h11.Connection(h11.SERVER)
+    reader.receive_data(b"%b %b HTTP/1.%d\r\n%b\r\n" % (head.method, head.target, head.minor, lines))
+    event = reader.next_event()
+    assert isinstance(event, h11.Request), event
+    assert (event.method, event.target) == (head.method, head.target)
+    assert len(list(event.headers)) == len(head.fields)
 
 
 def sent(head: RequestHead, canonical: Canonical, content: bytes, way: int) -> bytes:

@@ -21,6 +21,8 @@ def check_redirect_target(octets: bytes) -> None:
     assert len(url) <= MAX_LENGTH and url.isascii() and url.isprintable(), url
     assert origin_of(found) == found
     assert origin_of(found + "/") == found
+    # Older parsers look for the end of the authority at the slash only, and for its beginning behind the last "@".
+    assert url.partition("://")[2].partition("/")[0].rpartition("@")[1] == "", url
     parts = urlsplit(url)
     port = "" if parts.port in (None, {"http": 80, "https": 443}[parts.scheme]) else f":{parts.port}"
     host = parts.hostname or ""

@@ -149,6 +149,7 @@ def check_logout_token(octets: bytes) -> None:
             _check_believed(claims, exp=said.exp, iat=said.iat)
             assert said.jti and (said.sub or said.sid) and said.client_id == CLIENT
             assert said.is_typed or not typed_only
+            assert "nonce" not in token.claims
             assert allow_missing_exp or "exp" in token.claims
             _check_no_id_token(token, raw)
 
@@ -194,4 +195,4 @@ def check_strict_json(octets: bytes) -> None:
         return
     plain: Any = json.loads(octets)
     assert plain == found
-    assert json_object(json.dumps(found).encode()) == found
+    assert json_object(json.dumps(found, ensure_ascii=False).encode("utf-8")) == found
