@@ -62,7 +62,10 @@ def a_request(targets: Octets, methods: Octets) -> Octets:
     A request.
     """
     line = st.tuples(methods, targets, words("HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/2.0")).map(b" ".join)
-    host = words("Host: app.example.com\r\n", "Host: App.example.com:80\r\n", "Host: app.example.com\r\n", "")
+    host = words(
+        *("Host: app.example.com\r\n", "Host: App.example.com:80\r\n", "Host: app.example.com\r\n", ""),
+        "Host: app.example.com\r\nHost: other.test\r\n",
+    )
     return framed(st.tuples(line, st.just(b"\r\n"), host, FIELDS, FRAMINGS).map(b"".join))
 
 
