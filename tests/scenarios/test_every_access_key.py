@@ -16,6 +16,7 @@ from tests.scenarios.world import CHAT
 
 PREFLIGHT = {"Origin": "https://other.example.net", "Access-Control-Request-Method": "GET"}
 OUTSIDE = "198.51.100.7"
+OTHER_PORT = ":8443"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Asked:
 
     by: str | None = "alice"
     method: str = "GET"
+    port: str = ""
     path: str = "/"
     fields: Mapping[str, str] = field(default_factory=dict)
     address: str = "192.0.2.1"
@@ -72,6 +74,21 @@ ELSEWHERE = {
     "invalid_client_certificate": "likewise",
 }
 
+NOT_FROM_OUTSIDE = [{"allow": {"or": [{"accept": True}]}}, {"deny": {"or": [{"source_ip": "198.51.100.0/24"}]}}]
+NOT_BELOW_ADMIN = [{"allow": {"or": [{"accept": True}]}}, {"deny": {"or": [{"http_path": {"starts_with": "/admin/"}}]}}]
+FORWARDED = Asked(fields={"X-Forwarded-For": OUTSIDE})
+SETTINGS: Mapping[str, tuple[object, object, Asked, bool]] = {
+    "trusted_proxies": (["192.0.2.0/24"], NOT_FROM_OUTSIDE, FORWARDED, False),
+    "xff_num_trusted_hops": (1, NOT_FROM_OUTSIDE, FORWARDED, False),
+    "normalize_path": (False, NOT_BELOW_ADMIN, Asked(path="/x/../admin/y"), True),
+    "merge_slashes": (False, NOT_BELOW_ADMIN, Asked(path="//admin/y"), True),
+    "headers_with_underscores_action": ("drop", NOT_BELOW_ADMIN, Asked(fields={"X_Any": "1"}), True),
+    "runtime_flags": ({"match_any_incoming_port": False}, NOT_BELOW_ADMIN, Asked(port=OTHER_PORT), False),
+}
+"""
+By key outside of routes: a value, a policy, and who is let in with it and not without, or the other way round.
+"""
+
 
 class EveryAccessKeyTests(ReloadTestCase):
     """
@@ -97,7 +114,9 @@ class EveryAccessKeyTests(ReloadTestCase):
         """
         cookie = {} if asked.by is None else {"Cookie": f"_pomerium={self.handles[asked.by]}"}
         self.chat.take()
-        answer = self.browser(address=asked.address).once(asked.method, CHAT + asked.path, {**cookie, **asked.fields})
+        answer = self.browser(address=asked.address).once(
+            asked.method, CHAT + asked.port + asked.path, {**cookie, **asked.fields}
+        )
         is_heard = self.chat.take() != b""
         self.assertEqual(answer.status == 200, is_heard)
         return is_heard
@@ -136,6 +155,18 @@ class EveryAccessKeyTests(ReloadTestCase):
                 self.have(policy=[{"allow": {"and": [criterion]}}])
                 self.assertTrue(self.is_let_in(named))
                 self.assertFalse(other is not None and self.is_let_in(other))
+
+    def test_settings(self) -> None:
+        """
+        Each key outside of routes that has a part in the decision makes the difference that it is there for.
+        """
+        for key, (value, policy, asked, is_let_in) in SETTINGS.items():
+            with self.subTest(key):
+                routes = self.routes(chat={"allow_any_authenticated_user": None, "policy": policy})
+                self.reload(routes=routes, **{key: value})
+                self.assertEqual(self.is_let_in(asked), is_let_in, key)
+                self.reload(routes=routes)
+                self.assertEqual(self.is_let_in(asked), not is_let_in, key)
 
     def test_whole(self) -> None:
         """
