@@ -4,19 +4,37 @@ Every key and criterion about who may pass: with it somebody is let in or kept o
 
 from __future__ import annotations
 
+import unittest
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from twisted.python.reflect import namedAny
+
+from pomerium_tx.config.model import Config
 from pomerium_tx.config.route_access_keys import RouteAccessKeys
 from pomerium_tx.demo.registration import ALICE, BOB
 from pomerium_tx.policy.known_criteria import KINDS
 from tests.scenarios.test_reload import ReloadTestCase
-from tests.scenarios.world import CHAT
+from tests.scenarios.world import CHAT, CONFIG, WorldTestCase
 
 PREFLIGHT = {"Origin": "https://other.example.net", "Access-Control-Request-Method": "GET"}
 OUTSIDE = "198.51.100.7"
 OTHER_PORT = ":8443"
+
+
+def without(key: str, reads: Any) -> Any:
+    """
+    What reads a world's configuration, with *key* taken out of it and of every route.
+    """
+
+    def read(world: WorldTestCase, **changes: Any) -> Config:
+        values = {**CONFIG, **world.settings, **changes, key: None}
+        values["routes"] = [{name: value for name, value in route.items() if name != key} for route in values["routes"]]
+        config: Config = reads(world, **values)
+        return config
+
+    return read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +105,22 @@ SETTINGS: Mapping[str, tuple[object, object, Asked, bool]] = {
 }
 """
 By key outside of routes: a value, a policy, and who is let in with it and not without, or the other way round.
+"""
+
+NAMED = {
+    "idp": "test_several_providers.SignInTests.test_each_route_its_own",
+    "idp_client_id": "test_several_providers.SignInTests.test_another_client",
+    "providers": "test_several_providers.SignInTests.test_each_route_its_own",
+    "bearer_token_format": "test_bearer_tokens.AccessTokenTests.test_believed_once",
+    "idp_access_token_allowed_audiences": "test_bearer_tokens.AudienceTests.test_audience",
+    "identity_providers": "test_bearer_tokens.IssuedTokenTests.test_of_which_issuer",
+    "programmatic_redirect_domain_whitelist": "test_programs.UnaskedTests.test_at_once",
+    "downstream_mtls": "test_client_certificates.DefaultDenyTests.test_without",
+    "cookie_expire": "test_expiry.AbsoluteTests.test_absolute",
+    "session_idle_timeout": "test_idle.WhenTests.test_unused",
+}
+"""
+Further keys, wherever they stand, and a test that fails without each.
 """
 
 
@@ -167,6 +201,28 @@ class EveryAccessKeyTests(ReloadTestCase):
                 self.assertEqual(self.is_let_in(asked), is_let_in, key)
                 self.reload(routes=routes)
                 self.assertEqual(self.is_let_in(asked), not is_let_in, key)
+
+    def test_named(self) -> None:
+        """
+        With the key the named test passes, without it does not.
+        """
+        for key, name in NAMED.items():
+            with self.subTest(key=key, test=name):
+                self.assertTrue(self.passes(name))
+                patch = self.patch(WorldTestCase, "read", without(key, WorldTestCase.read))
+                self.assertFalse(self.passes(name))
+                patch.restore()
+
+    def passes(self, name: str) -> bool:
+        """
+        Whether a test of scenarios passes now.
+        """
+        class_name, _, method = f"tests.scenarios.{name}".rpartition(".")
+        result = unittest.TestResult()
+        namedAny(class_name)(method).run(result)
+        self.flushLoggedErrors()
+        self.assertEqual(result.testsRun, 1)
+        return result.wasSuccessful()
 
     def test_whole(self) -> None:
         """
