@@ -8,8 +8,6 @@ moment, so that whoever repeats it asks no provider anything.
 
 from __future__ import annotations
 
-import hmac
-from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -25,7 +23,7 @@ from pomerium_tx.jose.jwt import InvalidToken
 from pomerium_tx.oidc.fetch import ProviderUnavailable
 from pomerium_tx.oidc.id_token import identity
 from pomerium_tx.oidc.presented_token import is_token
-from pomerium_tx.sessions.bearers import HALF, new_bearer_session_id
+from pomerium_tx.sessions.bearers import PURPOSE, half, new_bearer_session_id, signed_half
 from pomerium_tx.sessions.book import Book
 from pomerium_tx.sessions.registry import SessionRegistry, SignedOutMeanwhile
 from pomerium_tx.sessions.session import Session
@@ -38,10 +36,6 @@ MOST_AT_ONCE: Final = 64
 MOST_OF_ONE_ADDRESS: Final = 16
 """
 Tokens that are being verified.
-"""
-_OBJECT: Final = (b"ey", b"ew")
-"""
-How ``{`` begins in base64, by what may follow it.
 """
 REFUSED_FOR: Final = 60.0
 MOST_REFUSED: Final = 10_000
@@ -70,7 +64,7 @@ class BearerTokens:
         :param session_begun: Told each session that begins, for the audit log.
         """
         self._registry = registry
-        self._key = purpose_key(key, "bearer token")
+        self._key = purpose_key(key, PURPOSE)
         self._clock = clock
         self._lifetime = lifetime
         self._session_begun = session_begun
@@ -83,14 +77,7 @@ class BearerTokens:
         """
         What a token is known by: both halves of it, as in `pomerium_tx.sessions.bearers`.
         """
-        # RFC 7515 section 3.1: three parts, of which the first is a JSON object. What else has three may have as its
-        # first two what all tokens of its kind begin with.
-        signed = raw.rpartition(b".")[0] if raw.startswith(_OBJECT) and raw.count(b".") == 2 else raw
-        return self._half(signed) + self._half(raw)
-
-    def _half(self, octets: bytes) -> str:
-        mac = hmac.digest(self._key, octets, "sha256")
-        return urlsafe_b64encode(mac).decode("ascii")[:HALF]
+        return signed_half(self._key, raw) + half(self._key, raw)
 
     def session(self, digest: str, kind: TokenKind) -> Session | None:
         """

@@ -21,7 +21,7 @@ from pomerium_tx.logout.lost_sign_ins import LIFETIME, TOKEN_LIFETIME, Name, tom
 from pomerium_tx.logout.owed_tokens import REVOKED_AT, owed_for
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.oidc.provider_settings import Revocation
-from pomerium_tx.sessions.bearers import is_bearer
+from pomerium_tx.sessions.bearers import PURPOSE, is_bearer, signed_half
 from pomerium_tx.sessions.departure import DEPARTURE_LIFETIME, Departure
 from pomerium_tx.sessions.provider_logout import SKEW, ProviderLogout
 from pomerium_tx.sessions.receipt import Receipt
@@ -92,6 +92,7 @@ class Ending:
         self._providers = providers
         self._clock = clock
         self._reference_key = purpose_key(key, "departure reference")
+        self._token_key = purpose_key(key, PURPOSE)
         self._audit = audit
         self._heard = heard
         self.configure(revocation_delay=revocation_delay, notify=notify)
@@ -267,7 +268,6 @@ class Ending:
 
         names = names | {("browser", "", session.browser) for session in sessions.values()}
         if self._takes_tokens:
-            # Applications may have got the tokens of these sessions: they must begin no other one now.
             names |= {("sid", session.iss, sid) for session in sessions.values() for sid in session.sids}
         receipt = await self._registry.end(
             RecordedEnding(
@@ -275,7 +275,7 @@ class Ending:
                 cause=cause,
                 at=now,
                 receipt_id=receipt_id,
-                tombstones=self._tombstones(names, now, cause),
+                tombstones=(*self._tombstones(names, now, cause), *self._of_tokens(sessions.values(), now)),
                 departure=departure,
                 owed=self._owed(sessions.values(), receipt_id, lambda session: self._not_before(session, now)),
                 op_logout=op_logout(presented[0].idp_id),
@@ -307,7 +307,7 @@ class Ending:
                 cause=cause,
                 at=at,
                 receipt_id=receipt_id,
-                tombstones=tombstones,
+                tombstones=(*tombstones, *(self._of_tokens(sessions, at) if cause.is_final else ())),
                 owed=self._owed(ours, receipt_id, lambda _: not_before) if cause in REVOKED_AT else (),
                 jti=jti,
                 confirms=confirms,
@@ -324,6 +324,16 @@ class Ending:
         # In the front channel anybody can speak: what is said there is not remembered for long.
         lifetime = LIFETIME if cause is Cause.FRONT_CHANNEL else self._tombstone_lifetime
         return tombstones_of(names, now, signed_in_until=signed_in_until, lifetime=lifetime)
+
+    def _of_tokens(self, sessions: Iterable[Session], now: float) -> tuple[Tombstone, ...]:
+        """
+        Applications may have got the tokens of these sessions: they must begin no other one now.
+        """
+        if not self._takes_tokens:
+            return ()
+        tokens = [token for session in sessions for token in (session.tokens.id_token, session.tokens.access_token)]
+        names: set[Name] = {("token", "", signed_half(self._token_key, token.encode())) for token in tokens if token}
+        return tombstones_of(names, now, signed_in_until=inf, lifetime=self._tombstone_lifetime)
 
     def _of_browsers(self, presented: Sequence[Session]) -> dict[str, Session]:
         names = [sorted(self._registry.by_browser(session.browser)) for session in presented]

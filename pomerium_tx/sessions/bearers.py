@@ -12,13 +12,23 @@ session is found by both halves, since what is signed is nothing without its sig
 
 from __future__ import annotations
 
+import hmac
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from typing import Final
 
 from pomerium_tx.sessions.session import Session
 
+PURPOSE: Final = "bearer token"
+"""
+What the key of bearer tokens is derived for.
+"""
 _SEPARATOR: Final = "~"
+_OBJECT: Final = (b"ey", b"ew")
+"""
+How ``{`` begins in base64, by what may follow it.
+"""
 HALF: Final = 22
 """
 Characters of half a digest: 128 bits in base64url.
@@ -27,6 +37,25 @@ UNKNOWN_LIFETIME: Final = 30 * 86_400.0
 """
 For how long a token is remembered that does not say when it expires, from the beginning of its session.
 """
+
+
+def signed_half(key: bytes, raw: bytes) -> str:
+    """
+    The first half of a token's digest: what it is known by once its session has ended.
+
+    :param key: That of bearer tokens.
+    """
+    # RFC 7515 section 3.1: three parts, of which the first is a JSON object. What else has three may have as its
+    # first two what all tokens of its kind begin with.
+    signed = raw.rpartition(b".")[0] if raw.startswith(_OBJECT) and raw.count(b".") == 2 else raw
+    return half(key, signed)
+
+
+def half(key: bytes, octets: bytes) -> str:
+    """
+    Half a digest.
+    """
+    return urlsafe_b64encode(hmac.digest(key, octets, "sha256")).decode("ascii")[:HALF]
 
 
 def new_bearer_session_id(digest: str, scope: str) -> str:
@@ -97,11 +126,17 @@ class Bearers:
             digest, scope, _ = session_id.split(_SEPARATOR)
             self._live.setdefault(digest[:HALF], {})[digest, scope] = session_id
 
+    def of_token(self, half: str) -> list[str]:
+        """
+        The sessions of the token with that first half of a digest.
+        """
+        return list(self._live.get(half, {}).values())
+
     def of_same_tokens(self, session_ids: Iterable[str]) -> list[str]:
         """
         The other sessions of the tokens that some sessions are of: who ends one of a token's sessions means the token.
         """
-        tokens = dict.fromkeys(_token_of(name) for name in session_ids if is_bearer(name))
+        tokens = dict.fromkeys(token_of(name) for name in session_ids if is_bearer(name))
         return [name for token in tokens for name in self._live.get(token, {}).values()]
 
     def ended(self, session_ids: Iterable[str], receipt_id: str, *, spends: bool) -> None:
@@ -127,9 +162,12 @@ class Bearers:
         The end of some sessions is remembered no longer.
         """
         for name in session_ids:
-            if is_bearer(name) and self._spent.get(_token_of(name)) == receipt_id:
-                del self._spent[_token_of(name)]
+            if is_bearer(name) and self._spent.get(token_of(name)) == receipt_id:
+                del self._spent[token_of(name)]
 
 
-def _token_of(session_id: str) -> str:
+def token_of(session_id: str) -> str:
+    """
+    The first half of the digest of the token that a session is of.
+    """
     return session_id.split(_SEPARATOR)[0][:HALF]

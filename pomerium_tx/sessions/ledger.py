@@ -279,6 +279,9 @@ class Ledger:
         late = []
         for tombstone in change.tombstones:
             kind, iss, value = tombstone.key
+            if kind == "token":
+                late += self.bearers.of_token(value)
+                continue
             for name in sorted(indexes[kind].get(iss, value)):
                 session = self.sessions[name]
                 if (kind == "sidless" and session.sids) or session.id_token_iat > tombstone.signed_in_until:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
 
-TombstoneKind = Literal["browser", "sid", "sub", "sidless"]
+TombstoneKind = Literal["browser", "sid", "sub", "sidless", "token"]
 """
-What a tombstone's value is; ``sidless`` is a ``sub``, of whose sign-ins only those lose whose ID Token has no ``sid``.
+What a tombstone's value is; ``sidless`` is a ``sub``, of whose sign-ins only those lose whose ID Token has no ``sid``,
+and ``token`` what a token is known by (`pomerium_tx.sessions.bearers`).
 """
 
 
@@ -33,7 +34,7 @@ class Tombstone:
     expires: float
     iss: str = ""
     """
-    Empty for a browser, which belongs to no OP.
+    Empty for a browser or a token, which no OP need tell apart from those of others.
     """
 
     @property
@@ -41,4 +42,4 @@ class Tombstone:
         """
         Whom it names.
         """
-        return self.kind, "" if self.kind == "browser" else self.iss, self.value
+        return self.kind, "" if self.kind in ("browser", "token") else self.iss, self.value

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
+from pomerium_tx.sessions.bearers import is_bearer, token_of
 from pomerium_tx.sessions.book import Book
 from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.session import Session
@@ -71,6 +72,11 @@ class Tombstones:
         at = session.began
         if self.forbid_browser(session.browser, since=state_issued, at=at):
             return True
+        if is_bearer(session.id):
+            # The very token, whenever it was issued.
+            token = ("token", "", token_of(session.id))
+            if self._covers(token, signed_in=-inf, since=-inf, at=at):
+                return True
         names = _names(session.iss, session.sub, session.sids)
         # Nearly never: and when a session signed in is packed.
         return any(self._found(name) for name in names) and self.forbid_person(

@@ -584,6 +584,53 @@ class OwnTokenTests(TokenCase):
                     self.end(one, Cause.ADMINISTRATOR)
 
 
+class OwnAccessTokenTests(TokenCase):
+    """
+    The access token of a person's own session, which says nothing of itself.
+    """
+
+    settings = {"routes": routes(bearer_token_format="idp_access_token")}
+
+    def test_own_sign_out(self) -> None:
+        """
+        Once the person has signed out it begins no session, although the provider may still take it for a while.
+        """
+        browser = self.browser()
+        self.sign_in(browser, CHAT + "/")
+        [session] = self.house.registry.sessions()
+        browser.get(CHAT + "/.pomerium/sign_out", follow=False)
+        self.assertEqual(self.house.registry.count, 0)
+        self.assertEqual(self.provider.revocations, [])
+        self.app.take()
+        self.assertEqual(self.ask(session.tokens.access_token).status, 401)
+        self.assertEqual((self.app.take(), self.house.registry.count), (b"", 0))
+
+    def test_in_use(self) -> None:
+        """
+        What began with it before the person signs out ends with the person's session, and is counted in its receipt.
+        """
+        browser = self.browser()
+        self.sign_in(browser, CHAT + "/")
+        [session] = self.house.registry.sessions()
+        self.assertEqual(self.ask(session.tokens.access_token).status, 200)
+        self.assertEqual(self.house.registry.count, 2)
+        browser.get(CHAT + "/.pomerium/sign_out", follow=False)
+        self.assertEqual(self.house.registry.count, 0)
+        [receipt] = self.receipts()
+        self.assertEqual(receipt["sessions_ended"], 2)
+
+    def test_ended_by_administrator(self) -> None:
+        """
+        Nor once an administrator has ended it.
+        """
+        self.sign_in(self.browser(), CHAT + "/")
+        [session] = self.house.registry.sessions()
+        self.end(session, Cause.ADMINISTRATOR)
+        self.app.take()
+        self.assertEqual(self.ask(session.tokens.access_token).status, 401)
+        self.assertEqual(self.app.take(), b"")
+
+
 class IssuedTokenTests(IdentityTokenTests):
     """
     ``bearer_token_format: jwt``, of issuers that nobody signs in at.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.sessions.bearers import HALF, new_bearer_session_id
 from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.store import Cause, SessionsEnded
 from pomerium_tx.sessions.tombstone import Tombstone
@@ -56,6 +57,18 @@ class TombstonesTests(SynchronousTestCase):
         for one, state_issued, expected in table:
             with self.subTest(one=one, state_issued=state_issued):
                 self.assertIs(self.tombstones.forbid(one, state_issued), expected)
+
+    def test_token(self) -> None:
+        """
+        A token that is named begins no session, whenever it was issued, by whichever provider and for whatever routes;
+        another one does, and so does a person.
+        """
+        dead, other = "d" * HALF, "o" * HALF
+        self.tombstones.set(an_end(tombstone("token", dead)))
+        for digest, expected in ((dead + other, True), (dead + dead, True), (other + dead, False)):
+            one = session(new_bearer_session_id(digest, "idp"), iss="https://other.example")
+            self.assertIs(self.tombstones.forbid(one, NOW + 60), expected)
+        self.assertFalse(self.tombstones.forbid(session(dead), NOW - 60))
 
     def test_browser_alone(self) -> None:
         """
