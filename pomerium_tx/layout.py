@@ -263,7 +263,7 @@ class Layout:
         config, lasting = self.config, self._lasting
         targets = Targets(
             serves_origin=self.table.serves_origin,
-            origins=(self._authenticate_origin, *config.sign_out_redirect_allowlist),
+            origins=(self._authenticate_origin, *self.table.origins, *config.sign_out_redirect_allowlist),
             any_absolute=config.runtime_flags.allow_any_sign_out_redirect_uri,
             default=config.signout_redirect_url,
         )

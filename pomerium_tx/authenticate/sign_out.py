@@ -203,8 +203,8 @@ class SignOutPage(Page):
     def _target(self, request: PageRequest, confirmation: Confirmation | None) -> str | None:
         wanted = wanted_target(request)
         if wanted is None and confirmation is not None:
-            wanted = confirmation.target
-        return self._targets.of(wanted)
+            return self._targets.of(confirmation.target)
+        return self._targets.of(wanted, asked_at=request.origin)
 
     async def _sign_out_everywhere(self, request: PageRequest, browser: Browser, *, as_json: bool) -> Answer:
         """

@@ -79,7 +79,7 @@ class RouteSignOutPage(Page):
         refusal = refused(rule)
         if refusal is not None:
             return refusal
-        target = self._targets.of(wanted_target(request))
+        target = self._targets.of(wanted_target(request), asked_at=request.origin)
         if rule is SignOutRule.CONFIRM:
             return self._ask(request, target)
         try:

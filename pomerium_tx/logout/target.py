@@ -4,6 +4,7 @@ Where a person lands after signing out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 
 from pomerium_tx.logout.handover import REDIRECT_URI
@@ -34,7 +35,8 @@ class Targets:
     ) -> None:
         """
         :param serves_origin: Whether a URL's origin is that of a configured route.
-        :param origins: Further origins: the authenticate host's, those of ``sign_out_redirect_allowlist``.
+        :param origins: Origins that are named: those of routes, the authenticate host's, and those of
+            ``sign_out_redirect_allowlist``.
         :param any_absolute: The runtime flag ``allow_any_sign_out_redirect_uri``.
         :param default: ``signout_redirect_url``. Its origin is allowed too.
         """
@@ -46,16 +48,27 @@ class Targets:
         if default_origin is not None:
             self._origins |= {default_origin}
 
-    def of(self, wanted: str | None) -> str | None:
+    def of(self, wanted: str | None, *, asked_at: str | None = None) -> str | None:
         """
         Where to go, or ``None`` for the page that says that the person is signed out.
 
         :param wanted: What the request asks for: anything at all.
+        :param asked_at: The origin that the request came to; None for what was honoured before.
         """
         if wanted:
             origin = origin_of(wanted)
             if origin is not None and (
-                self._any_absolute or origin in self._origins or self._serves_origin(origin + "/")
+                self._any_absolute or origin in self._origins or self._is_of_route(origin, asked_at)
             ):
                 return wanted
         return self._default
+
+    def _is_of_route(self, origin: str, asked_at: str | None) -> bool:
+        # A route whose configuration names no port is served at whichever port leads here. What listens at another
+        # port of its host than the person has come to may be anybody's.
+        is_elsewhere = asked_at is not None and _port(origin) not in ("", _port(asked_at))
+        return not is_elsewhere and self._serves_origin(origin + "/")
+
+
+def _port(origin: str) -> str:
+    return re.search(r"(?::([0-9]+))?$", origin)[1] or ""  # type: ignore[index] # it matches at every end

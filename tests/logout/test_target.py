@@ -74,6 +74,30 @@ class TargetsTests(SynchronousTestCase):
             with self.subTest(wanted=wanted):
                 self.assertEqual(targets.of(wanted), wanted)
 
+    def test_another_port(self) -> None:
+        """
+        Of a route that is served at any port, the port counts at which the person has come; what listens at another one
+        may be anybody's. What was honoured once is honoured until they are there.
+        """
+        targets = Targets(
+            serves_origin=lambda url: url.startswith(("https://app.example.com/", "https://app.example.com:")),
+            origins=["https://app.example.com", "https://named.example.com:8443"],
+            any_absolute=False,
+            default=None,
+        )
+        here = "https://app.example.com:8443/bye"
+        for asked_at, is_honoured in (
+            ("https://app.example.com:8443", True),
+            (None, True),
+            ("https://app.example.com", False),
+            ("https://app.example.com:8444", False),
+            ("https://authenticate.example.com", False),
+        ):
+            with self.subTest(asked_at):
+                self.assertEqual(targets.of(here, asked_at=asked_at), here if is_honoured else None)
+        for wanted in ("https://app.example.com/", "https://app.example.com:443/", "https://named.example.com:8443/"):
+            self.assertEqual(targets.of(wanted, asked_at="https://app.example.com:8443"), wanted)
+
     def test_ignored(self) -> None:
         """
         Anything else is ignored, not an error: the setting is used, or nothing.
