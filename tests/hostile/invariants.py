@@ -7,6 +7,7 @@ Counted where it counts: at the applications, in the registry, in the log, in th
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -138,7 +139,7 @@ def _answers(run: Run) -> list[str]:
         for answer in answers:
             for name, value in answer.lines:
                 if name.lower() == "location" and SERIAL not in answer.fields:
-                    found += [f"I9: {problem}" for problem in _leads_astray(value)]
+                    found += [f"I9: {problem}" for problem in _leads_astray(value, _ALLOWED | run.world.more_origins)]
         found += _secrets_in(run, line)
     return found
 
@@ -157,19 +158,19 @@ def _secrets_in(run: Run, line: Line) -> list[str]:
     return [f"I6: an answer shows a secret: {secret[:6]}..." for secret in shown]
 
 
-def _leads_astray(location: str) -> list[str]:
+def _leads_astray(location: str, allowed: Set[str]) -> list[str]:
     try:
         url = ada_url.URL(location, base=f"https://{APP}/")
     except ValueError:
         return [f"a Location is no URL: {location[:80]!r}"]
-    if url.origin not in _ALLOWED:
+    if url.origin not in allowed:
         return [f"a Location leads to {url.origin}"]
     if url.username or url.password:
         return ["a Location has credentials"]
     return [
         f"a Location leads on to {target[:80]!r}"
         for target in parse_qs(urlsplit(location).query).get("pomerium_redirect_uri", ())
-        if ada_url.URL(target).origin not in _ALLOWED
+        if ada_url.URL(target).origin not in allowed
     ]
 
 

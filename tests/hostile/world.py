@@ -89,6 +89,10 @@ class World:
         """
         What must show neither in the log nor in an answer.
         """
+        self.more_origins: frozenset[str] = frozenset()
+        """
+        Those of further hosts, which a configuration that differs has.
+        """
         self.longest_turn = 0.0
         """
         Seconds of work in the longest turn of the reactor since `settle` was first called for a case.
