@@ -12,6 +12,7 @@ from pomerium_tx.config.header_template import Template
 from pomerium_tx.config.route_section import RouteSection
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+_TOKENS = frozenset(("pomerium.access_token", "pomerium.id_token"))
 _KUBERNETES = "kubernetes_service_account_token"
 
 
@@ -20,7 +21,11 @@ def headers(finding: MakesFinding, route: RouteSection) -> Iterator[Finding]:
     What is wrong with the headers of one route.
     """
     removed = {name.lower() for name in route.remove_request_headers}
+    public = "allow_public_unauthenticated_access"
     for name, value in route.set_request_headers.items():
+        for token in _TOKENS & set(Template.of(value).named) if route.allow_public_unauthenticated_access else ():
+            message = f"{name}: gives the application {token} of whoever is signed in, on a route that is for everybody"
+            yield finding("set_request_headers", message, public, is_warning=True)
         for unknown in Template.of(value).unknown:
             message = f"{name}: nothing is called {unknown}: it stays empty; write $$ for a dollar sign"
             yield finding("set_request_headers", message, is_warning=True)

@@ -75,6 +75,13 @@ class Template:
         return None
 
     @property
+    def named(self) -> tuple[str, ...]:
+        """
+        All that is named in it.
+        """
+        return tuple(".".join(part) for part in self.parts if not isinstance(part, str))
+
+    @property
     def unknown(self) -> tuple[str, ...]:
         """
         What is named in it that nothing has.

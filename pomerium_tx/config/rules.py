@@ -209,6 +209,10 @@ def _access(finding: MakesFinding, route: RouteSection) -> Iterator[Finding]:
     if route.allow_public_unauthenticated_access:
         for name in [anybody] * route.allow_any_authenticated_user + lists:
             yield finding(name, f"contradicts {public}: true; remove one", public)
+        allows = any(rule.action == "allow" for rule in route.policy)
+        for name in ["policy"] * allows + ["allowed_idp_claims"] * bool(route.allowed_idp_claims):
+            # Pomerium reads it so too; whoever has written both may have meant the narrower one.
+            yield finding(name, f"admits nobody besides: {public}: true admits everybody", public, is_warning=True)
     elif route.allow_any_authenticated_user:
         for name in lists:
             yield finding(name, f"contradicts {anybody}: true; remove one", anybody)

@@ -222,7 +222,8 @@ def address(value: object) -> Address:
         host = host[1:-1]
         if not _is_ipv6(host):
             raise ValueError(wanted)
-    elif host and not _HOST.fullmatch(host.lower()):
+    elif host and (":" in host or not is_host(host.lower())):
+        # Not 01:30 either, which YAML has taken for a number of seconds before.
         raise ValueError(wanted)
     return Address(host=host.lower(), port=int(port_text))
 

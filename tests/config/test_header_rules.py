@@ -10,6 +10,15 @@ from tests.config.material import complaints, loaded
 from tests.config.test_rules import route
 
 WARNED = [
+    (
+        {
+            "set_request_headers": {"X-A": "Bearer ${pomerium.access_token}"},
+            "allow_any_authenticated_user": False,
+            "allow_public_unauthenticated_access": True,
+        },
+        "set_request_headers",
+        "a route that is for everybody",
+    ),
     ({"set_request_headers": {"X-A": "${pomerium.password}"}}, "set_request_headers", "pomerium.password"),
     ({"set_request_headers": {"X-A": "costs $5"}}, "set_request_headers", "write $$"),
     (

@@ -174,6 +174,14 @@ class RulesTests(SynchronousTestCase):
             ({anybody: True, "allowed_domains": ["a.b"]}, "allowed_domains"),
         ):
             self.refused({"routes": [{**ROUTE, **values}]}, f"routes[0].{key}", "contradicts")
+        for key, value in (
+            ("policy", {"allow": {"or": [{"email": "alice@example.com"}]}}),
+            ("allowed_idp_claims", {"groups": ["a"]}),
+        ):
+            both = {**ROUTE, public: True, anybody: False, key: value}
+            self.warned({"routes": [both]}, f"routes[0].{key}", "true admits everybody")
+        denies = {**ROUTE, public: True, anybody: False, "policy": {"deny": {"or": [{"http_method": "DELETE"}]}}}
+        self.assertEqual(loaded(self.mktemp(), {"routes": [denies]}).warnings, ())
         self.warned({"routes": [route(allow_any_authenticated_user=...)]}, "routes[0].from", "admits nobody")
         self.warned({"routes": [route(allow_any_authenticated_user="false")]}, "routes[0].from", "admits nobody")
         only_deny = {"deny": {"or": [{"http_method": "DELETE"}]}}

@@ -37,6 +37,10 @@ GROUPS: dict[str, Frozen] = {
     "backchannel-logout": Frozen(status=400, because="sign-out.md §5: 400 with JSON on a bad token, no-store."),
     "frontchannel-logout": Frozen(status=200, because="sign-out.md §5: unknown pair or wrong iss: 200, nothing ended."),
     "after-sign-out": Frozen(status=302, because=_CUT),
+    "config": Frozen(
+        status=None,
+        because="security.md, fail closed, and CVE-2026-54762: refused with file, line, key and what to do.",
+    ),
     "jwks": Frozen(status=502, because=f"security.md 1.1-13: fail closed; keys that are known are used. {_SILENT}"),
     "idp-endpoints": Frozen(
         status=502, because=f"security.md §4, IdP outage: sessions go on, a login page says so. {_SILENT}"
@@ -55,7 +59,52 @@ _RELOADED = Frozen(
     overrules="302 or 401; who is signed in and not admitted gets 403.",
 )
 
+_NO_STORE_FILE = (
+    "Sessions are in memory (docs/architecture.md): there is no file of a store that could be full, new or cut."
+)
+NOT_HERE: dict[str, str] = {
+    "CF-049": "A slash too many cannot be told before the provider is asked; then nobody signs in: see DI-082.",
+    **dict.fromkeys(("CF-075", "CF-076", "CF-077"), _NO_STORE_FILE),
+}
+"""
+Why cases cannot apply.
+"""
+_WARNED = "that it is refused; nothing is weaker than what is written, and a warning says what it comes to."
+
 CASES: dict[str, Frozen] = {
+    "CF-033": Frozen(
+        status=None,
+        because="docs/routes.md: the first route that matches. Decided: a route that is never reached is warned of.",
+        overrules=_WARNED,
+    ),
+    "CF-036": Frozen(
+        status=None,
+        because="docs/routes.md: expressions are RE2's, which takes time in proportion to what it is asked.",
+        overrules="that it is refused; it is not dangerous here.",
+    ),
+    **{
+        name: Frozen(
+            status=None,
+            because="docs/policy.md: what admits nobody denies everybody; the catalogue asks for that.",
+            overrules="that it is refused; it starts, denies everybody, and a warning says so.",
+        )
+        for name in ("CF-038", "CF-040", "CF-042")
+    },
+    "CF-041": Frozen(
+        status=None,
+        because="pomerium-behaviour.md, route keys: public cannot be combined with the lists; with a policy it can.",
+        overrules=_WARNED,
+    ),
+    **{
+        name: Frozen(status=None, because="The catalogue asks for a warning; there is one.")
+        for name in ("CF-057", "CF-070", "CF-072")
+    },
+    "CF-083": Frozen(
+        status=None, because="docs/architecture.md, a reload's walk: the file is read whole, or nothing happens."
+    ),
+    "CF-084": Frozen(
+        status=None, because="security.md §4: 1,000 reloads, 0 failed. In process, since it is about what is left."
+    ),
     # signed-urls
     "SU-021": Frozen(
         status=302,

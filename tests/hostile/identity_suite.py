@@ -16,13 +16,14 @@ from tests.hostile import (
     identity_logout,
     identity_redirects,
     identity_sign_out,
+    identity_start,
     identity_urls,
 )
 from tests.hostile.catalogue import Case, catalogue
-from tests.hostile.identity_expected import frozen
+from tests.hostile.identity_expected import NOT_HERE, frozen
 from tests.hostile.identity_login import Seen
 from tests.hostile.identity_world import IdentityWorld
-from tests.hostile.run import SLOW, Result, Run, expects, run_case, step
+from tests.hostile.run import SLOW, Result, Run, does_not_apply, expects, run_case, step
 
 Runner = Callable[[IdentityWorld, Case], Awaitable[Seen]]
 
@@ -41,17 +42,18 @@ RUNNERS: Mapping[str, tuple[tuple[str, ...], Runner]] = {
     "frontchannel-logout": (("signed_in", "http"), identity_logout.front_channel),
     "sign-out": (("signed_in", "scenario"), identity_sign_out.sign_out),
     "after-sign-out": (("signed_in", "open", "end_session", "probe"), identity_after.after_sign_out),
+    "config": (("config", "start_or_reload"), identity_start.configured),
     "jwks": (("idp_jwks", "complete_login"), identity_endpoints.jwks),
     "idp-endpoints": (("idp_endpoint", "complete_login", "scenario"), _endpoint),
 }
 """
 How the cases of a group are done: the kinds of their steps, which belong together, and what does them all.
 """
-_ONE_WORLD = ("redirect-targets", "id-token")
+_ONE_WORLD = ("redirect-targets", "id-token", "config")
 """
 Groups whose cases change nothing that the next one would notice.
 """
-_LONG = frozenset(("IT-017", "OF-008", "OF-041", "OF-042", "SU-003", "RD-162", "JW-030", "LT-041"))
+_LONG = frozenset(("IT-017", "OF-008", "OF-041", "OF-042", "SU-003", "RD-162", "JW-030", "LT-041", "CF-083", "CF-084"))
 _BULKY: Mapping[str, int] = {
     "after-sign-out": 5,
     "redirect-targets": 4,
@@ -72,6 +74,9 @@ def _register() -> None:
     for group, (kinds, runner) in RUNNERS.items():
         _register_steps(group, kinds, runner)
     for case in catalogue().values():
+        if case.id in NOT_HERE:
+            does_not_apply(case.id, because=NOT_HERE[case.id])
+            continue
         wanted = frozen(case.id, case.group) if case.group in RUNNERS else None
         if wanted is not None:
             expects(

@@ -108,6 +108,12 @@ class IdentityTests(TestCase):
         """
         await self.look_at("idp-endpoints")
 
+    async def test_config(self) -> None:
+        """
+        A configuration that is wrong is told of, with file, line and key; nothing starts with it, and nothing changes.
+        """
+        await self.look_at("config")
+
 
 class ClassTests(SynchronousTestCase):
     """
