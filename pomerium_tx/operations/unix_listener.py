@@ -82,6 +82,8 @@ class UnixListener:
         except OSError as problem:
             self.close()
             why = f"{self._key}: cannot listen on {self}: {problem.strerror or problem}"
+            if isinstance(problem, FileNotFoundError):
+                why += f"; make the folder {os.path.dirname(self._path)}, or write another path"
             if self._is_required:
                 raise SocketNotBound(why) from problem
             log.warn("{problem}; sessions cannot be administered", problem=why)

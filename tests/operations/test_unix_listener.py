@@ -288,6 +288,7 @@ class BindTests(ListenerCase):
         (event,) = events
         self.assertEqual(event["log_level"].name, "warn")
         self.assertIn("admin_address: cannot listen on unix:", event["problem"])
+        self.assertIn(f"make the folder {self.path}/none, or write another path", event["problem"])
         self.assertFalse(listener.is_bound)
         listener.accept(self.reactor, Factory())
         self.assertEqual(self.reactor.readers, [])
