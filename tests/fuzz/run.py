@@ -43,8 +43,19 @@ def one(target: str, arguments: Sequence[str]) -> None:
     with atheris.instrument_imports(include=["pomerium_tx", "yaml", "tomllib"]):
         from tests.fuzz.targets import TARGETS
     check = TARGETS[target]
-    atheris.Setup([target, *arguments], lambda octets: check(bytes(octets)))
+    atheris.Setup([str(_again(target)), *arguments], lambda octets: check(bytes(octets)))
     atheris.Fuzz()
+
+
+def _again(target: str) -> Path:
+    """
+    A program that does what this one does: libFuzzer begins itself anew where it puts inputs together.
+    """
+    path = WORK / target / "again"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'#!/bin/sh\ncd "{ROOT}" && exec "{sys.executable}" -m tests.fuzz.run --one {target} "$@"\n')
+    path.chmod(0o755)
+    return path
 
 
 def _command(target: str, *arguments: object) -> list[str]:
@@ -95,7 +106,9 @@ def keep(target: str) -> None:
     before = kept(target)
     for path in before:
         (merged / path.name).write_bytes(path.read_bytes())
-    command = _command(target, "-merge=1", f"-max_len={LONGEST_KEPT}", merged, WORK / target / "found")
+    found = WORK / target / "found"
+    found.mkdir(parents=True, exist_ok=True)
+    command = _command(target, "-merge=1", f"-max_len={LONGEST_KEPT}", merged, found)
     subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     names = {path.name for path in before}
     new = sorted((path for path in merged.iterdir() if path.name not in names), key=lambda path: path.stat().st_size)
