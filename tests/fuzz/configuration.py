@@ -32,6 +32,7 @@ from tests.proxy.harness import a_route
 from tests.proxy.test_header_values import asked
 
 SECRET = "planted-client-secret"
+_SMALLEST = yaml.safe_dump(dict(SMALLEST)).encode()
 _FIT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
@@ -64,7 +65,7 @@ def check_config_yaml(octets: bytes) -> None:
     YAML, alone and below the keys that every configuration needs.
     """
     _judge("config.yaml", octets)
-    _judge("config.yaml", yaml.safe_dump(dict(SMALLEST)).encode() + octets)
+    _judge("config.yaml", _SMALLEST + octets)
 
 
 def check_config_json(octets: bytes) -> None:
@@ -93,7 +94,7 @@ def check_config_environment(octets: bytes) -> None:
         name, _, value = line.partition("=")
         if name and "\0" not in line:
             environ[name] = value.replace("\\n", "\n")
-    _judge("config.yaml", yaml.safe_dump(dict(SMALLEST)).encode(), environ)
+    _judge("config.yaml", _SMALLEST, environ)
 
 
 def _rules(value: object) -> Rules | None:
