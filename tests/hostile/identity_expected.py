@@ -41,6 +41,7 @@ GROUPS: dict[str, Frozen] = {
         status=None,
         because="security.md, fail closed, and CVE-2026-54762: refused with file, line, key and what to do.",
     ),
+    "information-leak": Frozen(status=None, because="security.md 1.10-86, 1.8-67 and the advisories of §2."),
     "jwks": Frozen(status=502, because=f"security.md 1.1-13: fail closed; keys that are known are used. {_SILENT}"),
     "idp-endpoints": Frozen(
         status=502, because=f"security.md §4, IdP outage: sessions go on, a login page says so. {_SILENT}"
@@ -64,6 +65,7 @@ _NO_STORE_FILE = (
 )
 NOT_HERE: dict[str, str] = {
     "CF-049": "A slash too many cannot be told before the provider is asked; then nobody signs in: see DI-082.",
+    "LK-019": "There is no service for error pages: they are ours, and nobody else is asked for them.",
     **dict.fromkeys(("CF-075", "CF-076", "CF-077"), _NO_STORE_FILE),
 }
 """
@@ -121,6 +123,22 @@ CASES: dict[str, Frozen] = {
             "to the application, as whom the browser is."
         ),
         overrules="400 to 403.",
+    ),
+    # information-leak
+    "LK-007": Frozen(
+        status=None,
+        because="sign-out.md §6.6: without Fetch Metadata the Referer of our own pages counts; other origins get none.",
+        overrules="no-referrer; same-origin is what our own pages need, and tells others nothing.",
+    ),
+    "LK-009": Frozen(
+        status=302, because="sign-out.md §9: whoever has no session is sent to sign in, for whichever reason."
+    ),
+    "LK-010": Frozen(status=403, because="docs/policy.md: the page tells no reasons."),
+    "LK-011": Frozen(status=404, because="docs/routes.md: a host that no route names is 404."),
+    "LK-017": Frozen(
+        status=None,
+        because="sign-out.md §5, discovery: CORS * on /.well-known/pomerium, on nothing else, never with credentials.",
+        overrules="that there is no * anywhere.",
     ),
     # oidc-flow
     "OF-013": Frozen(status=414, because=_CALLBACK, overrules=_TOO_LONG),

@@ -12,6 +12,7 @@ from tests.hostile import (
     identity_after,
     identity_endpoints,
     identity_flow,
+    identity_leaks,
     identity_login,
     identity_logout,
     identity_redirects,
@@ -43,6 +44,7 @@ RUNNERS: Mapping[str, tuple[tuple[str, ...], Runner]] = {
     "sign-out": (("signed_in", "scenario"), identity_sign_out.sign_out),
     "after-sign-out": (("signed_in", "open", "end_session", "probe"), identity_after.after_sign_out),
     "config": (("config", "start_or_reload"), identity_start.configured),
+    "information-leak": (("inspect",), identity_leaks.inspect),
     "jwks": (("idp_jwks", "complete_login"), identity_endpoints.jwks),
     "idp-endpoints": (("idp_endpoint", "complete_login", "scenario"), _endpoint),
 }

@@ -46,6 +46,7 @@ class IdentityTests(TestCase):
         results = await run_identity(reactor, folder, wanted)
         # A store that fails is written into the log as that; what else is there is a violation already.
         self.flushLoggedErrors()
+        self.maxDiff = None
         self.assertEqual([(result.case.id, result.case.title, result.got) for result in results if result.problems], [])
 
     async def test_signed_urls(self) -> None:
@@ -113,6 +114,12 @@ class IdentityTests(TestCase):
         A configuration that is wrong is told of, with file, line and key; nothing starts with it, and nothing changes.
         """
         await self.look_at("config")
+
+    async def test_information_leak(self) -> None:
+        """
+        Nothing that we say of ourselves gives anything away.
+        """
+        await self.look_at("information-leak")
 
 
 class ClassTests(SynchronousTestCase):
