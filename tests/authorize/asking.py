@@ -98,7 +98,12 @@ class CheckTestCase(SynchronousTestCase):
         return {"Cookie": "; ".join(f"_pomerium={self.handle(session)}" for session in sessions)}
 
     def ask(
-        self, url: str, headers: Mapping[str, str] | list[tuple[str, str]] = NAVIGATION, method: bytes = b"GET"
+        self,
+        url: str,
+        headers: Mapping[str, str] | list[tuple[str, str]] = NAVIGATION,
+        method: bytes = b"GET",
+        *,
+        forward_auth: bool = False,
     ) -> Verdict:
         """
         The verdict on a request for *url*, written ``host[:port]/path[?query]``.
@@ -130,7 +135,7 @@ class CheckTestCase(SynchronousTestCase):
             query=query.encode() if question else None,
             authority=authority.encode(),
         )
-        return self.authorizer.check(head, canonical, CLIENT, "request-1")
+        return self.authorizer.check(head, canonical, CLIENT, "request-1", forward_auth=forward_auth)
 
     def assert_action(self, verdict: Verdict, action: Action, status: int) -> None:
         """

@@ -8,12 +8,12 @@ import gc
 from dataclasses import replace
 
 from pomerium_tx.authorize.verdict import Action, Verdict
-from pomerium_tx.http11.canonical import canonicalise
+from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import HeadLimits
 from pomerium_tx.http11.request_head import request_head
 from pomerium_tx.policy.criteria import from_legacy
 from pomerium_tx.sessions.session import Session
-from tests.authorize.asking import ALICE, BOB, HANDSHAKE, PUBLIC, CheckTestCase
+from tests.authorize.asking import ALICE, BOB, HANDSHAKE, NAVIGATION, PUBLIC, CheckTestCase
 from tests.policy.clients import CLIENT
 from tests.policy.people import alice
 from tests.routing.routes import a_route
@@ -158,6 +158,41 @@ class AskedAgainTests(CheckTestCase):
         self.assertIs(self.again("app.example.com", cookie=cookie).session, ALICE)
         self.known.live[BOB.id] = BOB
         self.assertIs(self.again("app.example.com", cookie=cookie).session, None)
+
+    def test_two_of_one_policy(self) -> None:
+        """
+        Routes and hosts that have a policy in common have nothing else in common: each is answered as itself, also
+        where one head asks about several, as a program in front may have it.
+        """
+        policy = from_legacy(any_authenticated=True)
+        self.make(
+            a_route("https://app.example.com", prefix="/deep", policy=policy),
+            a_route("https://app.example.com", policy=policy),
+            a_route("https://*.example.org", policy=policy),
+        )
+        for cookie, action in (({"Cookie": self.cookie(ALICE)["Cookie"]}, Action.PROCEED), ({}, Action.SIGN_IN)):
+            self.ask("app.example.com/", {**NAVIGATION, **cookie})
+            for host, path, prefix in (
+                ("app.example.com", b"/a", b"/"),
+                ("app.example.com", b"/deep/a", b"/deep"),
+                ("app.example.com", b"/a", b"/"),
+                ("a.example.org", b"/a", b"/"),
+                ("b.example.org", b"/a", b"/"),
+            ):
+                with self.subTest(host=host, path=path, action=action):
+                    canonical = Canonical(host, None, path, None, host.encode())
+                    verdict = self.authorizer.check(self.head, canonical, CLIENT, "request-1")
+                    assert verdict.route is not None
+                    found = (verdict.action, verdict.route.prefix, verdict.origin)
+                    self.assertEqual(found, (action, prefix, f"https://{host}"))
+
+    def test_robots_after_a_person(self) -> None:
+        """
+        Robots are kept away also where the same fields were sent to sign in just now.
+        """
+        self.assertIs(self.again("app.example.com", "/a").action, Action.SIGN_IN)
+        verdict = self.again("app.example.com", "/robots.txt")
+        self.assertEqual((verdict.action, verdict.status), (Action.ROBOTS, 200))
 
     def test_nobody(self) -> None:
         """

@@ -14,6 +14,8 @@ from pomerium_tx.http11.heads import HeadLimits, RequestHead
 from pomerium_tx.http11.request_head import request_head
 from pomerium_tx.sessions.handle import NOTHING_PRESENTED, Carrier, Presented
 from pomerium_tx.sessions.session import Session
+from tests.authorize.asking import PUBLIC, CheckTestCase
+from tests.policy.people import alice
 from tests.routing.routes import a_route
 from tests.sessions.test_bearers import session
 
@@ -116,3 +118,29 @@ class ByTokenTests(SynchronousTestCase):
         third = by_token(bearer, same, read, ROUTE, ORIGIN)
         assert isinstance(third, tuple)
         self.assertEqual(third[0].session_id, "later")
+
+
+class RouteTests(CheckTestCase):
+    """
+    Which routes take tokens.
+    """
+
+    def test_only_there(self) -> None:
+        """
+        A token counts on the route that takes it, whatever provider its session is of, and is the application's
+        elsewhere; a token that is refused there says nothing elsewhere.
+        """
+        route, other = a_route("https://app.example.com"), a_route("https://public.example.com", policy=PUBLIC)
+        found = alice(id="of-token", idp_id="issuer-of-tokens")
+        self.known.live[found.id] = found
+        bearer = Bearer(found)
+        self.make(route, other, bearers={route.id: bearer})
+        with_token = {"Authorization": "Bearer t"}
+        verdict = self.ask("app.example.com/", with_token)
+        self.assertEqual((verdict.action, verdict.session), (Action.PROCEED, found))
+        bearer.found = Standing.REFUSED
+        self.assert_action(self.ask("app.example.com/", with_token), Action.DENY, 403)
+        verdict = self.ask("public.example.com/", with_token)
+        self.assertEqual((verdict.action, verdict.session, verdict.live), (Action.PROCEED, None, ()))
+        self.make(route)
+        self.assert_action(self.ask("app.example.com/", with_token), Action.SIGN_IN, 302)

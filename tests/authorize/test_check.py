@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.logger import LogLevel, capturedLogs
 
+from pomerium_tx.authorize import verdict as outcome
 from pomerium_tx.authorize.verdict import Action
 from pomerium_tx.policy.decision import Decision
 from tests.authorize.asking import ALICE, AUTHENTICATE, BOB, HANDSHAKE, CheckTestCase
@@ -39,8 +40,8 @@ class HostTests(CheckTestCase):
         """
         verdict = self.ask("deep.example.com/elsewhere", self.cookie(ALICE))
         self.assert_action(verdict, Action.NOT_FOUND, 404)
-        self.assertEqual(verdict.denials, ("route-not-found",))
-        self.assertIsNone(verdict.session)
+        self.assertEqual((verdict.denials, verdict.reason), (("route-not-found",), "Not Found"))
+        self.assertEqual((verdict.session, verdict.origin), (None, "https://deep.example.com"))
 
     def test_origin(self) -> None:
         """
@@ -74,7 +75,9 @@ class OwnPathTests(CheckTestCase):
         for host in ("app.example.com", "closed.example.com", "deep.example.com", "auth.example.com"):
             for path in own:
                 with self.subTest(host=host, path=path):
-                    self.assert_action(self.ask(host + path), Action.OWN_PATH, 200)
+                    verdict = self.ask(host + path)
+                    self.assert_action(verdict, Action.OWN_PATH, 200)
+                    self.assertEqual(verdict.reason, "")
 
     def test_neighbours(self) -> None:
         """
@@ -222,7 +225,8 @@ class FailureTests(CheckTestCase):
         verdict = self.ask("app.example.com/", headers)
         self.assert_action(verdict, Action.DENY, 500)
         self.assertEqual((verdict.session, verdict.live, verdict.route), (None, (), None))
-        self.assertFalse(verdict.allow)
+        self.assertEqual((verdict.allow, verdict.reason), (False, "Internal Server Error"))
+        self.assertEqual(verdict.denials, (outcome.FAILED,))
         self.patch(self.handles, "presented", breaks)
         self.assert_action(self.ask("app.example.com/"), Action.DENY, 500)
         self.assertEqual(len(self.flushLoggedErrors(Broken)), 3)
@@ -233,12 +237,12 @@ class LogTests(CheckTestCase):
     One line for each decision.
     """
 
-    def logged(self, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
+    def logged(self, url: str, headers: Mapping[str, str], **asked: bool) -> dict[str, Any]:
         """
         The fields of the one line.
         """
         with capturedLogs() as captured:
-            self.ask(url, headers)
+            self.ask(url, headers, **asked)
         (event,) = captured
         self.assertEqual((event["log_format"], event["service"]), ("authorize check", "authorize"))
         # Twisted's older observers write into the event.
@@ -283,6 +287,15 @@ class LogTests(CheckTestCase):
         self.assertEqual((event["allow"], event["deny_why_true"], event["route_id"]), (False, ("route-not-found",), ""))
         event = self.logged("app.example.com/.pomerium/sign_out", {})
         self.assertEqual((event["allow"], event["allow_why_true"]), (True, ("pomerium-route",)))
+
+    def test_forward_auth(self) -> None:
+        """
+        Where another proxy asked, the line says so, whatever the answer is; elsewhere it does not speak of it.
+        """
+        for host in ("app.example.com", "evil.test"):
+            for headers in (self.cookie(ALICE), {}):
+                self.assertIs(self.logged(f"{host}/", headers, forward_auth=True)["forward_auth"], True)
+                self.assertNotIn("forward_auth", self.logged(f"{host}/", headers))
 
     def test_probes(self) -> None:
         """

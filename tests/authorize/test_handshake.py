@@ -29,7 +29,7 @@ class WebSocketTests(CheckTestCase):
         for path in ("/ws", "/robots.txt"):
             verdict = self.ask("app.example.com" + path, {**HANDSHAKE, **self.cookie(ALICE)})
             self.assert_action(verdict, Action.DENY, 403)
-            self.assertEqual(verdict.denials, ("websockets-not-allowed",))
+            self.assertEqual((verdict.denials, verdict.reason), (("websockets-not-allowed",), "Forbidden"))
             self.assertTrue(verdict.allow)
 
     def test_anonymous(self) -> None:

@@ -16,7 +16,8 @@ from pomerium_tx.http11.heads import HeadLimits
 from pomerium_tx.http11.request_head import request_head
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.decision import Decision
-from tests.authorize.asking import ALICE, HANDSHAKE, CheckTestCase
+from pomerium_tx.routing.answers import FixedResponse
+from tests.authorize.asking import ALICE, HANDSHAKE, PUBLIC, CheckTestCase
 from tests.policy.clients import CLIENT, policy
 from tests.routing.routes import a_route
 
@@ -159,6 +160,20 @@ class OrderTests(CheckTestCase):
             with self.subTest(said=said):
                 verdict = self.verdict(**said)
                 self.assertEqual((verdict.action, verdict.status), expected)
+                # What denies is said wherever it is the reason, or would have been.
+                denies = said.get("deny") or said.get("without_certificate")
+                self.assertEqual(verdict.denials, said["deny_reasons"] if denies else ())
+
+    def test_answers_itself(self) -> None:
+        """
+        A route that answers by itself does so only for whom its policy admits.
+        """
+        answer = FixedResponse(status=204, body=b"")
+        self.make(a_route(URL, answer=answer), a_route("https://public.example.com", answer=answer, policy=PUBLIC))
+        self.assert_action(self.ask("app.example.com/"), Action.SIGN_IN, 302)
+        for verdict in (self.ask("app.example.com/", self.cookie(ALICE)), self.ask("public.example.com/")):
+            self.assert_action(verdict, Action.ANSWER, 204)
+            self.assertEqual(verdict.reason, "direct_response")
 
     def test_statuses(self) -> None:
         """

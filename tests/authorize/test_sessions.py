@@ -40,6 +40,7 @@ class SessionTests(CheckTestCase):
             with self.subTest(carrier=carrier, headers=list(headers)):
                 verdict = self.ask(url, headers)
                 self.assert_action(verdict, Action.PROCEED, 200)
+                self.assertEqual(verdict.reason, "")
                 self.assertIs(verdict.session, ALICE)
                 self.assertEqual(verdict.live, (ALICE,))
                 self.assertIs(verdict.presented.carrier, carrier)
@@ -106,6 +107,18 @@ class SessionTests(CheckTestCase):
         self.assertEqual({session.id for session in verdict.live}, {ALICE.id, BOB.id})
         two_fields = [("Cookie", self.cookie(ALICE)["Cookie"]), ("Cookie", self.cookie(BOB)["Cookie"])]
         self.assert_nobody(self.ask("app.example.com/", two_fields), "several-sessions-presented")
+
+    def test_one_of_each_provider(self) -> None:
+        """
+        Of the sessions that one browser has with several providers, the one of the route's provider counts, and
+        nothing is amiss.
+        """
+        other = alice(id="other", idp_id="other")
+        self.known.live[other.id] = other
+        verdict = self.ask("app.example.com/", self.cookie(other, ALICE))
+        self.assert_action(verdict, Action.PROCEED, 200)
+        self.assertEqual((verdict.session, verdict.live), (ALICE, (other, ALICE)))
+        self.assertEqual(verdict.reasons, ("user-ok",))
 
     def test_left_behind(self) -> None:
         """

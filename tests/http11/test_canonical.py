@@ -5,6 +5,7 @@ Tests for `pomerium_tx.http11.canonical`.
 from __future__ import annotations
 
 import re
+from string import ascii_letters, digits
 from time import perf_counter
 from urllib.parse import unquote_to_bytes
 
@@ -43,6 +44,7 @@ SAME = [
     b"/admin%3F/x",
 ]
 
+UNRESERVED = (ascii_letters + digits + "-._~").encode()
 CHANGED = [
     (b"/a/../b", b"/b"),
     (b"/a/./b", b"/a/b"),
@@ -54,6 +56,8 @@ CHANGED = [
     (b"/..", b"/"),
     (b"//a///b//", b"/a/b/"),
     (b"//", b"/"),
+    (b"/a//", b"/a/"),
+    *((b"/x%%%02x" % octet, b"/x%c" % octet) for octet in UNRESERVED),
     (b"/.//a", b"/a"),
     (b"//../a", b"/a"),
     (b"/a//../b", b"/a/b"),
@@ -164,6 +168,9 @@ class CanonicaliseTests(SynchronousTestCase):
         found = canonicalise(head(b"/", host=b"APP.example.com.:8443"))
         self.assertEqual(found, Canonical("app.example.com", 8443, b"/", None, b"app.example.com:8443"))
         self.assertEqual(canonicalise(head(b"/", host=b"[0::1]")).host, "[::1]")
+        for target in (b"/a/../b", b"*"):
+            found = canonicalise(head(target, host=b"app.example.com:8443", method=b"OPTIONS"))
+            self.assertEqual((found.host, found.port), ("app.example.com", 8443))
         self.refused(400, head(b"/", host=b"a b"))
         self.refused(400, head(b"/", host=b""))
 
@@ -173,6 +180,21 @@ class CanonicaliseTests(SynchronousTestCase):
         """
         found = canonicalise(head(b"/ping", host=b"", minor=0))
         self.assertEqual((found.host, found.port, found.authority, found.path), ("", None, b"", b"/ping"))
+        self.assertEqual(canonicalise(head(b"/ping", minor=0)).host, "app.example.com")
+
+    def test_query_is_private(self) -> None:
+        """
+        A query may carry a handle or a code: it is not shown where the target is.
+        """
+        for target in (b"/a?PLANTED", b"/a/../b?PLANTED"):
+            self.assertNotIn("PLANTED", repr(canonicalise(head(target))))
+
+    def test_not_a_path(self) -> None:
+        """
+        A path begins with a slash; nothing is put before what does not.
+        """
+        for path in (b"a", b"", b"a/b", b"%2Fa"):
+            self.assertRaises(BadRequest, canonical_path, path)
 
     def test_absolute_form(self) -> None:
         """
@@ -187,6 +209,8 @@ class CanonicaliseTests(SynchronousTestCase):
             with self.subTest(target=target):
                 found = canonicalise(head(target))
                 self.assertEqual((found.authority, found.target), (authority, expected))
+                self.assertEqual(canonicalise(head(target), merge_slashes=False).authority, authority)
+        self.assertEqual(canonicalise(head(b"http://b/c"), merge_slashes=False).path, b"/c")
         for target in (b"ftp://b/", b"http://u@b/", b"http:///", b"b", b"b:80", b"*", b"?a", b""):
             self.refused(400, head(target))
 
@@ -198,6 +222,7 @@ class CanonicaliseTests(SynchronousTestCase):
         self.assertEqual((found.target, found.authority), (b"*", b"app.example.com"))
         found = canonicalise(head(b"http://b:1", method=b"OPTIONS"))
         self.assertEqual((found.target, found.authority), (b"*", b"b:1"))
+        self.assertEqual(canonicalise(head(b"http://b:1/a", method=b"OPTIONS")).target, b"/a")
 
     def test_methods(self) -> None:
         """
