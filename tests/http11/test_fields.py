@@ -26,6 +26,8 @@ class FoldedTests(SynchronousTestCase):
             b"x~forwarded!user",
             b"X__Forwarded--User",
             b"_x-forwarded-user_",
+            b"_x-forwarded-user",
+            b"x-forwarded-user_",
             b"HTTP_X_FORWARDED_USER",
             b"http-http_x-forwarded-user",
         ):
@@ -79,7 +81,10 @@ class ReservedNamesTests(SynchronousTestCase):
         """
         The fields of one hop are known in lower case.
         """
-        for name in (b"connection", b"te", b"transfer-encoding", b"upgrade", b"proxy-authorization", b"http2-settings"):
+        for name in (
+            *(b"connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"keep-alive", b"http2-settings"),
+            *(b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"),
+        ):
             with self.subTest(name=name):
                 self.assertIn(name, HOP_BY_HOP)
         self.assertNotIn(b"authorization", HOP_BY_HOP)

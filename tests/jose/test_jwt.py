@@ -50,6 +50,9 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual((parts.algorithm, parts.kid, parts.claims), ("RS256", "first", CLAIMS))
         self.assertEqual(parts.signing_input, token.rpartition(".")[0].encode())
         self.assertNotIn("alice", repr(parts))
+        for secret in (parts.signing_input, parts.signature):
+            self.assertNotIn(repr(secret)[2:-1], repr(parts))
+        self.assertNotIn("alice", repr(verified_claims(token, issuer_keys("RS256"), ASYMMETRIC)))
 
     def test_shapes(self) -> None:
         """
@@ -80,7 +83,12 @@ class ParseTests(SynchronousTestCase):
         """
         self.refused(keys.token({"a": "x" * 70_000}), "long token")
         self.refused(keys.token(CLAIMS, header={"kid": "x" * 1_000_000}), "long kid")
-        self.assertRaises(InvalidToken, parse, keys.token(CLAIMS), max_bytes=100)
+        token = keys.token(CLAIMS)
+        self.assertRaises(InvalidToken, parse, token, max_bytes=len(token) - 1)
+        self.assertEqual(parse(token, max_bytes=len(token)).claims, CLAIMS)
+        for length, reason in ((65536, "the token does not have three segments"), (65537, "the token is too long")):
+            refusal = self.assertRaises(InvalidToken, parse, "x" * length)
+            self.assertEqual((refusal.reason, str(refusal)), (reason, reason))
 
     def test_headers(self) -> None:
         """
@@ -294,6 +302,15 @@ class HS256Tests(SynchronousTestCase):
         ):
             with self.subTest(other[:20]):
                 self.assertIsNone(open_hs256(other, self.key))
+
+    def test_long(self) -> None:
+        """
+        A token as long as any may be is opened, and one that is longer is not read.
+        """
+        longest = compact_hs256({"a": "x" * 49_083}, self.key)
+        self.assertEqual(len(longest), 65536)
+        self.assertIsNotNone(open_hs256(longest, self.key))
+        self.assertIsNone(open_hs256(compact_hs256({"a": "x" * 49_084}, self.key), self.key))
 
     def with_header(self, header: bytes) -> str:
         """

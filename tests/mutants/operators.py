@@ -47,11 +47,12 @@ def _spliced(
     The source with *changed* in the place of *original*.
     """
     if span is not None and not isinstance(original, cst.BaseCompoundStatement):
-        end = span.start + span.length
-        if source[span.start : end].split() == module.code_for_node(original).encode().split():
+        before, after = source[: span.start], source[span.start + span.length :]
+        stands = source[len(before) : len(source) - len(after)].decode()
+        if stands.split() == module.code_for_node(original).split():
             # Making the whole module anew for every mutant would take longer than trying it.
-            written = module.code_for_node(changed).strip().encode()
-            return (source[: span.start] + written + source[end:]).decode()
+            written = stands.replace(stands.strip(), module.code_for_node(changed).strip(), 1)
+            return before.decode() + written + after.decode()
     return module.deep_replace(original, changed).code  # type: ignore[arg-type]
 
 
@@ -142,6 +143,17 @@ def _is_coding(node: cst.CSTNode) -> bool:
     )
 
 
+def _is_field(node: cst.CSTNode) -> bool:
+    """
+    Whether it asks for a field of a request, whose name may be in any case.
+    """
+    return isinstance(node, cst.Call) and _words(node.func) in ("header", "request.header")
+
+
+def _words(node: cst.CSTNode) -> str:
+    return cst.Module([]).code_for_node(node)
+
+
 def _is_text(node: cst.CSTNode) -> bool:
     return isinstance(node, (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString))
 
@@ -152,13 +164,15 @@ class _Mistakes(cst.CSTVisitor):
     Walks a module and collects what may be changed into what.
 
     Not changed, because no promise is in it: annotations, imports, docstrings, decorators (slots, frozen), asserts
-    (they tell mypy), what is logged, the words of an exception, and the names of character sets.
+    (they tell mypy), what is logged, the words of an exception, what members of an
+    enumeration are called, the names of character sets, and the case of the names of fields.
     """
 
     found: list[tuple[str, cst.CSTNode, cst.CSTNode]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     raising: int = 0
     coding: int = 0
+    naming: int = 0
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -169,13 +183,18 @@ class _Mistakes(cst.CSTVisitor):
         """
         if isinstance(node, (cst.Annotation, cst.Import, cst.ImportFrom, cst.Decorator, cst.Assert)):
             return False
+        if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+            self.names.append(node.name.value)
+        if isinstance(node, cst.ClassDef) and any("Enum" in _words(base.value) for base in node.bases):
+            return False
+        if isinstance(node, cst.If) and isinstance(node.test, cst.Name) and node.test.value == "TYPE_CHECKING":
+            return False
         if isinstance(node, cst.Expr) and (_is_text(node.value) or _is_log_call(node.value)):
             return False
         if isinstance(node, cst.Arg) and _is_text(node.value) and self.coding:
             return False
-        if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
-            self.names.append(node.name.value)
         self.coding += _is_coding(node)
+        self.naming += _is_field(node)
         if isinstance(node, cst.Raise):
             self.raising += 1
         if self.raising and _is_text(node):
@@ -185,6 +204,8 @@ class _Mistakes(cst.CSTVisitor):
         for kind, operator in (*mutation_operators, *_OURS):
             if isinstance(node, kind):
                 for changed in operator(node):
+                    if self.naming and _words(changed).lower() == _words(node).lower():
+                        continue
                     if not (self.raising and _changes_words(node, changed)):
                         self.found.append((".".join(self.names), node, changed))
         return True
@@ -196,6 +217,7 @@ class _Mistakes(cst.CSTVisitor):
         if isinstance(original_node, (cst.FunctionDef, cst.ClassDef)):
             self.names.pop()
         self.coding -= _is_coding(original_node)
+        self.naming -= _is_field(original_node)
         if isinstance(original_node, cst.Raise):
             self.raising -= 1
 

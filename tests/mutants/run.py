@@ -8,6 +8,7 @@ less than 95 % of a module's mutants are noticed. What was found of each module 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from tests.mutants import survivors
 from tests.mutants.mutant import Mutant
 from tests.mutants.operators import mutants
 from tests.mutants.targets import TARGETS
-from tests.mutants.typed import refused_by_mypy
+from tests.mutants.typed import accepted_by_mypy
 from tests.mutants.warm import ENDLESS, PASSED, Warm
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -66,8 +67,7 @@ def try_module(path: str, tests: Sequence[str], root: Path = ROOT) -> Found:
         endless += outcome == ENDLESS
         if outcome == PASSED:
             unnoticed.append(mutant)
-    untyped = refused_by_mypy(root, unnoticed, root / ".mypy_cache")
-    alive = tuple(mutant for mutant in unnoticed if mutant not in untyped)
+    alive = tuple(accepted_by_mypy(root, unnoticed, root / ".mypy_cache"))
     return Found(tried=len(tried), endless=endless, untyped=len(unnoticed) - len(alive), alive=alive)
 
 
@@ -95,8 +95,6 @@ def main(arguments: Sequence[str]) -> int:
     """
     if arguments[:1] == ["--one"]:
         return _one(arguments[1])
-    import subprocess
-
     wanted = [path for path in TARGETS if not arguments or any(name in path for name in arguments)]
     if not wanted:
         raise SystemExit(f"there is none of {', '.join(arguments)} in tests/mutants/targets.py")

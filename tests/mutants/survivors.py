@@ -2,7 +2,8 @@
 The list of mutants that no test notices, each with the reason why none needs to.
 
 A paragraph is ``path place``, the lines that went (``-``) and came (``+``), and the reason (``=``). The same place may
-be followed by several changes with one reason.
+be followed by several changes with one reason. Lines are compared without their indentation and their numbers, so that
+the list lasts as long as the code that it is about.
 """
 
 from __future__ import annotations

@@ -15,14 +15,14 @@ from pathlib import Path
 from tests.mutants.mutant import Mutant
 
 
-def refused_by_mypy(root: Path, mutants: Sequence[Mutant], cache: Path) -> set[Mutant]:
+def accepted_by_mypy(root: Path, mutants: Sequence[Mutant], cache: Path) -> list[Mutant]:
     """
-    Which of the mutants of one module ``mypy --strict`` finds wrong.
+    Which of the mutants of one module ``mypy --strict`` finds nothing wrong with.
 
     They stand beside the module under other names, so that one run of mypy looks at them all.
     """
     if not mutants:
-        return set()
+        return []
     module = Path(mutants[0].path)
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
         place = Path(directory)
@@ -43,4 +43,4 @@ def refused_by_mypy(root: Path, mutants: Sequence[Mutant], cache: Path) -> set[M
     wrong = set(re.findall(r"([^/\n]+)\.py:\d+: error", checked.stdout))
     if checked.returncode not in (0, 1) or names[0] in wrong:
         raise SystemExit(f"mypy cannot tell:\n{checked.stdout}{checked.stderr}")
-    return {mutant for name, mutant in zip(names[1:], mutants, strict=True) if name in wrong}
+    return [mutant for name, mutant in zip(names[1:], mutants, strict=True) if name not in wrong]

@@ -4,10 +4,13 @@ What the access settings of a route mean.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.config.route_section import RouteSection
-from pomerium_tx.policy.criteria import from_legacy, policy_of, rules_of
+from pomerium_tx.policy.criteria import access_rules, from_legacy, policy_of, rules_of
 from pomerium_tx.policy.decision import Policy
 from pomerium_tx.sessions.session import Session
 from tests.policy.clients import CANONICAL, CLIENT, HEAD, a_head, decided
@@ -27,6 +30,46 @@ class LegacyTests(SynchronousTestCase):
             decision = decided(from_legacy(), session)
             self.assertEqual((decision.allow, decision.deny, decision.unauthenticated), (False, False, False))
             self.assertEqual(decision.reasons, ())
+
+    def test_nothing_said(self) -> None:
+        """
+        What a configuration does not say opens nothing: no setting is a rule, and each opens its own way only, which
+        is told by the key that the operator wrote.
+        """
+        self.assertEqual(access_rules(), ())
+        settings: list[tuple[dict[str, Any], list[tuple[str, tuple[str, ...]]]]] = [
+            ({"public": True}, [("accept", ("allow_public_unauthenticated_access",))]),
+            ({"cors_preflight": True}, [("cors_preflight", ("cors_allow_preflight",))]),
+            ({"any_authenticated": True}, [("authenticated_user", ("allow_any_authenticated_user",))]),
+            ({"domains": ["a.test"]}, [("domain", ("allowed_domains",))]),
+            ({"claims": {"groups": ["a"]}}, [("claim", ("allowed_idp_claims", "groups"))]),
+            ({"users": ["a"]}, [("user", ("allowed_users",)), ("email", ("allowed_users",))]),
+        ]
+        for said, expected in settings:
+            with self.subTest(said=said):
+                (rule,) = access_rules(**said)
+                self.assertEqual((rule.action, rule.operator), ("allow", "or"))
+                self.assertEqual([(one.name, one.at) for one in rule.criteria], expected)
+
+    def test_certificates_of_all_routes(self) -> None:
+        """
+        Where the configuration wants certificates of everybody, one rule more refuses whoever has none, also where
+        everybody else is admitted; and the operator is told which key it comes from.
+        """
+        route = RouteSection.model_validate(
+            {"from": "https://a.test", "to": "http://b.test", "allow_public_unauthenticated_access": True}
+        )
+        (rule,) = rules_of(route, refuses_without_certificate=True)[
+            len(rules_of(route, refuses_without_certificate=False)) :
+        ]
+        self.assertEqual(
+            [(one.name, one.at) for one in rule.criteria], [("invalid_client_certificate", ("downstream_mtls",))]
+        )
+        client = replace(CLIENT, lacks_certificate=True)
+        for wanted in (False, True):
+            policy = policy_of(route, refuses_without_certificate=wanted)
+            decision = policy(alice(), HEAD, CANONICAL, client)
+            self.assertEqual((decision.admits, decision.without_certificate), (not wanted, wanted))
 
     def test_public(self) -> None:
         """

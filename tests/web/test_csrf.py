@@ -4,10 +4,13 @@ Tests for `pomerium_tx.web.csrf`.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.web.csrf import Csrf
-from pomerium_tx.web.sealed import Sealer
+from pomerium_tx.web.csrf import FIELD, HEADER, Csrf
+from pomerium_tx.web.sealed import Sealer, purpose_key, to_base64url
 
 
 class CsrfTests(SynchronousTestCase):
@@ -28,6 +31,24 @@ class CsrfTests(SynchronousTestCase):
         """
         value = self.csrf.cookie_value(self.secret).encode()
         self.assertEqual(Csrf(b"k" * 32).read([value]), self.secret)
+
+    def test_form(self) -> None:
+        """
+        Each value has the form that it had in earlier versions, so that an update takes no open page's token away and
+        makes no browser a new one; each purpose has a key of its own.
+        """
+        self.assertEqual((FIELD, HEADER), ("_pomerium_csrf", "X-CSRF-Token"))
+
+        def mac(purpose: str, message: bytes) -> bytes:
+            return hmac.digest(purpose_key(b"k" * 32, purpose), message, hashlib.sha256)
+
+        cookie = to_base64url(self.secret + mac("csrf cookie", self.secret))
+        self.assertEqual(self.csrf.cookie_value(self.secret), cookie)
+        self.assertEqual(self.csrf.browser_id(self.secret), mac("browser id", self.secret)[:16].hex())
+        for session_id, message in ((None, b""), ("", b"="), ("session-1", b"=session-1")):
+            # Under a mask of zeros a token shows what is in it.
+            token = to_base64url(bytes(32) + mac("csrf token", self.secret + message))
+            self.assertTrue(self.csrf.verifies(token, self.secret, session_id))
 
     def test_first_valid_cookie(self) -> None:
         """

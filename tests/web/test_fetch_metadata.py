@@ -381,6 +381,17 @@ class PrefersJsonTests(SynchronousTestCase):
         ("application/json; q = 0.5", True),
         ("application/jsonp", False),
         ("text/plain", False),
+        ("*/*, text/html;q=0.5", True),
+        ("text/*, application/json;q=0.5", False),
+        ("application/json;q=0, text/html;q=0", False),
+        ("text/html;q=1, application/json", False),
+        ("application/json;q=0=1", False),
+        ("application/json;q =0.5, text/html;q=0.6", False),
+        # U+00A0 is part of a name or value, not space around it.
+        ("\xa0application/json", False),
+        ("Xapplication/json", False),
+        ("application/json;q\xa0=0", True),
+        ("application/json;q=\xa00.5", False),
     )
 
     def test_table(self) -> None:
@@ -401,6 +412,7 @@ class PrefersJsonTests(SynchronousTestCase):
             ("a" * 2000 + ", application/json", True),
             ("a" * 2047 + ", application/json", False),
             ("a" * (2048 - 17) + ",application/json", True),
+            ("a" * (2049 - 17) + ",application/json", False),
             ("a" * (2048 - 17) + ",application/json;q=0", False),
             ("application/json;" + "x;" * 1000, True),
             ("application/json;" + "x;" * 1100, False),

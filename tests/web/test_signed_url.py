@@ -72,7 +72,9 @@ class UrlSignerTests(SynchronousTestCase):
         self.url = self.signer.sign(f"{SIGN_OUT}?b=2&b=1&a=&c=%FF+%C3%A9~%2B", NOW)
 
     def _refused(self, url: str, now: float = NOW) -> str:
-        return str(self.assertRaises(InvalidSignature, self.signer.verify, url, now).reason)
+        refused = self.assertRaises(InvalidSignature, self.signer.verify, url, now)
+        self.assertEqual(str(refused), refused.reason)
+        return str(refused)
 
     def _changed(self, **changes: str) -> str:
         base, _, query = self.url.partition("?")
@@ -197,6 +199,9 @@ class UrlSignerTests(SynchronousTestCase):
         A URL of very many parameters is refused before they are read.
         """
         self.assertEqual(self._refused(self.url + "&x=" * 1000), "The link is malformed.")
+        own = len(("pomerium_issued", "pomerium_expiry", "pomerium_signature"))
+        self.signer.verify(self.signer.sign(f"{SIGN_OUT}?" + "&".join(["x="] * (100 - own)), NOW), NOW)
+        self.assertEqual(self._refused(f"{SIGN_OUT}?" + "&".join(["x="] * 101)), "The link is malformed.")
 
     def test_other_spelling_of_the_signature(self) -> None:
         """
@@ -213,6 +218,9 @@ class UrlSignerTests(SynchronousTestCase):
         """
         self.assertEqual(self._refused(self._changed(a="x"), NOW + 10000), "The link has expired.")
         self.assertEqual(self._refused(self._changed(a="x")), "The link's signature does not match.")
+        self.assertEqual(self._refused(SIGN_OUT), "The link is not signed.")
+        twice = self.url + "&" + self.url[self.url.index("pomerium_issued") :]
+        self.assertEqual(self._refused(twice), "The link is signed twice.")
 
     def test_other_key(self) -> None:
         """
