@@ -45,8 +45,8 @@ class RouteHeaderKeys(Section):
     """
     The token with which the Kubernetes API server is asked, as ``Authorization``. Who asks is told in
     ``Impersonate-User`` (the e-mail address, or else the user id) and ``Impersonate-Group`` (one for each of the
-    provider's groups); a browser cannot send these. The token's account must be allowed to impersonate. Without a
-    person there is no token either.
+    provider's groups, but for Kubernetes' own, which begin with ``system:``); a browser cannot send these. The token's
+    account must be allowed to impersonate. Without a person there is no token either.
     """
     kubernetes_service_account_token_file: FileName | None = None
     """

@@ -111,10 +111,10 @@ class HeaderValues:
         What the Kubernetes API server is told: never the token alone, with which one would be its account.
         """
         user = "" if session is None else session.email or session.user_id
-        if session is None or not _is_text(user):
+        if session is None or not _may_be_told(user):
             return []
         told = [("authorization", b"Authorization", f"Bearer {token}"), ("impersonate-user", b"Impersonate-User", user)]
-        groups = [group for group in session.claims.get("groups", ()) if isinstance(group, str) and _is_text(group)]
+        groups = [group for group in session.claims.get("groups", ()) if isinstance(group, str) and _may_be_told(group)]
         told += [("impersonate-group", b"Impersonate-Group", group) for group in groups]
         if "impersonate-user" in self._removed:
             return []
@@ -168,6 +168,14 @@ class HeaderValues:
 
 def _of_certificate(token: str, asked: Asked) -> bytes:
     return header_value(asked.client, token).encode("utf-8")
+
+
+def _may_be_told(name: str) -> bool:
+    """
+    Whether Kubernetes may be told that somebody is, or belongs to, *name*: what begins with ``system:`` is its own
+    (``system:masters`` may do everything), and no provider's to give.
+    """
+    return _is_text(name) and not name.lower().startswith("system:")
 
 
 def _is_text(value: str) -> bool:

@@ -181,6 +181,9 @@ class KubernetesTests(HeaderValuesTestCase):
         self.assertEqual(self.told(None), "")
         self.assertEqual(self.told(a_session(email="a\r\nb")), "")
         self.assertEqual(self.told(a_session(), remove_request_headers=("Impersonate-User",)), "")
+        for claimed in ("system:masters", "System:Masters"):
+            self.assertNotIn("asters", self.told(a_session(claims={"groups": (claimed, "staff")})))
+            self.assertEqual(self.told(a_session(email="", user_id=claimed)), "")
         self.assertNotIn("x: y", self.told(a_session(claims={"groups": ("a\r\nx: y", 3, "")})))
 
 
