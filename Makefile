@@ -5,12 +5,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test check docs fuzz mutants interop bench bench-workers bench-signout bench-micro bench-growth bench-soak clean
+.PHONY: help demo test check docs fuzz mutants hostile interop bench bench-workers bench-signout bench-micro bench-growth bench-soak clean
 
 help:
 	@echo 'make demo            two applications, a provider and the proxy, on this machine; open a browser and try'
 	@echo 'make test            every test, ruff, mypy'
 	@echo 'make interop         the same proxy with real providers and a real browser'
+	@echo 'make hostile         every case of the catalogue of bad inputs, and docs/security-cases.md'
 	@echo 'make check           ruff and mypy only'
 	@echo 'make fuzz            every reader of what peers and operators write; SECONDS=60 TARGET=cookies,policy'
 	@echo 'make mutants         every small mistake in the security core, and whether a test notices (hours); MODULE=web/csrf'
@@ -46,6 +47,10 @@ fuzz: $(VENV)/.test-installed
 # Each in a process of its own, one after the other. docs/mutants.md says what it does.
 mutants: $(VENV)/.mutants-installed
 	nice -n 19 $(BIN)/python -m tests.mutants.run $(MODULE)
+
+# Within a quarter of an hour; the table is the same as long as nothing changes.
+hostile: $(VENV)/.test-installed
+	$(BIN)/python -m tests.hostile
 
 # Installs what is missing: Debian's chromium and node, and what tests/interop/package.json names.
 interop: $(VENV)/.interop-installed

@@ -36,6 +36,12 @@ class UnreliableStore:
         """
         self.failure = StoreUnavailable("out of order")
 
+    def recover(self) -> None:
+        """
+        Be available again.
+        """
+        self.failure = None
+
     def hold(self) -> None:
         """
         Record nothing from now on; whoever appends waits.

@@ -16,7 +16,6 @@ import ada_url
 from twisted.logger import formatEvent
 
 from pomerium_tx.logs import json_line
-from tests.hostile.line import Line
 from tests.hostile.names import APP, AUTHENTICATE, LOOP, OP, OTHER, PUB
 from tests.hostile.recorder import CANARY, SERIAL, SMUGGLED, Recorder, Request
 from tests.hostile.world import World
@@ -38,6 +37,12 @@ _OURS_AT_APPLICATIONS = tuple(
     f"x-pomerium-{name}" for name in ("jwt-assertion", "claim-email", "claim-groups", "claim-sub")
 )
 _LINES = re.compile(rb"(?im)^(?:set-cookie|location):.*$")
+
+
+_SEARCHED = 65_536
+"""
+Of an answer; what is longer is content of an application's.
+"""
 
 
 def folded(name: str) -> str:
@@ -83,7 +88,7 @@ async def violations(before: Before, run: Run) -> list[str]:
     found += await _next_requests(run)
     found += _log(run)
     found += await _baseline(before, run)
-    if world.longest_turn > MOST_WORK:
+    if world.longest_turn > MOST_WORK and not run.is_a_crowd:
         found.append(LAG)
     return found
 
@@ -140,8 +145,7 @@ def _answers(run: Run) -> list[str]:
             for name, value in answer.lines:
                 if name.lower() == "location" and SERIAL not in answer.fields:
                     found += [f"I9: {problem}" for problem in _leads_astray(value, _ALLOWED | run.world.more_origins)]
-        found += _secrets_in(run, line)
-    return found
+    return found + _secrets_in(run)
 
 
 def _delayed_calls(world: World) -> list[str]:
@@ -150,11 +154,11 @@ def _delayed_calls(world: World) -> list[str]:
     return [call for call in calls if not call.startswith("Pool.")]
 
 
-def _secrets_in(run: Run, line: Line) -> list[str]:
-    received = _LINES.sub(b"", line.received).decode("latin-1")
-    if line.is_of_the_op:
-        return []
-    shown = [secret for secret in run.world.secrets if shows(received, secret)]
+def _secrets_in(run: Run) -> list[str]:
+    # All of them together: what looks for a secret looks for many spellings of it.
+    received = {line.received[:_SEARCHED] for line in run.world.lines if not line.is_of_the_op}
+    text = _LINES.sub(b"", b"\n".join(sorted(received))).decode("latin-1")
+    shown = [secret for secret in run.world.secrets if shows(text, secret)]
     return [f"I6: an answer shows a secret: {secret[:6]}..." for secret in shown]
 
 

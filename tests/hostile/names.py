@@ -73,6 +73,8 @@ VARIANTS: Mapping[str, Mapping[str, object]] = {
             }
         ]
     },
+    "deadline": {"timeout_request": "1m"},
+    "unread": {},
     "underscores": {"headers_with_underscores_action": "allow"},
 }
 """

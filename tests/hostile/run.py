@@ -223,6 +223,11 @@ class Run:
         What is called once the steps are done.
         """
         self.sessions_may_change = False
+        self.is_a_crowd = False
+        """
+        Whether so many clients are in this process that a turn of the reactor is mostly theirs; how long others wait is
+        looked at by the steps then.
+        """
         self.failures_may_be_logged = False
         self.reads_broken_answers = False
         """

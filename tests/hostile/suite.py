@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from tests.hostile import (
+    expect_client,
     expect_cookies,
     expect_fields,
     expect_http,
+    expect_reliability,
     expect_targets,
     expect_upstream,
     expect_websocket,
+    steps_client,
     steps_cookies,
     steps_raw,
+    steps_reliability,
     steps_upstream,
     steps_websocket,
 )
@@ -26,14 +30,18 @@ from tests.hostile.run import Result, run_case
 from tests.hostile.world import World
 
 _REGISTERED = (
+    expect_client,
     expect_cookies,
     expect_fields,
     expect_http,
+    expect_reliability,
     expect_targets,
     expect_upstream,
     expect_websocket,
+    steps_client,
     steps_cookies,
     steps_raw,
+    steps_reliability,
     steps_upstream,
     steps_websocket,
 )

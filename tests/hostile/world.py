@@ -37,9 +37,8 @@ from pomerium_tx.jose.signer import derived_signer
 from pomerium_tx.oidc.fetch import HTTPClient, http_client
 from pomerium_tx.routing.route import Route, Upstream
 from pomerium_tx.sessions.handle import Handles
-from pomerium_tx.sessions.memory import MemoryStore
 from pomerium_tx.sessions.session import new_session_id
-from pomerium_tx.sessions.store import SessionStore
+from tests.doubles.stores import UnreliableStore
 from tests.hostile.application import Heard
 from tests.hostile.line import Line, PatientLine
 from tests.hostile.names import (
@@ -72,7 +71,7 @@ class World:
 
     def __init__(self, reactor: Any, folder: Path, **changes: object) -> None:
         self.reactor = reactor
-        self.folder = folder
+        self.folder = folder.resolve()
         self.clock = Clock()
         self.clock.advance(BEGINNING)
         self.ports: dict[str, int] = {}
@@ -107,7 +106,7 @@ class World:
         self._ended: str | None = None
         self._beside: dict[str, World] = {}
         self._agent_pool = HTTPConnectionPool(reactor, persistent=False)  # type: ignore[no-untyped-call] # Twisted's
-        self.store: SessionStore = MemoryStore()
+        self.store = UnreliableStore()
         self.provider = self._new_provider()
         self.house: House
 
@@ -207,7 +206,7 @@ class World:
         return http_client(Agent.usingEndpointFactory(self.reactor, ToTheWorld(self), self._agent_pool))
 
     def _listen(self, factory: Any) -> int:
-        port = self.reactor.listenTCP(0, factory, interface="127.0.0.1")
+        port = self.reactor.listenTCP(0, factory, backlog=1024, interface="127.0.0.1")
         self._ports.append(port)
         return int(port.getHost().port)
 
@@ -294,13 +293,15 @@ class World:
         """
         return netloc == OP or netloc in {f"{name}.{BASE}" for name in ("app", "pub", "other", "loop", "authenticate")}
 
-    async def connect(self, *, host: str = APP, patient: bool = False) -> Line:
+    async def connect(self, *, host: str = APP, patient: bool = False, address: str = "127.0.0.1") -> Line:
         """
-        A connection to the proxy, or to the OP.
+        A connection to the proxy, or to the OP, from an address of loopback.
         """
         line = PatientLine(self.moved) if patient else Line(self.moved)
         port = self.ports[OP] if host == OP else self.port
-        await connectProtocol(TCP4ClientEndpoint(self.reactor, "127.0.0.1", port), line)
+        from_there = None if address == "127.0.0.1" else (address, 0)
+        endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", port, bindAddress=from_there)
+        await connectProtocol(endpoint, line)
         line.is_of_the_op = host == OP
         self.lines.append(line)
         return line
