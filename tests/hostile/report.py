@@ -4,6 +4,7 @@ The result as a table for people: the same words as long as nothing changes, so 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -12,8 +13,8 @@ from tests.hostile.run import Result, Verdict
 _BEGINNING = """\
 # Bad input, case by case
 
-Made by `make hostile`, which runs every case of `tests/hostile/bad_inputs.json` against the whole proxy on real sockets,
-with an OpenID Provider and applications that keep every byte, and looks after every case whether these still hold:
+Made by `make hostile`, which runs every case of `tests/hostile/bad_inputs.json` against the whole proxy on real
+sockets, with an OpenID Provider and applications that keep every byte, and looks after every case whether these hold:
 
 1. No request without a live session reaches a protected application; counted at the application.
 2. No application sees an identity that a client has made up, in any spelling, nor a cookie of ours.
@@ -27,9 +28,9 @@ with an OpenID Provider and applications that keep every byte, and looks after e
 10. Nothing that stands behind a rejected message is carried out.
 
 *Expected* is what has to come of a case, frozen, with the sentence that says so or the decision. *As written*: so says
-the catalogue too. *By document*: a document that counts for more says otherwise, and *why* says which. *Does not apply*:
-why says the reason. Names of documents without `docs/` are those of the design: `pomerium-behaviour.md`, `sign-out.md`,
-`security.md`. How the steps are played stands in `tests/hostile/steps_*.py`.
+the catalogue too. *By document*: a document that counts for more says otherwise, and *why* says which. *Does not
+apply*: why says the reason. Names of documents without `docs/` are those of the design: `pomerium-behaviour.md`,
+`sign-out.md`, `security.md`. How the steps are played stands in `tests/hostile/steps_*.py`.
 """
 
 
@@ -63,6 +64,4 @@ def _row(result: Result) -> str:
 
 def _cell(text: str) -> str:
     printable = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
-    return (
-        printable.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("`", "'")
-    )
+    return re.sub(r"([\\|*<])", r"\\\1", printable).replace("`", "'")

@@ -129,10 +129,8 @@ async def _slow_store(run: Run) -> None:
     run.world.store.hold()
     line = await run.world.connect()
     cookies = "; ".join(f"{name}={value}" for (host, name), value in visitor.cookies.items() if host == APP)
-    head = (
-        f"GET /.pomerium/sign_out HTTP/1.1\r\nHost: {APP}\r\nCookie: {cookies}\r\nSec-Fetch-Site: same-origin\r\n\r\n"
-    )
-    line.say(head.encode())
+    fields = f"Host: {APP}\r\nCookie: {cookies}\r\nSec-Fetch-Site: same-origin\r\n"
+    line.say(f"GET /.pomerium/sign_out HTTP/1.1\r\n{fields}\r\n".encode())
     await run.world.advance(2)
     run.require(not line.answers(), "a sign-out is acknowledged before it is recorded")
     run.require(await _asks(run, handle) == 200, "others are not answered meanwhile")

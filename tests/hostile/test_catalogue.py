@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tests.hostile.run import EXPECTED, UnknownStep, is_slow, step_of
+from tests.hostile.run import EXPECTED, NOT_HERE, PREPARED, SLOW, UnknownStep, is_slow, step_of
 from tests.hostile.suite import cases_of, run_all
 
 
@@ -76,11 +76,55 @@ class FastTests(TestCase):
         """
         await self._run("upstream")
 
+    async def test_client_behaviour(self) -> None:
+        """
+        Clients that are slow, or gone.
+        """
+        await self._run("client-behaviour")
 
-class StepTests(TestCase):
+    async def test_reliability(self) -> None:
+        """
+        The store, a clock or the OP does not do what it should.
+        """
+        await self._run("reliability")
+
+
+class ClassTests(SynchronousTestCase):
     """
-    What is not known is not skipped.
+    No case is skipped, and none is judged twice.
     """
+
+    def test_every_case_is_in_a_class(self) -> None:
+        """
+        What has to come of a case is frozen, or it is said why it does not apply; and its steps are known.
+        """
+        begun = {case.group for case in cases_of() if case.id in EXPECTED}
+        for case in cases_of(*begun):
+            with self.subTest(case.id):
+                self.assertTrue((case.id in EXPECTED) is not (case.id in NOT_HERE))
+                for each in case.steps:
+                    step_of(case, each["do"])
+
+    def test_no_case_is_invented(self) -> None:
+        """
+        Whatever is expected is expected of a case of the catalogue.
+        """
+        self.assertEqual({*EXPECTED, *NOT_HERE, *SLOW, *PREPARED} - {case.id for case in cases_of()}, set())
+
+    def test_frozen_within_what_is_written(self) -> None:
+        """
+        A status that the catalogue does not allow is one of which it is said which document allows it.
+        """
+        for case in cases_of():
+            expected, written = EXPECTED.get(case.id), case.written.get("status")
+            if expected is None or expected.status is None or written is None or expected.overrules:
+                continue
+            with self.subTest(case.id):
+                # The words for a good answer are "2xx", and "2xx-" with what it is good for.
+                is_good = 200 <= expected.status < 300
+                allowed = [each for each in written if each == expected.status or (is_good and "2xx" in str(each))]
+                allowed += [each for each in written if str(each).startswith(str(expected.status))]
+                self.assertTrue(allowed, f"{expected.status} is not among {written}")
 
     def test_unknown_step(self) -> None:
         """
