@@ -15,7 +15,7 @@ from typing import Any
 from twisted.internet import task
 
 from tests.hostile.report import report
-from tests.hostile.run import Result
+from tests.hostile.run import Result, step_of
 from tests.hostile.suite import cases_of, run_all
 
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "security-cases.md"
@@ -32,6 +32,9 @@ async def main(reactor: Any, groups: list[str]) -> None:
         for problem in result.problems:
             print(f"          {problem}", flush=True)
 
+    for case in cases_of(*groups):
+        for each in case.steps:
+            step_of(case, each["do"])
     with tempfile.TemporaryDirectory() as folder:
         results = await run_all(reactor, Path(folder), cases_of(*groups), told)
     wrong = [result.case.id for result in results if result.problems]

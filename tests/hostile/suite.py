@@ -25,6 +25,7 @@ from tests.hostile import (
     steps_websocket,
 )
 from tests.hostile.catalogue import Case, catalogue
+from tests.hostile.identity_suite import RUNNERS, run_identity
 from tests.hostile.names import APP, OTHER, VARIANTS
 from tests.hostile.run import Result, run_case
 from tests.hostile.world import World
@@ -61,10 +62,33 @@ async def run_all(
     reactor: Any, folder: Path, cases: Iterable[Case], told: Callable[[Result], object] | None = None
 ) -> list[Result]:
     """
-    What becomes of *cases*, one after the other in one world.
+    What becomes of *cases*, one after the other: those about who somebody is in worlds of their own, the rest in one.
 
     :param told: Called with each result.
     """
+    cases = list(cases)
+    results: list[Result] = []
+    of_identity = [case for case in cases if case.group in RUNNERS]
+    plain = [case for case in cases if case.group not in RUNNERS]
+    if plain:
+        results += await _run_plain(reactor, folder, plain, told)
+    if of_identity:
+        (folder / "identity").mkdir()
+        for group in dict.fromkeys(case.group for case in of_identity):
+            found = await run_identity(
+                reactor, folder / "identity", [each for each in of_identity if each.group == group]
+            )
+            results += found
+            for result in found:
+                if told is not None:
+                    told(result)
+    order = {case.id: place for place, case in enumerate(cases)}
+    return sorted(results, key=lambda result: order[result.case.id])
+
+
+async def _run_plain(
+    reactor: Any, folder: Path, cases: Iterable[Case], told: Callable[[Result], object] | None
+) -> list[Result]:
     world = World(reactor, folder)
     await world.start()
     try:
