@@ -128,7 +128,7 @@ class Sieve:
                 if not section.is_unwritten(name, value):
                     kept[name] = value
                 elif name.startswith("allow") or (path and name == "policy"):
-                    self.problem(here, "has no value; say who may pass, or remove it")
+                    self.problem(here, "has no value: it decides who may pass; give it one, or remove it")
                 continue
             known = known_key(name)
             if known is None:

@@ -59,7 +59,13 @@ class RoutesPage(_PortalPage):
         A page of links.
         """
         shown = [
-            ShownRoute(name=_name(route), url=_url(route), description=route.description, logo_url=route.logo_url)
+            ShownRoute(
+                name=_name(route),
+                url=route.origin() + first_path(route),
+                is_link=route.regex is None or route.regex.matches(first_path(route).encode("ascii")),
+                description=route.description,
+                logo_url=route.logo_url,
+            )
             for route in routes
         ]
         logos = [route.logo_url for route in routes if route.logo_url is not None]
@@ -92,7 +98,3 @@ def _as_json(route: Route) -> dict[str, str]:
 
 def _name(route: Route) -> str:
     return route.name or route.from_host
-
-
-def _url(route: Route) -> str:
-    return route.origin() + first_path(route)

@@ -22,6 +22,10 @@ class ShownRoute:
 
     name: str
     url: str
+    is_link: bool
+    """
+    Whether there is something to see at that very address.
+    """
     description: str
     logo_url: str | None
     """
@@ -40,6 +44,7 @@ def my_routes(routes: Sequence[ShownRoute], *, sign_out_path: str) -> bytes:
 
 def _item(route: ShownRoute) -> Tag:
     logo = "" if route.logo_url is None else tags.img(src=route.logo_url, alt="", width="32", height="32")
+    name = tags.a(route.name, href=safe_href(route.url) or "") if route.is_link else tags.strong(route.name)
     about = tags.div(route.description) if route.description else ""
     place = tags.div(tags.small(route.url))
-    return tags.li(logo, tags.div(tags.a(route.name, href=safe_href(route.url) or ""), about, place))
+    return tags.li(logo, tags.div(name, about, place))

@@ -101,7 +101,7 @@ class SieveTests(SynchronousTestCase):
         for key in ("allowed_users", "allowed_domains", "allow_any_authenticated_user"):
             with self.subTest(key):
                 (problem,) = complaints(self.mktemp(), {"routes": [{**ROUTE, key: None}]})
-                self.assertIn("say who may pass", problem.message)
+                self.assertIn("who may pass", problem.message)
 
     def test_an_empty_string(self) -> None:
         """

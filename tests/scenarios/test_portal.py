@@ -41,6 +41,19 @@ class PortalTests(TrafficTestCase):
         self.assertIn("img-src data: https://cdn.example.com;", page.get("Content-Security-Policy") or "")
         self.assertIn(PORTAL, alice.get(APP + "/.pomerium/").text)
 
+    def test_expressions(self) -> None:
+        """
+        A route for paths that an expression describes is a link where its first page is among them, and else a name.
+        """
+        alice = self.browser()
+        self.sign_in(alice)
+        by = {"/.*": True, "/docs/[0-9]+": False}
+        for regex, is_link in by.items():
+            self.house.reload(self.read(routes=[{**ROUTES[0], "regex": regex}, *ROUTES[1:]]))
+            page = alice.get(CHAT + PORTAL).text
+            self.assertEqual(f'href="{APP}/"' in page, is_link)
+            self.assertIn(">app<", page)
+
     def test_programs(self) -> None:
         """
         The same as JSON, with the keys that Pomerium gives.
