@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tests.hostile.identity_hosts import NOWHERE, REFUSED
 from tests.hostile.identity_provider import Behaviour, Said, document_of, response
-from tests.hostile.identity_world import NOWHERE, REFUSED
 
 MEMBERS = {
     "jwks": "jwks_uri",

@@ -18,8 +18,8 @@ from twisted.python.failure import Failure
 from pomerium_tx.sessions.handle import Handles
 from tests.conformance.case import SHARED_SECRET
 from tests.hostile.catalogue import Case
-from tests.hostile.identity_after import LONGEST_ASSERTION
 from tests.hostile.identity_login import Seen, UnknownStep, assertion, one
+from tests.hostile.identity_open import LONGEST_ASSERTION
 from tests.hostile.identity_start import _SECRETS, _served, _start, is_answering, text, written
 from tests.hostile.identity_world import PAGE, IdentityWorld
 from tests.hostile.names import APP, AUTHENTICATE, OTHER, PUB

@@ -10,11 +10,16 @@ from typing import Any, cast
 
 from tests.hostile import (
     identity_after,
+    identity_back_channel,
     identity_endpoints,
     identity_flow,
+    identity_flow_people,
+    identity_flow_whole,
+    identity_keys,
     identity_leaks,
     identity_login,
     identity_logout,
+    identity_metadata,
     identity_redirects,
     identity_sign_out,
     identity_start,
@@ -26,12 +31,16 @@ from tests.hostile.identity_login import Seen
 from tests.hostile.identity_world import IdentityWorld
 from tests.hostile.run import SLOW, Result, Run, does_not_apply, expects, run_case, step
 
+_FLOWS = (identity_flow_people, identity_flow_whole)
+"""
+Importing them is what makes their flows known.
+"""
 Runner = Callable[[IdentityWorld, Case], Awaitable[Seen]]
 
 
 async def _endpoint(world: IdentityWorld, case: Case) -> Seen:
     is_scenario = case.steps[0]["do"] == "scenario"
-    return await (identity_endpoints.scenario if is_scenario else identity_endpoints.endpoint)(world, case)
+    return await (identity_metadata.scenario if is_scenario else identity_endpoints.endpoint)(world, case)
 
 
 RUNNERS: Mapping[str, tuple[tuple[str, ...], Runner]] = {
@@ -39,13 +48,13 @@ RUNNERS: Mapping[str, tuple[tuple[str, ...], Runner]] = {
     "redirect-targets": (("redirect_param", "corpus", "http"), identity_redirects.redirect_target),
     "oidc-flow": (("callback",), identity_flow.callback),
     "id-token": (("token_endpoint_returns", "complete_login"), identity_login.id_token),
-    "backchannel-logout": (("signed_in", "bc_logout", "scenario"), identity_logout.back_channel),
+    "backchannel-logout": (("signed_in", "bc_logout", "scenario"), identity_back_channel.back_channel),
     "frontchannel-logout": (("signed_in", "http"), identity_logout.front_channel),
     "sign-out": (("signed_in", "scenario"), identity_sign_out.sign_out),
     "after-sign-out": (("signed_in", "open", "end_session", "probe"), identity_after.after_sign_out),
     "config": (("config", "start_or_reload"), identity_start.configured),
     "information-leak": (("inspect",), identity_leaks.inspect),
-    "jwks": (("idp_jwks", "complete_login"), identity_endpoints.jwks),
+    "jwks": (("idp_jwks", "complete_login"), identity_keys.jwks),
     "idp-endpoints": (("idp_endpoint", "complete_login", "scenario"), _endpoint),
 }
 """
@@ -66,7 +75,7 @@ _BULKY: Mapping[str, int] = {
 """
 Groups of which ``make test`` runs one case in so many: those whose numbers can be divided.
 """
-_FAILS_TO_STORE = ("LT-075", "SO-012")
+_LOGS_FAILURES = ("LT-075", "SO-012", "DI-093")
 """
 Cases in which something is out of order that must be written into the log as a failure.
 """
@@ -95,9 +104,12 @@ def _register() -> None:
 def _register_steps(group: str, kinds: tuple[str, ...], runner: Runner) -> None:
     async def do(run: Run, what: Mapping[str, Any]) -> None:
         run.sessions_may_change = True
-        run.failures_may_be_logged = run.case.id in _FAILS_TO_STORE
+        run.failures_may_be_logged = run.case.id in _LOGS_FAILURES
         if what is run.case.steps[-1]:
             world = cast(IdentityWorld, run.world)
+            if run.case.group not in _ONE_WORLD:
+                # Here, since a case may be tried again.
+                await world.restart()
             run.kept["seen"] = await runner(world, run.case)
             await world.tidy()
             # Whoever asks next is served by the configuration that all cases know.
@@ -121,15 +133,10 @@ async def run_identity(reactor: Any, folder: Path, cases: Iterable[Case]) -> lis
     """
     world = IdentityWorld(reactor, folder)
     await world.start()
-    results = []
     try:
-        for case in cases:
-            if case.group not in _ONE_WORLD:
-                await world.restart()
-            results.append(await run_case(world, case))
+        return [await run_case(world, case) for case in cases]
     finally:
         await world.stop()
-    return results
 
 
 _register()

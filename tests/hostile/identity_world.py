@@ -7,82 +7,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet import ssl
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.logger import formatEvent
-from twisted.web.client import URI, Agent
-from twisted.web.iweb import IAgentEndpointFactory
-from zope.interface import implementer
+from twisted.web.client import Agent
 
 from pomerium_tx.config.model import Config
 from pomerium_tx.demo.provider import DevelopmentProvider
 from pomerium_tx.house import House
 from pomerium_tx.jose.signer import Signer
 from pomerium_tx.oidc.fetch import HTTPClient, http_client
-from pomerium_tx.tls.upstream import client_options
 from tests.conformance.adversarial_provider import Make, Mint, changed
 from tests.doubles import keys
 from tests.doubles.stores import UnreliableStore
+from tests.hostile.identity_hosts import OP2, REFUSED, SECURED, ToTheOp, expired
 from tests.hostile.identity_provider import Sockets
 from tests.hostile.line import Line
-from tests.hostile.names import APP, AUTHENTICATE, CLIENT_ID, CLIENT_SECRET, OP, configuration
+from tests.hostile.names import APP, AUTHENTICATE, CLIENT_SECRET, OP
 from tests.hostile.visitor import Visitor
-from tests.hostile.wiring import Endpoint
 from tests.hostile.world import World
 from tests.scenarios.browser import Response
 from tests.scenarios.secrets import shows
-from tests.tls.authorities import Authority, key_pem
+from tests.tls.authorities import Authority
 
 PAGE = f"https://{APP}/page"
 ISSUER = f"https://{OP}"
 CALLBACK = f"https://{AUTHENTICATE}/oauth2/callback"
 OWN_COOKIE = "_pomerium_authenticate"
-SECURED = {
-    "wrong-name.example.com": ("somebody-else.example.com", True),
-    "stranger.example.com": ("stranger.example.com", False),
-    "expired.example.com": ("expired.example.com", True),
-}
-"""
-Hosts that speak TLS: the name in their certificate, and whether anybody knows its authority.
-"""
-OP2, SECOND = "op2.example.com", "second.example.com"
-"""
-Another OP, and the host of a route that wants people from there.
-"""
-TWO_PROVIDERS: dict[str, Any] = {
-    "providers": {
-        "second": {
-            "idp_provider": "oidc",
-            "idp_provider_url": f"https://{OP2}",
-            "idp_client_id": CLIENT_ID,
-            "idp_client_secret": CLIENT_SECRET,
-        }
-    },
-    "routes": [
-        *configuration()["routes"],
-        {
-            "from": f"https://{SECOND}",
-            "to": "http://other.internal:80",
-            "name": "second",
-            "allow_any_authenticated_user": True,
-            "idp": "second",
-        },
-    ],
-}
-REFUSED, NOWHERE = "refused.example.com", "nowhere.example.com"
-"""
-A host on which nobody listens, and one that has no address.
-"""
 _SHORTEST = 16
 _READ: dict[str, Config] = {}
 
@@ -172,7 +127,7 @@ class IdentityWorld(World):
         """
         What the proxy speaks to the OP with: with TLS where a host has a certificate.
         """
-        return http_client(Agent.usingEndpointFactory(self.reactor, _ToTheOp(self), self._agent_pool))
+        return http_client(Agent.usingEndpointFactory(self.reactor, ToTheOp(self), self._agent_pool))
 
     def _new_provider(self) -> DevelopmentProvider:
         provider = super()._new_provider()
@@ -417,27 +372,6 @@ class IdentityWorld(World):
         return visitor
 
 
-@implementer(IAgentEndpointFactory)
-class _ToTheOp:
-    """
-    Leads every URI to a name of this world, with the product's own TLS where the name has a certificate.
-    """
-
-    def __init__(self, world: IdentityWorld) -> None:
-        self._world = world
-
-    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        """
-        What connects to the host of a URI.
-        """
-        host = uri.host.decode("ascii")
-        endpoint: IStreamClientEndpoint = Endpoint(self._world, host)
-        if host not in SECURED:
-            return endpoint
-        options = client_options(host, ca_pem=self._world.authority.pem, skip_verify=False, client_certificate=None)
-        return wrapClientTLS(options, endpoint)
-
-
 def location_of(answer: Response) -> str:
     """
     Where a redirect leads.
@@ -449,23 +383,3 @@ def location_of(answer: Response) -> str:
 
 def _lines(answer: Response) -> list[str]:
     return [f"{name}: {value}" for name, value in answer.fields if name.lower() != "set-cookie"]
-
-
-def expired(authority: Authority, name: str) -> tuple[bytes, bytes]:
-    """
-    A certificate that was good until yesterday, and its key.
-    """
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
-        .issuer_name(authority.name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=3))
-        .not_valid_after(now - timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(authority.key, SHA256())
-    )
-    return certificate.public_bytes(Encoding.PEM), key_pem(key)
