@@ -144,7 +144,7 @@ def _answers(run: Run) -> list[str]:
         for answer in answers:
             for name, value in answer.lines:
                 if name.lower() == "location" and SERIAL not in answer.fields:
-                    found += [f"I9: {problem}" for problem in _leads_astray(value, _ALLOWED | run.world.more_origins)]
+                    found += [f"I9: {problem}" for problem in leads_astray(value, _ALLOWED | run.world.more_origins)]
     return found + _secrets_in(run)
 
 
@@ -162,7 +162,10 @@ def _secrets_in(run: Run) -> list[str]:
     return [f"I6: an answer shows a secret: {secret[:6]}..." for secret in shown]
 
 
-def _leads_astray(location: str, allowed: Set[str]) -> list[str]:
+def leads_astray(location: str, allowed: Set[str]) -> list[str]:
+    """
+    What is wrong with a Location, as a browser reads it.
+    """
     try:
         url = ada_url.URL(location, base=f"https://{APP}/")
     except ValueError:

@@ -167,6 +167,7 @@ async def _never_reads(run: Run) -> None:
     line.say(await _head(run, host=OTHER))
     await run.world.settle()
     application = run.kept["application"]
+    await run.world.stand_still(lambda: application.unsent)
     run.require(application.unsent > 32 * MIB, f"only {application.unsent} bytes wait at the application")
     grown = resident_bytes() - before - application.unsent
     run.require(grown < 8 * MIB, f"{grown} bytes more than what the application keeps")
@@ -330,6 +331,7 @@ async def _cut_while_slow(run: Run) -> None:
     cookie = visitor.handle(OTHER)
     line.say(f"GET /x HTTP/1.1\r\nHost: {APP}\r\nCookie: _pomerium={cookie}\r\n\r\n".encode())
     await run.world.settle()
+    await run.world.stand_still(lambda: run.kept["application"].unsent)
     run.require(run.kept["application"].unsent > MIB, "nothing waits")
     await visitor.get(SIGN_OUT.replace(APP, OTHER), fields=FROM_PAGE, follow=False)
     run.require(run.kept["application"].is_lost, "the application is not told")

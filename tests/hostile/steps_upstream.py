@@ -162,11 +162,12 @@ async def _reads_nothing(run: Run) -> None:
     cookie = f"Cookie: _pomerium={run.variables['SESS']}"
     before = resident_bytes()
     upload = await run.world.connect()
-    upload.say(f"POST /up HTTP/1.1\r\nHost: {OTHER}\r\n{cookie}\r\nContent-Length: {UPLOAD}\r\n\r\n".encode())
     upload.keeps = False
+    upload.say(f"POST /up HTTP/1.1\r\nHost: {OTHER}\r\n{cookie}\r\nContent-Length: {UPLOAD}\r\n\r\n".encode())
     for _ in range(UPLOAD // MIB):
         upload.say(bytes(MIB))
         await run.world.settle()
+    await run.world.stand_still(lambda: upload.unsent)
     run.require(upload.unsent > UPLOAD // 2, f"only {upload.unsent} bytes wait at the user agent")
     grown = resident_bytes() - before - upload.unsent
     run.require(grown < 16 * MIB, f"{grown} bytes more than what the user agent keeps")

@@ -171,17 +171,19 @@ async def _long_control(run: Run) -> None:
 async def _longest(run: Run) -> None:
     line, application = await opened(run)
     application.transport.pauseProducing()
+    run.cleanups.append(application.transport.resumeProducing)
+    run.cleanups.append(line.reset)
+    line.keeps = application.keeps = False
     line.say(b"\x82\xff" + (1 << 63).to_bytes(8, "big") + MASK)
     before = resident_bytes()
     for _ in range(32):
         line.say(bytes(MIB))
         await run.world.settle()
+    await run.world.stand_still(lambda: line.unsent)
     left = line.unsent
     run.require(left > 8 * MIB, f"only {left} of 32 MiB wait at the user agent: the rest was taken")
     grown = resident_bytes() - before - left
     run.require(grown < 16 * MIB, f"{grown} bytes more than what the user agent itself keeps")
-    application.transport.resumeProducing()
-    line.reset()
 
 
 @play("1 GiB message, slow peer")

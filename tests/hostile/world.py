@@ -272,6 +272,16 @@ class World:
             await self.settle()
             seconds -= step
 
+    async def stand_still(self, counted: Callable[[], int]) -> None:
+        """
+        Let the kernel take all that it takes from somebody who counts what it has not taken.
+        """
+        same, last = 0, counted()
+        while same < 8 * QUIET_TURNS:
+            await self._turn()
+            now = counted()
+            same, last = (same + 1 if now == last else 0), now
+
     async def settle_once(self) -> None:
         """
         Let one turn of the reactor pass.
