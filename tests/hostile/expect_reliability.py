@@ -33,13 +33,14 @@ expects(
 )
 expects(
     "RL-006",
-    outcome="503 with Retry-After and no session; who was signed in goes on",
+    outcome="503 and no session; who was signed in goes on",
     because="sign-out.md 1: StoreUnavailable is 503, never no session.",
 )
 expects(
     "RL-007",
-    outcome="a protected route 503, a public one 200, no application is reached",
-    because="docs/architecture.md: StoreUnavailable is never no session, and never access.",
+    outcome="where the look-up itself fails: a protected route 500, a public one 200, no application is reached",
+    because="docs/architecture.md, A request's walk: from memory; no exception ever becomes access.",
+    overrules="sessions are looked up in memory: no reading of a store can fail; a fault of ours is 500.",
 )
 expects(
     "RL-010",
@@ -71,7 +72,7 @@ expects(
 )
 expects(
     "RL-020",
-    outcome="an ended session stays ended, others live, times of connections pass",
+    outcome="an ended session stays ended, and others live",
     because="sign-out.md 1: an end is for good.",
 )
 expects(

@@ -37,6 +37,7 @@ class Line(Protocol):
         """
         Whether this is a connection to the OP, and not to the proxy.
         """
+        self._has_said_all = False
         self.is_tunnel = False
         """
         Whether what comes is no HTTP any more.
@@ -81,6 +82,7 @@ class Line(Protocol):
         """
         Say nothing more.
         """
+        self._has_said_all = True
         self.transport.loseWriteConnection()
 
     def stop_reading(self) -> None:
@@ -135,6 +137,8 @@ class PatientLine(Line):
     def readConnectionLost(self) -> None:
         self.is_heard_out = True
         self._moved()
+        if self._has_said_all:
+            self.transport.loseConnection()
 
     def writeConnectionLost(self) -> None:
         """

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from tests.hostile.application import Heard, NotCanonical, take
 from tests.hostile.line import unsent
@@ -52,9 +54,10 @@ What is said to a request; None if nothing is, now.
 """
 
 
+@implementer(IHalfCloseableProtocol)
 class Application(Protocol):
     """
-    One connection from the proxy.
+    One connection from the proxy, which may go on talking when the proxy has closed its direction.
     """
 
     transport: Any
@@ -63,6 +66,7 @@ class Application(Protocol):
         self.recorder = recorder
         self.raw = b""
         self.is_lost = False
+        self.is_heard_out = False
         self.is_tunnel = False
         self.is_by_hand = False
         """
@@ -99,6 +103,17 @@ class Application(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.is_lost = True
         self.recorder.moved()
+
+    def readConnectionLost(self) -> None:
+        self.is_heard_out = True
+        self.recorder.moved()
+        if not self.is_tunnel:
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """
+        Our own doing.
+        """
 
     def dataReceived(self, data: bytes) -> None:
         self.recorder.moved()

@@ -236,7 +236,12 @@ async def _no_reply(run: Run) -> None:
     await run.world.settle()
     run.require(application.tunnelled, "the application did not get the Close frame")
     await run.world.advance(_PATIENCE + 1)
-    run.require(line.is_closed and application.is_lost, "still open")
+    # Who has heard the other side out notices that it is gone when it says something.
+    for _ in range(2):
+        application.say(b"\x81\x02no")
+        await run.world.settle()
+    run.require(line.is_closed, "the user agent's connection is still open")
+    run.require(application.is_lost, "the application's connection is still open")
 
 
 @play("upstream dies")
