@@ -20,6 +20,7 @@ from tests.hostile.names import APP, OTHER, PUB
 from tests.hostile.run import Run, step
 from tests.hostile.steps_cookies import FROM_PAGE, SIGN_OUT
 from tests.hostile.steps_websocket import opened
+from tests.hostile.visitor import NAVIGATION
 from tests.scenarios.traffic import SIGNED_OUT
 
 HOUR = 3600.0
@@ -128,9 +129,11 @@ async def _slow_store(run: Run) -> None:
     run.sessions_may_change = True
     visitor, handle = await run.world.sign_in(), await run.world.handle("bob")
     run.world.store.hold()
+    run.cleanups.append(run.world.store.release)
     line = await run.world.connect()
     cookies = "; ".join(f"{name}={value}" for (host, name), value in visitor.cookies.items() if host == APP)
-    fields = f"Host: {APP}\r\nCookie: {cookies}\r\nSec-Fetch-Site: same-origin\r\n"
+    fields = f"Host: {APP}\r\nCookie: {cookies}\r\n"
+    fields += "".join(f"{name}: {value}\r\n" for name, value in {**NAVIGATION, **FROM_PAGE}.items())
     line.say(f"GET /.pomerium/sign_out HTTP/1.1\r\n{fields}\r\n".encode())
     await run.world.advance(2)
     run.require(not line.answers(), "a sign-out is acknowledged before it is recorded")
