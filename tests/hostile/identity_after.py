@@ -4,6 +4,7 @@ What is left of a session after its end.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from tests.hostile.catalogue import Case
@@ -23,10 +24,10 @@ async def after_sign_out(world: IdentityWorld, case: Case) -> Seen:
     how = str(next(step["by"] for step in case.steps if step["do"] == "end_session"))
     if what not in KINDS or how not in WAYS:
         raise UnknownStep(f"{what}, {how}")
-    return await ended(world, what, how)
+    return await ended(world, [what], how)
 
 
-async def ended(world: IdentityWorld, what: str, how: str) -> Seen:
+async def ended(world: IdentityWorld, kinds: Iterable[str], how: str) -> Seen:
     """
     Nothing of what was open goes on, at either process, and nothing is let in.
     """
@@ -34,9 +35,9 @@ async def ended(world: IdentityWorld, what: str, how: str) -> Seen:
     stage = await _stage(world, way)
     if way.approach is not None:
         await way.approach(stage)
-    elsewhere = "every other" in what
-    for process in (1,) if elsewhere else (0, 1):
-        await KINDS[what](stage, process)
+    for what in kinds:
+        for process in (1,) if "every other" in what else (0, 1):
+            await KINDS[what](stage, process)
     if not way.ends:
         stage.afterwards, stage.told = frozenset({403}), NOT_ADMITTED
     _note(stage)

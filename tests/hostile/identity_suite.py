@@ -104,6 +104,8 @@ def _register() -> None:
 def _register_steps(group: str, kinds: tuple[str, ...], runner: Runner) -> None:
     async def do(run: Run, what: Mapping[str, Any]) -> None:
         run.sessions_may_change = True
+        # What is cut is cut in the middle of an answer.
+        run.reads_broken_answers = group == "after-sign-out"
         run.failures_may_be_logged = run.case.id in _LOGS_FAILURES
         if what is run.case.steps[-1]:
             world = cast(IdentityWorld, run.world)

@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 
-from pomerium_tx.demo.messages import Fault
 from tests.hostile.identity_logout import FRAME, good, post
 from tests.hostile.identity_open import IDLE, LIFETIME, NOBODY, Stage, routes
 from tests.hostile.identity_world import ISSUER
@@ -65,26 +64,6 @@ async def _by_idleness(stage: Stage) -> None:
     await stage.world.advance(IDLE + 2.0)
 
 
-async def _being_refreshed(stage: Stage) -> None:
-    """
-    The OP has been asked to renew the session, and its refusal is on its way.
-    """
-    refused = Fault(status=400, body=b'{"error": "invalid_grant"}', content_type="application/json")
-    stage.world.provider.faults["token"] = refused
-    stage.world.sockets.held["token"] = []
-    for _ in range(100):
-        if len(stage.world.sockets.held["token"]) >= len(stage.world.live):
-            break
-        await stage.world.advance(5.0, step=5.0)
-
-
-async def _by_refusal(stage: Stage) -> None:
-    for arrive in stage.world.sockets.held.pop("token"):
-        arrive()
-    await stage.world.settle(until=lambda: not stage.world.live)
-    stage.world.provider.faults.clear()
-
-
 async def _by_removal(stage: Stage) -> None:
     for house in stage.houses:
         house.reload(stage.world.read(idp_client_id="another"))
@@ -135,6 +114,5 @@ WAYS: dict[str, Way] = {
     ),
     "user no longer allowed by policy reload": Way(end=_by_reload, ends=False),
     "idle": Way(end=_by_idleness, changes={"session_idle_timeout": f"{IDLE}s"}, of_everybody=True),
-    "refresh refused": Way(end=_by_refusal, approach=_being_refreshed, access_token=600.0, of_everybody=True),
     "provider removed": Way(end=_by_removal, of_everybody=True),
 }

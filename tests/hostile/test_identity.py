@@ -11,8 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from pomerium_tx.web.redirect_target import origin_of
 from tests.hostile.catalogue import catalogue
+from tests.hostile.identity_after import ended
+from tests.hostile.identity_open import KINDS
 from tests.hostile.identity_redirects import strays
 from tests.hostile.identity_suite import RUNNERS, run_identity
+from tests.hostile.identity_ways import WAYS
+from tests.hostile.identity_world import IdentityWorld
 from tests.hostile.run import EXPECTED, NOT_HERE, is_slow
 
 WHOLE = bool(os.environ.get("HOSTILE"))
@@ -120,6 +124,48 @@ class IdentityTests(TestCase):
         Nothing that we say of ourselves gives anything away.
         """
         await self.look_at("information-leak")
+
+
+class EveryWayTests(TestCase):
+    """
+    Everything that may be open, all at once, at two processes; and every way in which a session ends.
+    """
+
+    timeout = 300
+
+    async def ends(self, how: str) -> None:
+        """
+        Of all that is open nothing goes on.
+        """
+        from twisted.internet import reactor  # noqa: TID251 - these tests are about the real one
+
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        world = IdentityWorld(reactor, folder)
+        await world.start()
+        try:
+            await ended(world, KINDS, how)
+        finally:
+            await world.stop()
+
+    async def test_idle(self) -> None:
+        """
+        Nobody has moved anything for too long.
+        """
+        await self.ends("idle")
+
+    async def test_provider_removed(self) -> None:
+        """
+        A reload has taken the OP away.
+        """
+        await self.ends("provider removed")
+
+    async def test_other_ways(self) -> None:
+        """
+        The ways that the catalogue names.
+        """
+        for how in WAYS if WHOLE else ("RP-initiated", "session expiry"):
+            await self.ends(how)
 
 
 class ClassTests(SynchronousTestCase):
