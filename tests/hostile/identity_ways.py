@@ -60,8 +60,8 @@ async def _by_time(stage: Stage) -> None:
 
 
 async def _by_idleness(stage: Stage) -> None:
-    # Nothing moves any more of what is open.
-    await stage.world.advance(IDLE + 2.0)
+    # Nothing moves any more of what is open; what was told of the end has a second to go.
+    await stage.world.advance(IDLE + 6.0)
 
 
 async def _by_removal(stage: Stage) -> None:
