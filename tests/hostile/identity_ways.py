@@ -11,7 +11,7 @@ from urllib.parse import quote
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 
 from tests.hostile.identity_logout import FRAME, good, post
-from tests.hostile.identity_open import IDLE, LIFETIME, NOBODY, Stage, routes
+from tests.hostile.identity_open import LIFETIME, NOBODY, Stage, routes
 from tests.hostile.identity_world import ISSUER
 from tests.hostile.line import Line
 from tests.hostile.names import APP, AUTHENTICATE
@@ -57,11 +57,6 @@ async def _nearly_over(stage: Stage) -> None:
 
 async def _by_time(stage: Stage) -> None:
     await stage.world.advance(3.0)
-
-
-async def _by_idleness(stage: Stage) -> None:
-    # Nothing moves any more of what is open; what was told of the end has a second to go.
-    await stage.world.advance(IDLE + 6.0)
 
 
 async def _by_removal(stage: Stage) -> None:
@@ -113,6 +108,5 @@ WAYS: dict[str, Way] = {
         end=_by_time, approach=_nearly_over, changes={"cookie_expire": f"{LIFETIME}s"}, of_everybody=True
     ),
     "user no longer allowed by policy reload": Way(end=_by_reload, ends=False),
-    "idle": Way(end=_by_idleness, changes={"session_idle_timeout": f"{IDLE}s"}, of_everybody=True),
     "provider removed": Way(end=_by_removal, of_everybody=True),
 }

@@ -148,12 +148,6 @@ class EveryWayTests(TestCase):
         finally:
             await world.stop()
 
-    async def test_idle(self) -> None:
-        """
-        Nobody has moved anything for too long.
-        """
-        await self.ends("idle")
-
     async def test_provider_removed(self) -> None:
         """
         A reload has taken the OP away.
