@@ -103,6 +103,8 @@ async def _go_on(stage: Stage) -> None:
         if not opened.line.is_closed:
             opened.line.say(b"LATE")
     await stage.world.settle()
+    # Whoever is told of the end has a second to go.
+    await stage.world.advance(2.0)
 
 
 async def _look(stage: Stage, opened: Opened) -> None:
