@@ -194,6 +194,14 @@ class AskedAgainTests(CheckTestCase):
         verdict = self.again("app.example.com", "/robots.txt")
         self.assertEqual((verdict.action, verdict.status), (Action.ROBOTS, 200))
 
+    def test_told_otherwise(self) -> None:
+        """
+        Whoever presents a handle in the query is a program and gets 401, whatever the same fields without it got.
+        """
+        for _ in range(2):
+            self.assertIs(self.again("app.example.com", "/").action, Action.SIGN_IN)
+            self.assertIs(self.again("app.example.com", "/?pomerium_session=stale").action, Action.UNAUTHORIZED)
+
     def test_nobody(self) -> None:
         """
         Nobody is let through where everybody is, and sent to sign in elsewhere, in whatever order they ask.

@@ -184,6 +184,9 @@ class OrderTests(CheckTestCase):
             allow=False, reasons=("client-certificate-required",), deny=True, deny_reasons=("email-ok",)
         )
         self.assertEqual((verdict.status, verdict.denials), (403, ("email-ok",)))
+        self.assertEqual(verdict.reason, "Forbidden")
+        verdict = self.verdict(allow=False, reasons=("client-certificate-required",))
+        self.assertEqual(verdict.reason, "a valid client certificate is required to access this page")
 
     def test_robots(self) -> None:
         """

@@ -38,7 +38,8 @@ class AnswerTests(CheckTestCase):
             with self.subTest(headers=headers):
                 verdict = self.ask("app.example.com/", headers)
                 self.assertIs(verdict.action, action)
-                self.assertEqual(verdict.status, 302 if action is Action.SIGN_IN else 401)
+                expected = (302, "Found") if action is Action.SIGN_IN else (401, "Unauthenticated")
+                self.assertEqual((verdict.status, verdict.reason), expected)
         self.assert_action(self.ask("app.example.com/?pomerium_session=stale"), Action.UNAUTHORIZED, 401)
         self.assertEqual(self.ask("app.example.com/?pomerium_session=stale").reason, "Unauthenticated")
 
@@ -76,6 +77,7 @@ class AnswerTests(CheckTestCase):
                 self.assert_action(after, action, 302 if action is Action.SIGN_IN else 401)
                 self.assertEqual((after.session, after.live, after.allow), (None, (), False))
                 self.assertEqual((after.route, after.origin), (before.route, before.origin))
+                self.assertEqual(after.presented, before.presented)
 
     def test_method(self) -> None:
         """
@@ -89,7 +91,9 @@ class AnswerTests(CheckTestCase):
         Robots are told to stay away where they would be refused, and read the application's own file elsewhere.
         """
         for host in ("app.example.com", "closed.example.com"):
-            self.assert_action(self.ask(host + "/robots.txt"), Action.ROBOTS, 200)
+            verdict = self.ask(host + "/robots.txt")
+            self.assert_action(verdict, Action.ROBOTS, 200)
+            self.assertEqual(verdict.reason, "")
         self.assert_action(self.ask("public.example.com/robots.txt"), Action.PROCEED, 200)
         self.assert_action(self.ask("app.example.com/robots.txt", self.cookie(ALICE)), Action.PROCEED, 200)
         self.assert_action(self.ask("app.example.com/x/robots.txt"), Action.SIGN_IN, 302)

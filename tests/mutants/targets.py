@@ -12,15 +12,19 @@ _GUARDS: dict[str, str] = {
         authorize.test_handshake authorize.test_by_token
         authorize.test_bearer conformance.test_policy conformance.test_special_endpoints""",
     "logout/ending.py": """
-        logout.test_ending logout.test_ending_for_whom""",
-    "http11/canonical.py": "http11.test_canonical ",
+        logout.test_ending logout.test_ending_for_whom logout.test_back_channel_once logout.test_heard
+        logout.test_back_channel logout.test_front_channel logout.test_expiry logout.test_rp_initiated
+        logout.test_revocation authenticate.test_sign_out authenticate.test_sign_out_by_reference
+        scenarios.test_receipt scenarios.test_several_providers scenarios.test_bearer_tokens""",
+    "http11/canonical.py": "http11.test_canonical",
     "sessions/handle.py": """
         sessions.test_handle authorize.test_sessions""",
     "jose/jwt.py": "jose.test_jwt oidc.test_id_token oidc.test_logout_token",
     "oidc/logout_token.py": """
         oidc.test_logout_token oidc.test_provider_logout_token logout.test_back_channel
         conformance.test_wrong_logouts""",
-    "oidc/id_token.py": "oidc.test_id_token oidc.test_provider_id_token oidc.test_provider_tokens",
+    "oidc/id_token.py": """
+        oidc.test_id_token oidc.test_presented_token oidc.test_provider_id_token oidc.test_provider_tokens""",
     "web/signed_url.py": "web.test_signed_url conformance.test_signed_urls",
     "web/csrf.py": "web.test_csrf web.test_resource",
     "logout/target.py": "logout.test_target logout.test_rp_initiated authenticate.test_sign_out",
@@ -54,7 +58,7 @@ _GUARDS: dict[str, str] = {
     "policy/known_criteria.py": "policy.test_known_criteria policy.test_language",
     "authorize/bearer.py": "authorize.test_bearer authorize.test_by_token",
     "authorize/by_token.py": "authorize.test_by_token authorize.test_bearer",
-    "authorize/refusal.py": "authorize.test_refusal authorize.test_check authorize.test_policies",
+    "authorize/refusal.py": "authorize.test_refusal authorize.test_check authorize.test_policies authorize.test_asked_again",
     "authorize/handshake.py": "authorize.test_handshake authorize.test_check",
     "authorize/admitted.py": "authorize.test_admitted authorize.test_asked_again",
     "authorize/read.py": "authorize.test_read authorize.test_asked_again",

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.jose.jwt import InvalidToken, Verified
-from pomerium_tx.oidc.id_token import IdToken, check, identity, merge_claims
+from pomerium_tx.oidc.id_token import IdToken, check, check_times_given, identity, merge_claims
 from tests.doubles.keys import b64
 
 NOW = 1_800_000_000.0
@@ -27,6 +27,7 @@ CLAIMS: dict[str, Any] = {
     "auth_time": NOW - 5,
 }
 GONE = object()
+YEAR_10_000 = 253_402_300_800
 
 
 def at_hash(name: str, access_token: str = "at") -> str:
@@ -60,7 +61,7 @@ REFUSED: list[tuple[str, Any]] = [
     *[("sub", value) for value in (GONE, None, "", 7, ["alice"], "x" * 256, "\u00e9", "a\nb", "a\0")],
     *[
         ("exp", value)
-        for value in (GONE, None, NOW - 60, NOW - 61, 0, "9999999999", 1e300, 10**30, -1, True, [NOW], {})
+        for value in (GONE, None, NOW - 60, NOW - 61, 0, "9999999999", YEAR_10_000, 1e300, 10**30, -1, True, [NOW], {})
     ],
     *[
         ("iat", value)
@@ -80,10 +81,10 @@ ACCEPTED: list[tuple[str, Any]] = [
     *[("aud", value) for value in ([CLIENT], [CLIENT, CLIENT])],
     ("azp", CLIENT),
     ("sub", "x" * 255),
-    *[("exp", value) for value in (NOW - 59, NOW + 0.5)],
-    *[("iat", value) for value in (NOW + 60, NOW - 3599, int(NOW))],
+    *[("exp", value) for value in (NOW - 59, NOW + 0.5, YEAR_10_000 - 1)],
+    *[("iat", value) for value in (NOW + 60, NOW - 3600, NOW - 3599, int(NOW))],
     ("nbf", NOW + 60),
-    *[("sid", value) for value in (GONE, None, "x" * 1024)],
+    *[("sid", value) for value in (GONE, None, "x", "x" * 1024)],
     *[("auth_time", value) for value in (GONE, None, 0, NOW - 0.25)],
     *[("at_hash", value) for value in (GONE, at_hash("sha256"))],
     *[("unknown", value) for value in (None, [], {"x": 1})],
@@ -176,6 +177,28 @@ class CheckTests(SynchronousTestCase):
         self.assertRaises(InvalidToken, checked, {}, nonce=None, sub="bob")
         self.assertRaises(InvalidToken, checked, {"exp": NOW - 61}, nonce=None, sub="alice")
 
+    def test_at_hash_of_any_letters(self) -> None:
+        """
+        The hash is compared whole, whatever letter it ends with.
+        """
+        endings = set()
+        for number in range(400):
+            said = at_hash("sha384", f"at{number}")
+            endings.add(said[-1])
+            checked({"at_hash": said}, header={"alg": "RS384"}, access_token=f"at{number}")
+        self.assertLessEqual(set("AXx_"), endings)
+
+    def test_max_age_to_the_second(self) -> None:
+        """
+        An authentication may be as old as was asked for, or in the future, by a minute for clocks and no more.
+        """
+        for auth_time, is_good in ((-160, True), (-161, False), (60, True), (61, False)):
+            with self.subTest(auth_time=auth_time):
+                if is_good:
+                    checked({"auth_time": NOW + auth_time}, max_age=100)
+                else:
+                    self.assertRaises(InvalidToken, checked, {"auth_time": NOW + auth_time}, max_age=100)
+
     def test_max_age(self) -> None:
         """
         Where a recent authentication was asked for, one that is older or unknown is refused.
@@ -184,6 +207,34 @@ class CheckTests(SynchronousTestCase):
         for auth_time in (NOW - 161, NOW + 61, 0, GONE, None):
             with self.subTest(str(auth_time)):
                 self.assertRaises(InvalidToken, checked, {"auth_time": auth_time}, max_age=100.0)
+
+
+class TimesGivenTests(SynchronousTestCase):
+    """
+    Tests for `check_times_given`.
+    """
+
+    def test_times(self) -> None:
+        """
+        A token that says its times is believed between them, with a minute for clocks; what it does not say, it does
+        not say.
+        """
+        for name, value, is_good in (
+            ("exp", NOW - 59, True),
+            ("exp", NOW - 60, False),
+            ("exp", "x", False),
+            ("exp", None, False),
+            *[(name, NOW + 60, True) for name in ("iat", "nbf")],
+            *[(name, NOW + 61, False) for name in ("iat", "nbf")],
+            *[(name, "x", False) for name in ("iat", "nbf")],
+            ("unknown", "x", True),
+        ):
+            with self.subTest(name=name, value=value):
+                if is_good:
+                    check_times_given({name: value}, NOW)
+                else:
+                    self.assertRaises(InvalidToken, check_times_given, {name: value}, NOW)
+        check_times_given({}, NOW)
 
 
 class MergeClaimsTests(SynchronousTestCase):
@@ -211,6 +262,20 @@ class MergeClaimsTests(SynchronousTestCase):
                 "groups": ("a", "b"),
             },
         )
+
+    def test_about_the_token(self) -> None:
+        """
+        What a token says about itself is no claim about a person, whichever of the two says it.
+        """
+        about = dict.fromkeys(("iss", "exp", "iat", "nbf", "nonce", "at_hash", "c_hash", "s_hash"), "x")
+        self.assertEqual(merge_claims({"sub": "alice", **about}, {}), {"sub": ("alice",)})
+        self.assertEqual(merge_claims({"sub": "alice"}, {"sub": "alice", **about}), {"sub": ("alice",)})
+
+    def test_first_that_says_something(self) -> None:
+        """
+        Of several values the first text that is not empty counts.
+        """
+        self.assertEqual(identity({"sub": ("", 7, "alice"), "email": ("",), "name": (None, "A")}), ("alice", "", "A"))
 
     def test_flattened(self) -> None:
         """

@@ -9,9 +9,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.jose.jwt import InvalidToken, UnverifiedToken
-from pomerium_tx.oidc.logout_token import EVENT, LogoutToken, audience, check
+from pomerium_tx.oidc.logout_token import LogoutToken, audience, check
 
 NOW = 1_800_000_000.0
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
 ISSUER = "https://op.example"
 CLIENT = "rp1"
 GONE = object()
@@ -89,6 +90,7 @@ class CheckTests(SynchronousTestCase):
         self.assertEqual((token.iat, token.exp, token.client_id, token.is_typed), (NOW, NOW + 120, None, False))
         self.assertNotIn("alice", repr(token))
         self.assertNotIn("s1", repr(token))
+        self.assertNotIn("jti", repr(token))
 
     def test_accepted(self) -> None:
         """

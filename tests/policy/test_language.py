@@ -111,6 +111,33 @@ class OperatorTests(SynchronousTestCase):
         # An empty list beside another one does not count either.
         self.assertTrue(decided(policy({"allow": {"and": [], "or": [TRUE]}}), None).admits)
 
+    def test_empty_rule(self) -> None:
+        """
+        A rule that asks for nothing admits nobody, by whatever operator.
+        """
+        for operator in ("and", "or", "not", "nor"):
+            with self.subTest(operator=operator):
+                self.assertFalse(result_of(operator, []).holds)
+                self.assertEqual(result_of(operator, []).reasons, frozenset())
+
+    def test_two_about_a_person(self) -> None:
+        """
+        Of two things that are asked about a person, each counts.
+        """
+        for operator, expected in (("and", (True, False, False, False)), ("or", (True, True, True, False))):
+            both = policy({"allow": {operator: [{"email": alice().email}, {"claim/groups": "staff"}]}})
+            found = tuple(
+                decided(both, alice(claims={"groups": (group,)}, **email)).admits
+                for email, group in (
+                    ({}, "staff"),
+                    ({"email": "b@b.test"}, "staff"),
+                    ({}, "x"),
+                    ({"email": "b@b.test"}, "x"),
+                )
+            )
+            with self.subTest(operator=operator):
+                self.assertEqual(found, expected)
+
     def test_deny_wins(self) -> None:
         """
         Whoever some deny rule is about is refused, whatever admits them; the reasons of both are kept.

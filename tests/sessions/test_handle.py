@@ -85,6 +85,22 @@ class OpenTests(HandleTestCase):
         """
         self.assertIsNone(self.handles.open(self.mint("s" * 9000)))
 
+    def test_longest(self) -> None:
+        """
+        A handle of 8,192 bytes is the longest.
+        """
+
+        def minted(length: int) -> bytes:
+            claims = {"jti": "s", "sub": "x" * length, "iss": "i", "aud": ["a"], "iat": 1, "idp_id": "p"}
+            return compact_hs256(claims, KEY).encode()
+
+        longest = next(value for length in range(6_200, 5_900, -1) if len(value := minted(length)) <= 8192)
+        self.assertEqual(len(longest), 8192)
+        self.assertIsNotNone(self.handles.open(longest))
+        longer = next(value for length in range(5_900, 6_200) if len(value := minted(length)) > 8192)
+        self.assertEqual(len(longer), 8193)
+        self.assertIsNone(self.handles.open(longer))
+
     def test_every_bit_counts(self) -> None:
         """
         No single changed bit of a handle is believed.
@@ -250,6 +266,32 @@ class PresentedTests(HandleTestCase):
         cookie = b"_pomerium=" + one + b"; _pomerium_0123456789abcdef=" + two + b"; _pomerium_csrf=" + no
         presented = self.presented(cookies=[cookie])
         self.assertEqual([handle.session_id for handle in presented.handles], ["one", "two"])
+
+    def test_almost(self) -> None:
+        """
+        What only resembles a handle, or where one is carried, is none; what names the parameter presents something.
+        """
+        value = self.mint()
+        for field in (b"XPomerium " + value, b"Pomerium X" + value, b"Bearer XPomerium-" + value):
+            presented = self.presented(authorization=[field])
+            self.assertEqual(presented.handles, ())
+        self.assertEqual(self.presented(x_pomerium_authorization=[b"X" + value]).handles, ())
+        presented = self.presented(query=b"pomerium_session=" + value + b"=")
+        self.assertEqual((presented.claimed, presented.handles), (True, ()))
+
+    def test_outside_cookie(self) -> None:
+        """
+        It is known whether something came by another way than a cookie, which no user agent sends by itself.
+        """
+        value = self.mint()
+        self.assertFalse(self.presented(cookies=[b"_pomerium=" + value]).outside_cookie)
+        for other in (
+            {"authorization": [b"Pomerium " + value]},
+            {"x_pomerium_authorization": [value]},
+            {"query": b"pomerium_session=" + value},
+        ):
+            self.assertTrue(self.presented(**other).outside_cookie)
+            self.assertTrue(self.presented(cookies=[b"_pomerium=" + value], **other).outside_cookie)
 
     def test_authorization(self) -> None:
         """
