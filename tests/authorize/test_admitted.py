@@ -76,3 +76,12 @@ class AdmittedVerdictsTests(SynchronousTestCase):
         self.assertEqual(len(self.admitted), SESSIONS_KEPT)
         self.assertIsNone(self.admitted.of("one", reads[-1]))
         self.assertIsNotNone(self.admitted.of(str(SESSIONS_KEPT), reads[0]))
+
+    def test_kept_again(self) -> None:
+        """
+        What is kept already takes nothing else's place when it is kept again.
+        """
+        reads = [object() for _ in range(HEADS_KEPT)]
+        for read in (*reads, *reversed(reads)):
+            self.admitted.keep("one", read, verdict(), EVERYBODY)
+        self.assertTrue(all(self.admitted.of("one", read) is not None for read in reads))

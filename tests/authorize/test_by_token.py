@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.authorize.bearer import Settle, Standing
 from pomerium_tx.authorize.by_token import by_token
 from pomerium_tx.authorize.read import Read
-from pomerium_tx.authorize.verdict import Action, Verdict
+from pomerium_tx.authorize.verdict import TOKEN_OVER, TOKEN_PENDING, TOKEN_REFUSED, Action, Verdict
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
 from pomerium_tx.http11.request_head import request_head
 from pomerium_tx.sessions.handle import NOTHING_PRESENTED, Carrier, Presented
@@ -74,14 +74,15 @@ class ByTokenTests(SynchronousTestCase):
         """
         Nothing known: it waits; refused: 403; over: 401. Never a page to sign in.
         """
-        for standing, action, status in (
-            (Standing.UNKNOWN, Action.HOLD, 503),
-            (Standing.REFUSED, Action.DENY, 403),
-            (Standing.OVER, Action.UNAUTHORIZED, 401),
+        for standing, action, status, reason, why in (
+            (Standing.UNKNOWN, Action.HOLD, 503, "Service Unavailable", TOKEN_PENDING),
+            (Standing.REFUSED, Action.DENY, 403, "Forbidden", TOKEN_REFUSED),
+            (Standing.OVER, Action.UNAUTHORIZED, 401, "Unauthenticated", TOKEN_OVER),
         ):
             with self.subTest(standing):
                 verdict = self.ask(Bearer(standing), "Authorization: Bearer t")
-                self.assertEqual((verdict.action, verdict.status), (action, status))
+                self.assertEqual((verdict.action, verdict.status, verdict.reason), (action, status, reason))
+                self.assertEqual((verdict.denials, verdict.route, verdict.origin), ((why,), ROUTE, ORIGIN))
                 self.assertEqual(verdict.settle is not None, action is Action.HOLD)
 
     def test_without_token(self) -> None:
@@ -97,11 +98,13 @@ class ByTokenTests(SynchronousTestCase):
         Two credentials are 400; a token beside a cookie is where the route says so, be the cookie any good or not.
         """
         two = ("Authorization: Bearer t", "Authorization: Bearer t")
-        self.assertEqual(self.ask(Bearer(session("token")), *two).status, 400)
+        verdict = self.ask(Bearer(session("token")), *two)
+        self.assertEqual((verdict.status, verdict.reason), (400, "Bad Request"))
         strict = Bearer(session("token"), refuses_cookie=True)
         self.assertEqual(self.ask(strict, two[0], presented=COOKIE).status, 400)
         found = by_token(Bearer(session("token")), head(two[0]), Read(COOKIE, []), ROUTE, ORIGIN)
         self.assertIsInstance(found, tuple)
+        self.assertIsInstance(by_token(strict, head(two[0]), Read(NOTHING_PRESENTED, []), ROUTE, ORIGIN), tuple)
 
     def test_session(self) -> None:
         """
@@ -114,6 +117,11 @@ class ByTokenTests(SynchronousTestCase):
         self.assertEqual((first[0].session_id, first[1]), ("token", "op"))
         self.assertIs(first[0], second[0])
         self.assertEqual(bearer.digests, 1)
+        beside_cookie = Read(COOKIE, [])
+        other = by_token(bearer, same, beside_cookie, ROUTE, ORIGIN)
+        assert isinstance(other, tuple)
+        self.assertIsNot(other[0], first[0])
+        self.assertTrue(other[0].presented.outside_cookie)
         bearer.found = session("later")
         third = by_token(bearer, same, read, ROUTE, ORIGIN)
         assert isinstance(third, tuple)

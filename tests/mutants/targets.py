@@ -58,7 +58,8 @@ _GUARDS: dict[str, str] = {
     "policy/known_criteria.py": "policy.test_known_criteria policy.test_language",
     "authorize/bearer.py": "authorize.test_bearer authorize.test_by_token",
     "authorize/by_token.py": "authorize.test_by_token authorize.test_bearer",
-    "authorize/refusal.py": "authorize.test_refusal authorize.test_check authorize.test_policies authorize.test_asked_again",
+    "authorize/refusal.py": """
+        authorize.test_refusal authorize.test_check authorize.test_policies authorize.test_asked_again""",
     "authorize/handshake.py": "authorize.test_handshake authorize.test_check",
     "authorize/admitted.py": "authorize.test_admitted authorize.test_asked_again",
     "authorize/read.py": "authorize.test_read authorize.test_asked_again",

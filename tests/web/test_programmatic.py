@@ -113,6 +113,8 @@ class WithHandleTests(SynchronousTestCase):
             ("http://localhost/?pomerium_jwt=old&x=1", "http://localhost/?x=1&pomerium_jwt=h.a.n"),
             ("http://localhost/?pomerium%5Fjwt=old", "http://localhost/?pomerium_jwt=h.a.n"),
             ("http://localhost/#top", "http://localhost/?pomerium_jwt=h.a.n#top"),
+            ("http://localhost/?pomerium_jwt=a=b&c=d=e", "http://localhost/?c=d=e&pomerium_jwt=h.a.n"),
         ):
             with self.subTest(url=url):
                 self.assertEqual(with_handle(url, "h.a.n"), expected)
+        self.assertEqual(with_handle("http://localhost/", "a/b&X"), "http://localhost/?pomerium_jwt=a%2Fb%26X")

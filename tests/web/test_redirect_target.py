@@ -226,6 +226,8 @@ class RefusedTests(SynchronousTestCase):
         "https://[0:0:0:0:0:0:0:1]/",
         "https://[::0001]/",
         "https://[::1%25eth0]/",
+        "https://[::12345]/",
+        f"https://{'.'.join(['a' * 63] * 3)}.{'a' * 62}/",
         "https://[v1.a]/",
         "https://[1::2::3]/",
         "https://[:]/",
@@ -253,10 +255,19 @@ class RefusedTests(SynchronousTestCase):
             with self.subTest(url=url):
                 self.assertIsNone(origin_of(url))
 
+    def test_longest_host(self) -> None:
+        """
+        A name is as long as DNS allows.
+        """
+        host = f"{'.'.join(['a' * 63] * 3)}.{'a' * 61}"
+        self.assertEqual(len(host), 253)
+        self.assertEqual(origin_of(f"https://{host}/"), f"https://{host}")
+
     def test_length(self) -> None:
         """
         A target is kept up to the length that still fits into a request, and not beyond.
         """
+        self.assertEqual(MAX_LENGTH, 2048)
         longest = f"https://{APP}/".ljust(MAX_LENGTH, "a")
         self.assertEqual(origin_of(longest), f"https://{APP}")
         self.assertIsNone(origin_of(longest + "a"))
