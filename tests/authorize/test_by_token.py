@@ -122,6 +122,7 @@ class ByTokenTests(SynchronousTestCase):
         assert isinstance(other, tuple)
         self.assertIsNot(other[0], first[0])
         self.assertTrue(other[0].presented.outside_cookie)
+        by_token(bearer, same, read, ROUTE, ORIGIN)
         bearer.found = session("later")
         third = by_token(bearer, same, read, ROUTE, ORIGIN)
         assert isinstance(third, tuple)
