@@ -119,7 +119,7 @@ async def _look(stage: Stage, opened: Opened) -> None:
             assert line.is_closed or answers[1].status in stage.afterwards, line.received[-300:]
         return
     if opened.upstream is not None:
-        assert opened.upstream.is_lost, "the application's connection is open"
+        assert opened.upstream.is_lost or opened.upstream.is_heard_out, "the application's connection is open"
         more = opened.upstream.raw[opened.heard :]
         assert not more or opened.upstream.is_tunnel, f"the application has heard more: {more!r}"
     if opened.fate == "reset":
