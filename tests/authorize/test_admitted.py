@@ -82,6 +82,6 @@ class AdmittedVerdictsTests(SynchronousTestCase):
         What is kept already takes nothing else's place when it is kept again.
         """
         reads = [object() for _ in range(HEADS_KEPT)]
-        for read in (*reads, *reversed(reads)):
+        for read in (*reads, reads[-1]):
             self.admitted.keep("one", read, verdict(), EVERYBODY)
         self.assertTrue(all(self.admitted.of("one", read) is not None for read in reads))

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.logout.ending import SignedOut
+from pomerium_tx.logout.heard import Heard
 from pomerium_tx.sessions.provider_logout import ProviderLogout
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SignedOutMeanwhile
@@ -98,6 +99,10 @@ class SignOutTests(_Case):
         departures = [self.sign_out(self.begin().id).departure for _ in range(2)]
         names = {name for one in departures if one for name in (one.reference, one.legs[0].state, one.receipt_id)}
         self.assertEqual(len(names), 6)
+        signed_out = self.sign_out(self.begin().id)
+        assert signed_out.departure is not None
+        self.assertNotIn(signed_out.departure.reference, repr(signed_out))
+        self.assertNotIn("departure", repr(signed_out))
         other = World(secret=b"another secret of other processes")
         self.addCleanup(other.stop)
         [receipt_id] = {one.receipt_id for one in departures[:1] if one}
@@ -338,6 +343,23 @@ class EndByProviderTests(_Case):
                         self.failureResultOf(beginning, SignedOutMeanwhile)
                     else:
                         self.successResultOf(beginning)
+
+    def test_heard(self) -> None:
+        """
+        Each word of an OP that was believed is noted: its channel, when it came, and how many sessions it ended.
+        """
+        heard: list[Heard] = []
+        self.patch(self.world.ending, "_heard", heard.append)
+        for cause in (Cause.BACK_CHANNEL, Cause.FRONT_CHANNEL):
+            self.begin(sids=(cause.value,))
+            self.end_by(cause, sid=cause.value)
+            self.end_by(cause, sid="never seen")
+        self.assertEqual(
+            [(each.channel, each.sessions_ended) for each in heard],
+            [(Cause.BACK_CHANNEL, 1), (Cause.BACK_CHANNEL, 0), (Cause.FRONT_CHANNEL, 1), (Cause.FRONT_CHANNEL, 0)],
+        )
+        said = ("https://op.example.com", self.world.clock.seconds())
+        self.assertEqual({(each.iss, each.at) for each in heard}, {said})
 
     def test_late_word(self) -> None:
         """
