@@ -25,15 +25,13 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.web.client import Agent, HTTPConnectionPool
 
-from pomerium_tx import paths
 from pomerium_tx.config.loader import load
 from pomerium_tx.config.model import Config
 from pomerium_tx.demo.interaction import SESSION_COOKIE
-from pomerium_tx.demo.provider import DevelopmentProvider, IssuedTokens
+from pomerium_tx.demo.provider import DevelopmentProvider
 from pomerium_tx.demo.provider_site import UnloggedSite, provider_resource
-from pomerium_tx.demo.registration import ALICE, BOB, Client, Lifetimes
+from pomerium_tx.demo.registration import ALICE
 from pomerium_tx.house import House
-from pomerium_tx.jose.signer import derived_signer
 from pomerium_tx.oidc.fetch import HTTPClient, http_client
 from pomerium_tx.routing.route import Route, Upstream
 from pomerium_tx.sessions.handle import Handles
@@ -43,12 +41,9 @@ from tests.hostile.application import Heard
 from tests.hostile.line import Line, PatientLine
 from tests.hostile.names import (
     APP,
-    AUTHENTICATE,
     BASE,
     BEGINNING,
-    CLIENT_ID,
     CLIENT_SECRET,
-    MALLORY,
     OP,
     PROTECTED,
     QUIET_TURNS,
@@ -56,6 +51,7 @@ from tests.hostile.names import (
     VARIANTS,
     configuration,
 )
+from tests.hostile.op import new_provider
 from tests.hostile.recorder import Recorder
 from tests.hostile.visitor import Visitor
 from tests.hostile.wiring import Endpoint, ToTheWorld, Watched
@@ -214,31 +210,7 @@ class World:
         return Endpoint(self, upstream.host)
 
     def _new_provider(self) -> DevelopmentProvider:
-        year = 365 * 86_400.0
-        provider = DevelopmentProvider(
-            issuer=f"https://{OP}",
-            clients=[
-                Client(
-                    client_id=CLIENT_ID,
-                    client_secret=CLIENT_SECRET,
-                    redirect_uris=(f"https://{AUTHENTICATE}{paths.PROVIDER_CALLBACK}",),
-                    post_logout_redirect_uris=(f"https://{AUTHENTICATE}{paths.SIGNED_OUT}",),
-                )
-            ],
-            clock=self.clock,
-            signer=derived_signer(b"op"),
-            users=(ALICE, BOB, MALLORY),
-            lifetimes=Lifetimes(access_token=year, id_token=year, refresh_token=year, session=year),
-        )
-        issue = provider.issue
-
-        def remembered(*grant: Any, **more: Any) -> IssuedTokens:
-            issued = issue(*grant, **more)
-            self.secrets |= {token for token in (issued.access_token, issued.id_token, issued.refresh_token) if token}
-            return issued
-
-        provider.issue = remembered  # type: ignore[method-assign] # this test's double
-        return provider
+        return new_provider(self.clock, self.secrets)
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
