@@ -2,8 +2,7 @@
 The whole proxy on real sockets with an OP and applications, and a clock that only moves when it is told to.
 
 Everything is in this process, so that a case is judged by what it leaves behind: in the registry, in the log, at the
-applications, in descriptors. Nothing waits for time: a turn of the reactor in which no byte moved, a dozen times in a
-row, is the end of what a case can cause.
+applications, in descriptors. Nothing waits for time: a dozen turns of the reactor in which no byte moved are the end.
 """
 
 from __future__ import annotations
