@@ -103,7 +103,7 @@ expects(
 )
 expects(
     "WS-040",
-    outcome="2,000 of them, less than 40 KiB each, their other ends included",
+    outcome="1,000 of them, less than 40 KiB each, their other ends included",
     because="docs/limits.md, Memory; docs/growth.md has 50,000 in a process of their own.",
 )
 expects(
