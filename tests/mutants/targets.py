@@ -44,7 +44,9 @@ _GUARDS: dict[str, str] = {
         http11.test_grammar http11.test_heads http11.test_request_head http11.test_response_head http11.test_authority
         http11.test_content http11.test_canonical""",
     "policy/matching.py": "policy.test_matching policy.test_language config.test_policy_matchers",
-    "policy/session_criteria.py": "policy.test_session_criteria policy.test_language config.test_policy_criteria",
+    "policy/session_criteria.py": """
+        policy.test_session_criteria policy.test_words policy.test_language config.test_policy_criteria
+        policy.test_documented""",
     "policy/request_criteria.py": "policy.test_request_criteria policy.test_language config.test_policy_criteria",
     "policy/certificate_criteria.py": """
         policy.test_certificate_criteria config.test_policy_certificates""",
