@@ -197,7 +197,8 @@ class Handles:
             found += [(Carrier.HEADER, [value.strip(b" \t")]) for value in x_pomerium_authorization if value]
         for value in authorization:
             credentials = handle_of_authorization(value)
-            if credentials is not None:
+            # Programs that have no handle yet send the empty one, and want to be led to the sign-in for it.
+            if credentials:
                 found.append((Carrier.HEADER, [credentials]))
         if query and may_name_a_session(query):
             values = [value for value in _parameters(query) if value]
