@@ -104,6 +104,7 @@ def _register() -> None:
 def _register_steps(group: str, kinds: tuple[str, ...], runner: Runner) -> None:
     async def do(run: Run, what: Mapping[str, Any]) -> None:
         run.sessions_may_change = True
+        run.is_a_crowd = run.case.id in _OWN_WORK
         # What is cut is cut in the middle of an answer.
         run.reads_broken_answers = group == "after-sign-out"
         run.failures_may_be_logged = run.case.id in _LOGS_FAILURES

@@ -57,7 +57,7 @@ What is said to a request; None if nothing is, now.
 @implementer(IHalfCloseableProtocol)
 class Application(Protocol):
     """
-    One connection from the proxy, which may go on talking when the proxy has closed its direction.
+    One connection from the proxy.
     """
 
     transport: Any
@@ -107,7 +107,7 @@ class Application(Protocol):
     def readConnectionLost(self) -> None:
         self.is_heard_out = True
         self.recorder.moved()
-        if not self.is_tunnel:
+        if not self.recorder.hears_out:
             self.transport.loseConnection()
 
     def writeConnectionLost(self) -> None:
@@ -208,6 +208,10 @@ class Recorder(Factory):
         self.on_accept = b""
         self.on_head: Callable[[Application], None] | None = None
         self.on_tunnel: Callable[[Application, bytes], None] = lambda application, data: None
+        self.hears_out = False
+        """
+        Whether it goes on when the proxy has closed its direction.
+        """
         if self.reads_nothing:
             self.reads_nothing = False
             for each in self.connections:

@@ -252,7 +252,7 @@ async def _broken_log(run: Run) -> None:
 
 @play("health endpoints under overload")
 async def _health(run: Run) -> None:
-    run.is_a_crowd = True
+    run.sessions_may_change = run.is_a_crowd = True
     handle = await run.world.handle("alice", OTHER)
     head = f"GET /x HTTP/1.1\r\nHost: {OTHER}\r\nCookie: _pomerium={handle}\r\n\r\n".encode()
     run.world.recorders["other"].answering = lambda application, request: None

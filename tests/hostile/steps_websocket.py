@@ -230,6 +230,7 @@ async def _close_codes(run: Run) -> None:
 
 @play("close without reply")
 async def _no_reply(run: Run) -> None:
+    run.world.recorders["app"].hears_out = True
     line, application = await opened(run, patient=True)
     line.say(frame(FIN | CLOSE, b"\x03\xe8", MASK))
     line.half_close()
@@ -254,6 +255,7 @@ async def _dies(run: Run) -> None:
 
 @play("half-close one side")
 async def _half(run: Run) -> None:
+    run.world.recorders["app"].hears_out = True
     line, application = await opened(run, patient=True)
     line.say(frame(FIN | TEXT, b"bye", MASK))
     line.half_close()
