@@ -64,6 +64,10 @@ _ONE_WORLD = ("redirect-targets", "id-token", "config")
 """
 Groups whose cases change nothing that the next one would notice.
 """
+_OWN_WORK = ("RD-162",)
+"""
+Cases of which most of the work is the test's own.
+"""
 _LONG = frozenset(("IT-017", "OF-008", "OF-041", "OF-042", "SU-003", "RD-162", "JW-030", "LT-041", "CF-083", "CF-084"))
 _BULKY: Mapping[str, int] = {
     "after-sign-out": 5,

@@ -248,7 +248,7 @@ class DaemonTests(WorkersCase):
         os.kill(pid, signal.SIGUSR1)
         self.assertEqual(self.get("/after", host="nobody.localhost")[0], 404)
         eventually("there is another log", (self.folder / "twistd.log.1").exists)
-        eventually("the worker's line is in it", lambda: "http-request" in log.read_text())
+        eventually("the worker's line is in it", lambda: log.exists() and "http-request" in log.read_text())
         os.kill(pid, signal.SIGTERM)
         eventually("it ends", lambda: not is_running(pid))
         self.assertFalse(any(map(is_running, pids)))
