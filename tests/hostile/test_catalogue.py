@@ -8,7 +8,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tests.hostile.run import EXPECTED, NOT_HERE, PREPARED, SLOW, UnknownStep, is_slow, step_of
+from tests.hostile.__main__ import TABLE
+from tests.hostile.report import report
+from tests.hostile.run import EXPECTED, NOT_HERE, PREPARED, SLOW, UnknownStep, as_it_has_to, is_slow, step_of
 from tests.hostile.suite import cases_of, run_all
 
 
@@ -104,12 +106,17 @@ class ClassTests(SynchronousTestCase):
         """
         What has to come of a case is frozen, or it is said why it does not apply; and its steps are known.
         """
-        begun = {case.group for case in cases_of() if case.id in EXPECTED}
-        for case in cases_of(*begun):
+        for case in cases_of():
             with self.subTest(case.id):
                 self.assertTrue((case.id in EXPECTED) is not (case.id in NOT_HERE))
                 for each in case.steps:
                     step_of(case, each["do"])
+
+    def test_table(self) -> None:
+        """
+        docs/security-cases.md is what `make hostile` writes when all is well.
+        """
+        self.assertEqual(TABLE.read_text(encoding="utf-8"), report(map(as_it_has_to, cases_of())))
 
     def test_no_case_is_invented(self) -> None:
         """
