@@ -24,68 +24,66 @@ The routes that a session would be let into, by a request from where this one co
 """
 
 
-class _PortalPage(Page):
+class PortalPage(Page):
+    """
+    The routes, for whoever is signed in.
+
+    :param listed: Them, in the form of this page: `as_links`, `as_json`.
+    """
+
     methods: ClassVar[tuple[str, ...] | None] = ("GET",)
 
-    def __init__(self, *, sessions: RouteSessions, sign_in: RouteSignIn, accessible: Accessible) -> None:
+    def __init__(
+        self,
+        *,
+        sessions: RouteSessions,
+        sign_in: RouteSignIn,
+        accessible: Accessible,
+        listed: Callable[[Sequence[Route]], Answer],
+    ) -> None:
         super().__init__()
         self._sessions = sessions
         self._sign_in = sign_in
         self._accessible = accessible
+        self._listed = listed
 
     async def answer(self, request: PageRequest) -> Answer:
         """
-        The routes, for whoever is signed in.
+        The routes; whoever is not signed in is sent to do so.
         """
         session = self._sessions.used(request)
         if session is None:
             return self._sign_in.begin(request)
-        return self.listed(self._accessible(session, request))
-
-    def listed(self, routes: Sequence[Route]) -> Answer:
-        """
-        *routes* in the form of this page.
-        """
-        raise NotImplementedError
+        return self._listed(self._accessible(session, request))
 
 
-class RoutesPage(_PortalPage):
+def as_links(routes: Sequence[Route]) -> Answer:
     """
-    ``/.pomerium/routes``, for people.
+    A page of links, for people: ``/.pomerium/routes``.
     """
-
-    def listed(self, routes: Sequence[Route]) -> Answer:
-        """
-        A page of links.
-        """
-        shown = [
-            ShownRoute(
-                name=_name(route),
-                url=route.origin() + first_path(route),
-                is_link=route.regex is None or route.regex.matches(first_path(route).encode("ascii")),
-                description=route.description,
-                logo_url=route.logo_url,
-            )
-            for route in routes
-        ]
-        logos = [route.logo_url for route in routes if route.logo_url is not None]
-        body = my_routes(shown, sign_out_path=paths.SIGN_OUT)
-        return html_answer(body, listening=True, image_origins=image_origins(logos))
+    shown = [
+        ShownRoute(
+            name=_name(route),
+            url=route.origin() + first_path(route),
+            is_link=route.regex is None or route.regex.matches(first_path(route).encode("ascii")),
+            description=route.description,
+            logo_url=route.logo_url,
+        )
+        for route in routes
+    ]
+    logos = [route.logo_url for route in routes if route.logo_url is not None]
+    body = my_routes(shown, sign_out_path=paths.SIGN_OUT)
+    return html_answer(body, listening=True, image_origins=image_origins(logos))
 
 
-class RoutesApiPage(_PortalPage):
+def as_json(routes: Sequence[Route]) -> Answer:
     """
-    ``/.pomerium/api/v1/routes``, for programs.
+    JSON as Pomerium gives it, for programs: ``/.pomerium/api/v1/routes``.
     """
-
-    def listed(self, routes: Sequence[Route]) -> Answer:
-        """
-        JSON, as Pomerium gives it.
-        """
-        return json_answer({"routes": [_as_json(route) for route in routes]})
+    return json_answer({"routes": [_route_as_json(route) for route in routes]})
 
 
-def _as_json(route: Route) -> dict[str, str]:
+def _route_as_json(route: Route) -> dict[str, str]:
     return {
         "id": route.id,
         "name": _name(route),

@@ -15,7 +15,7 @@ from pomerium_tx.dashboard.api import ApiFolder, ProgrammaticLoginPage
 from pomerium_tx.dashboard.callback import RouteCallbackPage
 from pomerium_tx.dashboard.clear_cache import ClearCachePage
 from pomerium_tx.dashboard.login import LoginCookies, LoginStart
-from pomerium_tx.dashboard.portal import Accessible, RoutesApiPage, RoutesPage
+from pomerium_tx.dashboard.portal import Accessible, PortalPage, as_json, as_links
 from pomerium_tx.dashboard.presented import RouteSessions
 from pomerium_tx.dashboard.published import WellKnownPage
 from pomerium_tx.dashboard.sign_in import RouteSignIn
@@ -144,8 +144,9 @@ def route_site(
     api.putChild(b"v1", version)
     pomerium.putChild(b"api", api)
     if accessible is not None:
-        pomerium.putChild(b"routes", RoutesPage(sessions=sessions, sign_in=sign_in, accessible=accessible))
-        version.putChild(b"routes", RoutesApiPage(sessions=sessions, sign_in=sign_in, accessible=accessible))
+        for parent, listed in ((pomerium, as_links), (version, as_json)):
+            page = PortalPage(sessions=sessions, sign_in=sign_in, accessible=accessible, listed=listed)
+            parent.putChild(b"routes", page)
     pomerium.putChild(EVENTS.encode(), SessionEventsPage(events=session_events, session_of=sessions.session))
     pomerium.putChild(SCRIPT.encode(), SessionEventsScriptPage())
     pomerium.putChild(b"sign_out", sign_out)
