@@ -19,7 +19,7 @@ _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 # What an expression remembers of the texts that peers have it read is bounded too.
 _OPTIONS.max_mem = 1 << 20
-_REFERENCE = re.compile(r"\\(.?)", re.DOTALL)
+_REFERENCE = re.compile(r"\\(.?)")
 
 
 class InvalidExpression(ValueError):
@@ -46,8 +46,7 @@ class Expression:
         try:
             compiled = re2.compile(octets, _OPTIONS)
         except re2.error as wrong:
-            said = wrong.args[0] if wrong.args else b""
-            words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+            words = wrong.args[0].decode(errors="replace")
             raise InvalidExpression(f"is not a regular expression of RE2: {words}") from None
         object.__setattr__(self, "_compiled", compiled)
 
@@ -78,8 +77,8 @@ class Rewrite:
     """
     ``\\1`` to ``\\9`` stand for what the groups matched, ``\\0`` for the whole match, ``\\\\`` for a backslash.
     """
-    _expression: Expression = field(init=False, repr=False, compare=False)
-    _parts: tuple[bytes | int, ...] = field(init=False, repr=False, compare=False)
+    _expression: Expression = field(init=False, repr=False)
+    _parts: tuple[bytes | int, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         expression = Expression(self.pattern)

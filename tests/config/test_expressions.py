@@ -4,12 +4,14 @@ Tests of `pomerium_tx.config.expressions`.
 
 from __future__ import annotations
 
+import os
 import pickle
 import time
 
+import re2
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.expressions import Expression, InvalidExpression, Rewrite
+from pomerium_tx.config.expressions import Expression, InvalidExpression, Rewrite, parts_of_substitution
 
 REWRITTEN = [
     # Envoy's documented examples, which Pomerium refers to.
@@ -30,8 +32,11 @@ REFUSED = [
     ("(?=x)", "(?="),
     (r"(a)\1", r"\1"),
     ("(?P<a", "RE2"),
-    ("a" * 5_000, "longer than"),
+    ("a" * 4_097, "longer than 4096 bytes"),
+    ("ä" * 2_049, "longer than 4096 bytes"),
     ("((a{1,1000}){1,1000})", "RE2"),
+    ("a{1000}" * 94, "too large"),
+    ("(ä", "missing ): (ä"),
 ]
 
 
@@ -68,6 +73,30 @@ class ExpressionTests(SynchronousTestCase):
                 wrong = self.assertRaises(InvalidExpression, Expression, pattern)
                 self.assertIn(words, str(wrong))
 
+    def test_longest(self) -> None:
+        """
+        What is as long as may be, or as much as may be kept of one expression, is good.
+        """
+        self.assertTrue(Expression("a" * 4_096).matches(b"a" * 4_096))
+        self.assertTrue(Expression("ä" * 2_048).matches("ä".encode() * 2_048))
+        self.assertTrue(Expression("a{1000}" * 80).matches(b"a" * 80_000))
+
+    def test_said_once(self) -> None:
+        """
+        Of what is wrong the operator hears by us: RE2 writes nothing to standard error itself.
+        """
+        path = self.mktemp()
+        kept = os.dup(2)
+        with open(path, "wb") as instead:
+            os.dup2(instead.fileno(), 2)
+        try:
+            self.assertRaises(InvalidExpression, Expression, "(said once")
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        with open(path, "rb") as written:
+            self.assertEqual(written.read(), b"")
+
     def test_no_explosion(self) -> None:
         """
         No text makes an expression take for ever, not even one that keeps Python's busy until the end of days.
@@ -79,12 +108,18 @@ class ExpressionTests(SynchronousTestCase):
 
     def test_values(self) -> None:
         """
-        Expressions are alike if their patterns are, and are carried to other processes.
+        Expressions are alike if their patterns are, are shown by them, and are carried to other processes.
         """
-        self.assertEqual(Expression("/a"), Expression("/a"))
+        one = Expression("/a")
+        re2.purge()
+        self.assertEqual((one, hash(one)), (Expression("/a"), hash(Expression("/a"))))
+        self.assertEqual(repr(one), "Expression(pattern='/a')")
         self.assertNotEqual(Expression("/a"), Expression("/b"))
         rewrite = Rewrite("/(.)", r"/x\1")
         self.assertEqual(rewrite, Rewrite("/(.)", r"/x\1"))
+        self.assertNotEqual(rewrite, Rewrite("/(.)", r"/y\1"))
+        self.assertNotEqual(rewrite, Rewrite("/(..)", r"/x\1"))
+        self.assertEqual(repr(rewrite), r"Rewrite(pattern='/(.)', substitution='/x\\1')")
         self.assertEqual(pickle.loads(pickle.dumps(rewrite)).of(b"/a"), b"/xa")
 
 
@@ -110,8 +145,25 @@ class RewriteTests(SynchronousTestCase):
             ("(a)", r"\2", "group 2"),
             ("(a)", r"\x", "backslash"),
             ("(a)", "\\", "backslash"),
+            ("(a)", "\\\n", "backslash"),
+            ("(a)", "\\²", "backslash"),
+            ("(a)", "\\\u0661", "backslash"),
             ("(", "x", "RE2"),
         ):
             with self.subTest(substitution=substitution):
                 wrong = self.assertRaises(InvalidExpression, Rewrite, pattern, substitution)
                 self.assertIn(words, str(wrong))
+
+    def test_parts(self) -> None:
+        """
+        A substitution is taken apart into what is the same for every match and what is not.
+        """
+        for substitution, parts, literals in (
+            (r"/x\1y\\", (b"/x", 1, b"y", b"\\"), b"/xy\\"),
+            (r"\2\0\1", (2, 0, 1), b""),
+            ("/ä", ("/ä".encode(),), "/ä".encode()),
+            ("", (), b""),
+        ):
+            with self.subTest(substitution=substitution):
+                self.assertEqual(parts_of_substitution(substitution, 2), parts)
+                self.assertEqual(Rewrite("(a)(b)", substitution).literals, literals)
