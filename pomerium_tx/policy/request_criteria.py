@@ -49,7 +49,7 @@ def is_in(networks: Sequence[Network], address: str) -> bool:
     Whether *address* is in one of *networks*.
     """
     try:
-        found = ip_address(address.partition("%")[0])
+        found = ip_address(address)
     except ValueError:
         return False
     if isinstance(found, IPv6Address):

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.config.policy_rules import rules
 from pomerium_tx.config.route_access_keys import RouteAccessKeys
-from pomerium_tx.policy.certificate_criteria import DNS_TOKEN, EMAIL_TOKEN, FINGERPRINT_TOKEN, header_value
+from pomerium_tx.policy.certificate_criteria import EMAIL_TOKEN, HEADER_TOKENS, header_value
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.criteria import policy_of, rules_of
 from pomerium_tx.policy.decision import Decision, Policy
@@ -185,6 +185,13 @@ class InvalidClientCertificateTests(SynchronousTestCase):
             f"allow if of the client's certificate: its fingerprint is one of {FINGERPRINT}, {OTHER_FINGERPRINT} and "
             f"the hash of its key is {HASH} and a host name of it ends with .test",
         )
+        names = {"san_email": "a@example.com", "san_uri": {"starts_with": "spiffe://"}}
+        (said,) = policy_in_words(rules({"allow": {"or": [{"client_certificate": names}]}}))
+        self.assertEqual(
+            said,
+            "allow if of the client's certificate: an e-mail address of it is a@example.com and "
+            'a URI of it begins with "spiffe://"',
+        )
 
 
 class HeaderValueTests(SynchronousTestCase):
@@ -202,8 +209,13 @@ class HeaderValueTests(SynchronousTestCase):
             (WITHOUT, ("", "", "")),
             (NOT_ASKED, ("", "", "")),
         ]:
-            tokens = (FINGERPRINT_TOKEN, DNS_TOKEN, EMAIL_TOKEN)
-            self.assertEqual(tuple(header_value(client, token) for token in tokens), expected)
+            self.assertEqual(tuple(header_value(client, token) for token in HEADER_TOKENS), expected)
+
+    def test_names_of_tokens(self) -> None:
+        """
+        They are called as in Pomerium's configuration.
+        """
+        self.assertEqual(HEADER_TOKENS, ("client_cert_fingerprint", "client_cert_san_dns", "client_cert_san_email"))
 
     def test_strange_names(self) -> None:
         """

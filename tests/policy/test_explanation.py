@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.config.policy_rules import rules
 from pomerium_tx.policy.criteria import access_rules
 from pomerium_tx.policy.explanation import Explanation, a_person, explained
-from pomerium_tx.sessions.session import Session
+from pomerium_tx.sessions.session import Session, Tokens
 from tests.policy.clients import CANONICAL, CLIENT, HEAD
 
 WRITTEN = {
@@ -87,4 +87,31 @@ class ExplanationTests(SynchronousTestCase):
         self.assertEqual(a_person(user="a").email, "")
         self.assertNotIn("groups", a_person().claims)
         self.assertNotIn("email", a_person().claims)
+        self.assertEqual(a_person(user="a", email="a@b.test").sub, "a")
+        self.assertEqual(a_person(email="a@b.test").sub, "a@b.test")
         self.assertEqual(a_person(groups=["x"], claims={"groups": ["y"], "n": (1,)}).claims["groups"], ("y",))
+
+    def test_nothing_else_is_known(self) -> None:
+        """
+        What is not said about a person is empty, and no session that there is could be taken for theirs.
+        """
+        self.assertEqual(
+            a_person(user="a"),
+            Session(
+                id="",
+                browser="",
+                idp_id="",
+                iss="",
+                client_id="",
+                sub="a",
+                user_id="a",
+                email="",
+                name="",
+                began=0.0,
+                expires=0.0,
+                authenticated=0.0,
+                id_token_iat=0.0,
+                claims={},
+                tokens=Tokens(id_token="", access_token=""),
+            ),
+        )

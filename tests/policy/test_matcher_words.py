@@ -49,7 +49,9 @@ class MatcherWordsTests(SynchronousTestCase):
         """
         for value, words in (
             ("plain-Value_1.0@example.com", "plain-Value_1.0@example.com"),
+            ("X", "X"),
             ("käse", "käse"),
+            ("käse, brot", '"käse, brot"'),
             ("", '""'),
             ("a, b", '"a, b"'),
             ("a; b", '"a; b"'),

@@ -9,9 +9,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.policy import request_criteria
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.decision import Decision
-from pomerium_tx.policy.request_criteria import KINDS, decoded_path, is_in
+from pomerium_tx.policy.request_criteria import ADDRESSES_KEPT, KINDS, decoded_path, is_in
 from tests.policy.clients import a_head, for_path, policy
 from tests.policy.people import alice
 
@@ -137,9 +138,34 @@ class RequestCriteriaTests(SynchronousTestCase):
         for address, expected in (
             ("1.2.3.4", True),
             ("::1", True),
+            ("fe80::1%eth0", True),
             ("01.2.3.4", False),
             ("1.2.3", False),
             ("%", False),
         ):
             with self.subTest(address=address):
                 self.assertIs(is_in(anywhere, address), expected)
+
+    def test_addresses_are_forgotten(self) -> None:
+        """
+        What is known of addresses is looked up once for each, and is bounded however many come.
+        """
+        looked_up: list[str] = []
+
+        def noted(networks: object, address: str) -> bool:
+            looked_up.append(address)
+            return address == "10.0.0.0"
+
+        self.patch(request_criteria, "is_in", noted)
+        asked = policy({"allow": {"or": [{"source_ip": "10.0.0.0/32"}]}})
+
+        def admits(number: int) -> bool:
+            return asked(None, a_head(), for_path("/"), Client(address=f"10.0.{number >> 8}.{number & 255}")).admits
+
+        self.assertEqual([admits(0), admits(1), admits(0)], [True, False, True])
+        self.assertEqual(looked_up, ["10.0.0.0", "10.0.0.1"])
+        for number in range(1, ADDRESSES_KEPT + 1):
+            admits(number)
+        self.assertEqual(len(looked_up), ADDRESSES_KEPT + 1)
+        self.assertTrue(admits(0))
+        self.assertEqual(looked_up[-1], "10.0.0.0")

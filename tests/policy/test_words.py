@@ -38,6 +38,10 @@ class WordsTests(SynchronousTestCase):
             ({"allow": {"or": [{"http_method": {"in": ["GET"]}}]}}, "allow if the method is one of GET"),
             ({"allow": {"or": [{"groups": {"exclude": "x"}}]}}, "allow if the claim groups does not have x"),
             ({"allow": {"or": [{"accept": 1}]}}, "allow always"),
+            (
+                {"allow": {"or": [{"pomerium_routes": 1}]}},
+                "allow if the path is one of our own, of which no policy is asked",
+            ),
             ({"allow": {"or": [{"authenticated_user": 1}]}}, "allow if somebody is signed in"),
             ({"deny": {"and": [{"reject": 1}]}, "allow": {"not": [{"reject": 1}]}}, "allow unless never", "deny never"),
         ):  # fmt: skip
