@@ -154,6 +154,13 @@ def _words(node: cst.CSTNode) -> str:
     return cst.Module([]).code_for_node(node)
 
 
+def _is_alias(node: cst.CSTNode) -> bool:
+    """
+    Whether it is ``Callable[[...], ...]``: a name given to that is a word of annotations.
+    """
+    return isinstance(node, cst.Subscript) and _words(node.value) == "Callable"
+
+
 def _is_text(node: cst.CSTNode) -> bool:
     return isinstance(node, (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString))
 
@@ -163,9 +170,9 @@ class _Mistakes(cst.CSTVisitor):
     """
     Walks a module and collects what may be changed into what.
 
-    Not changed, because no promise is in it: annotations, imports, docstrings, decorators (slots, frozen), asserts
-    (they tell mypy), what is logged, the words of an exception, what members of an
-    enumeration are called, the names of character sets, and the case of the names of fields.
+    Not changed, because no promise is in it: annotations and their aliases, imports, docstrings, decorators (slots,
+    frozen), asserts (they tell mypy), what is logged, the words of an exception, what members of an enumeration are
+    called, the names of character sets, and the case of the names of fields.
     """
 
     found: list[tuple[str, cst.CSTNode, cst.CSTNode]] = field(default_factory=list)
@@ -190,6 +197,8 @@ class _Mistakes(cst.CSTVisitor):
         if isinstance(node, cst.If) and isinstance(node.test, cst.Name) and node.test.value == "TYPE_CHECKING":
             return False
         if isinstance(node, cst.Expr) and (_is_text(node.value) or _is_log_call(node.value)):
+            return False
+        if isinstance(node, cst.Assign) and _is_alias(node.value):
             return False
         if isinstance(node, cst.Arg) and _is_text(node.value) and self.coding:
             return False

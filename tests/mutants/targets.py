@@ -47,16 +47,19 @@ _GUARDS: dict[str, str] = {
     "policy/session_criteria.py": """
         policy.test_session_criteria policy.test_words policy.test_language config.test_policy_criteria
         policy.test_documented""",
-    "policy/request_criteria.py": "policy.test_request_criteria policy.test_language config.test_policy_criteria",
+    "policy/request_criteria.py": """
+        policy.test_request_criteria policy.test_words policy.test_language config.test_policy_criteria""",
     "policy/certificate_criteria.py": """
-        policy.test_certificate_criteria config.test_policy_certificates""",
+        policy.test_certificate_criteria policy.test_words config.test_policy_certificates""",
     "policy/decision.py": "policy.test_decision policy.test_language authorize.test_policies",
     "policy/kinds.py": "policy.test_criteria policy.test_language config.test_policy_criteria",
     "policy/explanation.py": "policy.test_explanation policy.test_documented",
     "policy/matcher_words.py": "policy.test_matcher_words policy.test_words",
     "policy/words.py": "policy.test_words policy.test_documented",
     "policy/client.py": "policy.test_certificate_criteria policy.test_request_criteria authorize.test_trusted_proxies",
-    "policy/reasons.py": "policy.test_decision policy.test_language authorize.test_policies authorize.test_refusal",
+    "policy/reasons.py": """
+        policy.test_known_criteria policy.test_request_criteria policy.test_session_criteria
+        policy.test_certificate_criteria policy.test_language authorize.test_policies authorize.test_refusal""",
     "policy/known_criteria.py": "policy.test_known_criteria policy.test_language",
     "authorize/bearer.py": "authorize.test_bearer authorize.test_by_token",
     "authorize/by_token.py": "authorize.test_by_token authorize.test_bearer",
