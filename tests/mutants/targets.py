@@ -12,9 +12,10 @@ _GUARDS: dict[str, str] = {
         authorize.test_handshake authorize.test_by_token
         authorize.test_bearer conformance.test_policy conformance.test_special_endpoints""",
     "logout/ending.py": """
-        logout.test_ending logout.test_ending_for_whom logout.test_back_channel_once logout.test_heard
-        logout.test_back_channel logout.test_front_channel logout.test_expiry logout.test_rp_initiated
-        logout.test_revocation authenticate.test_sign_out authenticate.test_sign_out_by_reference
+        logout.test_ending logout.test_ending_tombstones logout.test_ending_for_whom logout.test_back_channel_once
+        logout.test_heard logout.test_back_channel logout.test_front_channel logout.test_expiry
+        logout.test_rp_initiated logout.test_revocation authenticate.test_sign_out
+        authenticate.test_sign_out_by_reference
         scenarios.test_receipt scenarios.test_several_providers scenarios.test_bearer_tokens""",
     "http11/canonical.py": "http11.test_canonical",
     "sessions/handle.py": """
@@ -35,7 +36,7 @@ _GUARDS: dict[str, str] = {
     "web/fetch_metadata.py": "web.test_fetch_metadata web.test_resource",
     "sessions/registry.py": """
         sessions.test_registry sessions.test_registry_joining sessions.test_registry_news sessions.test_registry_races
-        sessions.test_ends""",
+        sessions.test_elsewhere sessions.test_bearers sessions.test_memory""",
     "http11/fields.py": "http11.test_fields http11.test_heads http11.test_request_head proxy.test_forwarding",
     "proxy/forwarding.py": """
         proxy.test_forwarding proxy.test_header_values proxy.test_websocket
@@ -75,7 +76,8 @@ _GUARDS: dict[str, str] = {
     "sessions/ends.py": "sessions.test_ends sessions.test_registry sessions.test_ending",
     "sessions/ending.py": "sessions.test_ending sessions.test_registry logout.test_ending",
     "sessions/ledger.py": """
-        sessions.test_ledger sessions.test_registry sessions.test_registry_joining sessions.test_registry_races""",
+        sessions.test_ledger sessions.test_registry sessions.test_registry_joining sessions.test_registry_races
+        sessions.test_bearers sessions.test_memory""",
     "config/expressions.py": "config.test_expressions config.test_policy_matchers",
 }
 

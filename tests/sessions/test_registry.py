@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
-from pomerium_tx.sessions.session import Session
-from pomerium_tx.sessions.store import Cause, CutReported, StoreUnavailable
+from pomerium_tx.sessions.session import RouteUse, Session
+from pomerium_tx.sessions.store import Cause, CutReported, NoticeDone, OpLogout, RevocationDone, StoreUnavailable
 from tests.contracts import session_store
 from tests.doubles.exchanges import MemoryExchange
 from tests.sessions import registries
@@ -47,16 +47,20 @@ class FindTests(registries.RegistryTestCase):
 
     def test_last_seen(self) -> None:
         """
-        A session was last seen when it was last used, or when it began; use of an ended one leaves nothing behind.
+        A session was last seen when and where it was last used, or began; use of an ended one leaves nothing behind.
         """
         self.begin()
         self.clock.advance(5)
         self.assertEqual(self.one.last_seen("alice-1"), NOW)
         self.one.touch("alice-1")
         self.assertEqual(self.one.last_seen("alice-1"), NOW + 5)
+        self.assertEqual(self.one.last_address("alice-1"), "192.0.2.1")
+        self.one.touch("alice-1", "192.0.2.9")
+        self.one.touch("alice-1")
+        self.assertEqual(self.one.last_address("alice-1"), "192.0.2.9")
         self.done(self.one.end(ending("alice-1")))
         self.one.touch("alice-1")
-        self.assertEqual(self.one.last_seen("alice-1"), 0.0)
+        self.assertEqual((self.one.last_seen("alice-1"), self.one.last_address("alice-1")), (0.0, ""))
         self.assertEqual(self.one._activity._seen, {})
 
 
@@ -87,11 +91,41 @@ class UnavailableTests(registries.RegistryTestCase):
 
     def test_nothing_is_recorded_in_vain(self) -> None:
         """
-        An end that ends nothing and says nothing more needs no store.
+        An end that ends nothing and says nothing more needs no store; nor does what changes nothing besides.
         """
+        origin = "https://app.example.com"
+        self.begin("alice-1", uses={"app": RouteUse(origin=origin, first_used=NOW)})
+        confirmed = self.done(self.one.end(ending("bob-1", departure=session_store.departure())))
+        self.done(self.one.op_logout(confirmed.id, OpLogout.CONFIRMED))
         self.store.break_down()
         receipt = self.done(self.one.end(ending("nobody")))
         self.assertEqual((receipt.sessions_ended, receipt.cause), (0, Cause.USER_ROUTE))
+        self.assertFalse(self.refresh(self.one, "nobody"))
+        for name in ("alice-1", "nobody"):
+            self.done(self.one.use_route(name, "app", origin))
+        for expires in (NOW - 1, NOW):
+            self.assertFalse(self.done(self.one.use_once("key", expires)))
+        for receipt_id in (confirmed.id, "unknown"):
+            self.done(self.one.op_logout(receipt_id, OpLogout.CONFIRMED))
+        self.done(self.one.revocation_done("unknown", 1))
+        self.done(self.one.notice_done("unknown", 1))
+
+    def test_what_is_done_is_recorded(self) -> None:
+        """
+        That a token is revoked, or an application told, is recorded with the end that it was for and how often it took.
+        """
+        self.begin(uses={"app": RouteUse(origin="https://app.example.com", first_used=NOW)})
+        receipt = self.done(self.one.end(ending("alice-1", owed=(owed(),), notify=("app",))))
+        [notice] = self.other.notices()
+        self.done(self.other.revocation_done("owed-1", 3))
+        self.done(self.one.notice_done(notice.id, 4))
+        self.assertEqual(
+            self.store.appended[-2:],
+            [
+                RevocationDone(id="owed-1", receipt_id=receipt.id, attempts=3),
+                NoticeDone(id=notice.id, receipt_id=receipt.id, attempts=4),
+            ],
+        )
 
     def test_a_release_is_recorded_once(self) -> None:
         """
@@ -208,10 +242,65 @@ class CutTests(registries.RegistryTestCase):
         """
         self.begin()
         MemoryExchange(on_cut=lambda exchange: self.store.hold()).open(self.one, "alice-1")
-        self.done(self.one.end(ending("alice-1")))
+        receipt = self.done(self.one.end(ending("alice-1")))
         self.assertIsInstance(self.store.appended[-1], CutReported)
         self.one.leave()
         self.store.release()
+        known = self.other.receipt(receipt.id)
+        assert known is not None
+        self.assertEqual((receipt.exchanges_cut["download"], known.exchanges_cut["download"]), (1, 0))
+
+
+class LeavingTests(registries.RegistryTestCase):
+    """
+    A process that does not hear of ends any more.
+    """
+
+    def test_knows_of_nothing(self) -> None:
+        """
+        It answers for no session, neither for those that lived nor for those that begin or end elsewhere; what was open
+        here is not cut, since nobody has signed out.
+        """
+        begun = self.begin()
+        self.begin("bob-1")
+        ended = self.done(self.one.end(ending("bob-1")))
+        exchange = MemoryExchange()
+        exchange.open(self.one, "alice-1")
+        self.one.leave()
+        self.assertEqual((self.one.exchanges("alice-1"), exchange.causes), ((), []))
+        self.done(self.other.begin(session("carol-1"), state_issued=NOW))
+        self.assertEqual(self.other.count, 2)
+        self.assertEqual((self.one.count, self.one.find("alice-1"), self.one.find("carol-1")), (0, None, None))
+        self.assertEqual(
+            (self.one.by_sub(ISS, "alice"), self.one.by_browser(begun.browser)), (frozenset(), frozenset())
+        )
+        self.assertEqual((self.one.receipt(ended.id), self.one.ended("bob-1")), (None, None))
+
+    def test_ends_nothing(self) -> None:
+        """
+        It never says that there was nothing to end: that it cannot know.
+        """
+        self.begin()
+        self.one.leave()
+        self.refused(self.one.end(ending("alice-1")), StoreUnavailable)
+        self.refused(self.unjoined().end(ending("alice-1")), StoreUnavailable)
+
+    def test_begins_nothing(self) -> None:
+        """
+        What is asked of it is not recorded, since it could not say what has become of it.
+        """
+        self.one.leave()
+        for asked in (self.one.begin(session(), state_issued=NOW), self.one.use_once("key", NOW + 60)):
+            self.refused(asked, StoreUnavailable)
+        self.assertEqual((self.other.count, self.done(self.other.use_once("key", NOW + 60))), (0, True))
+
+    def test_twice(self) -> None:
+        """
+        To leave twice, or before one has joined, is harmless.
+        """
+        self.one.leave()
+        self.one.leave()
+        self.unjoined().leave()
 
 
 class DueTests(registries.RegistryTestCase):
@@ -306,6 +395,19 @@ class DueTests(registries.RegistryTestCase):
         self.clock.advance(30)
         self.assertEqual(self.one.refresh_due(), ["alice-1"])
 
+    def test_refreshed(self) -> None:
+        """
+        A refresh that brings no ``sid`` is taken, and every process hears of it until it wants to no more.
+        """
+        self.begin()
+        told: list[Session] = []
+        stop = self.other.subscribe_refreshed(told.append)
+        self.assertTrue(self.refresh(self.one))
+        self.assertEqual(told, [self.one.find("alice-1")])
+        stop()
+        self.assertTrue(self.refresh(self.one))
+        self.assertEqual(len(told), 1)
+
     def test_refreshed_into_a_signed_out_session(self) -> None:
         """
         A refresh that joins a session to one that the OP has signed out meanwhile is refused, and the session is due.
@@ -339,9 +441,11 @@ class SubscriptionTests(registries.RegistryTestCase):
 
     def test_owed(self) -> None:
         """
-        Whoever revokes is told when more is owed, in every process, and when it may be done earlier.
+        Whoever revokes is told when more is owed, in every process, and when it may be done earlier; whoever tells
+        applications is not, for that.
         """
         heard: list[None] = []
+        self.other.subscribe_notices(self.fail)
         self.other.subscribe_owed(lambda: heard.append(None))
         self.begin()
         receipt = self.done(self.one.end(ending("alice-1", owed=(owed(),))))
