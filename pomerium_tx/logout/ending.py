@@ -277,7 +277,7 @@ class Ending:
                 receipt_id=receipt_id,
                 tombstones=(*self._tombstones(names, now, cause), *self._of_tokens(sessions.values(), now)),
                 departure=departure,
-                owed=self._owed(sessions.values(), receipt_id, lambda session: self._not_before(session, now)),
+                owed=self._owed(sessions.values(), lambda session: self._not_before(session, now)),
                 op_logout=op_logout(presented[0].idp_id),
                 op_logouts={leg.iss: op_logout(leg.idp_id) for leg in legs},
                 notify=self._notify,
@@ -297,8 +297,7 @@ class Ending:
         jti: SeenJti | None = None,
         confirms: tuple[AtProvider, ...] = (),
     ) -> Receipt:
-        receipt_id = new_receipt_id()
-        not_before = max(at, REVOKED_AT.get(cause, 0.0))
+        revoked_at = REVOKED_AT.get(cause)
         # What a program has presented is its own, as long as nobody but time has ended the session.
         ours = [session for session in sessions if cause.is_final or not is_bearer(session.id)]
         receipt = await self._registry.end(
@@ -306,9 +305,8 @@ class Ending:
                 session_ids=tuple(session.id for session in sessions),
                 cause=cause,
                 at=at,
-                receipt_id=receipt_id,
                 tombstones=(*tombstones, *(self._of_tokens(sessions, at) if cause.is_final else ())),
-                owed=self._owed(ours, receipt_id, lambda _: not_before) if cause in REVOKED_AT else (),
+                owed=() if revoked_at is None else self._owed(ours, lambda _: max(at, revoked_at)),
                 jti=jti,
                 confirms=confirms,
                 notify=self._notify,
@@ -333,11 +331,10 @@ class Ending:
             return ()
         tokens = [token for session in sessions for token in (session.tokens.id_token, session.tokens.access_token)]
         names: set[Name] = {("token", "", signed_half(self._token_key, token.encode())) for token in tokens if token}
-        return tombstones_of(names, now, signed_in_until=inf, lifetime=self._tombstone_lifetime)
+        return tombstones_of(names, now, lifetime=self._tombstone_lifetime)
 
     def _of_browsers(self, presented: Sequence[Session]) -> dict[str, Session]:
-        names = [sorted(self._registry.by_browser(session.browser)) for session in presented]
-        return self._valid([session.id for session in presented], *names)
+        return self._valid(*(sorted(self._registry.by_browser(session.browser)) for session in presented))
 
     def _of_people(self, presented: Sequence[Session]) -> dict[str, Session]:
         return self._valid(*(sorted(self._registry.by_sub(session.iss, session.sub)) for session in presented))
@@ -378,11 +375,8 @@ class Ending:
         # Revoking first makes some OPs forget to tell the other relying parties.
         return now + self._revocation_delay if self._may_end_session(session.idp_id) else now
 
-    def _owed(
-        self, sessions: Iterable[Session], receipt_id: str, not_before: Callable[[Session], float]
-    ) -> tuple[OwedRevocation, ...]:
-        revoked = [session for session in sessions if self._revokes(session.idp_id)]
-        return owed_for(revoked, receipt_id, not_before)
+    def _owed(self, sessions: Iterable[Session], not_before: Callable[[Session], float]) -> tuple[OwedRevocation, ...]:
+        return owed_for([session for session in sessions if self._revokes(session.idp_id)], not_before)
 
     def _revokes(self, idp_id: str) -> bool:
         provider = self._providers.get(idp_id)

@@ -27,16 +27,14 @@ together, those of the new session too.
 """
 
 
-def owed_for(
-    sessions: Iterable[Session], receipt_id: str, not_before: Callable[[Session], float]
-) -> tuple[OwedRevocation, ...]:
+def owed_for(sessions: Iterable[Session], not_before: Callable[[Session], float]) -> tuple[OwedRevocation, ...]:
     """
-    What one end owes for sessions that it ends.
+    What one end owes for sessions that it ends; the registry knows by which receipt.
     """
     return tuple(
         OwedRevocation(
             id=secrets.token_hex(16),
-            receipt_id=receipt_id,
+            receipt_id=None,
             idp_id=session.idp_id,
             iss=session.iss,
             sub=session.sub,

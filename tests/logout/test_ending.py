@@ -4,6 +4,7 @@ Tests for `pomerium_tx.logout.ending`: the one door.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -16,7 +17,7 @@ from pomerium_tx.sessions.provider_logout import ProviderLogout
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SignedOutMeanwhile
 from pomerium_tx.sessions.session import Session, Tokens
-from pomerium_tx.sessions.store import UNTIL_PROVEN, Cause, OpLogout, StoreUnavailable
+from pomerium_tx.sessions.store import UNTIL_PROVEN, Cause, Change, OpLogout, SessionsEnded, StoreUnavailable
 from tests.doubles.exchanges import MemoryExchange
 from tests.doubles.sessions import a_session
 from tests.logout.world import START, World
@@ -135,14 +136,22 @@ class SignOutTests(_Case):
 
     def test_again(self) -> None:
         """
-        Signing out once more gets the same departure, ends nothing, revokes nothing twice and is not audited.
+        Signing out once more gets the same departure, ends nothing, revokes nothing twice and is not audited. What is
+        known of the end is said again: of the OP, and in how many processes it is in force.
         """
         session = self.begin()
+        append = self.world.store.append
+
+        async def append_for_two(change: Change) -> int:
+            return await append(replace(change, replicas=2) if isinstance(change, SessionsEnded) else change)
+
+        self.patch(self.world.store, "append", append_for_two)
         first = self.sign_out(session.id)
         owed = self.world.registry.owed()
         second = self.sign_out(session.id)
         self.assertEqual(second.departure, first.departure)
         self.assertEqual((second.receipt.id, second.receipt.sessions_ended), (first.receipt.id, 0))
+        self.assertEqual((second.receipt.op_logout, second.receipt.replicas), (OpLogout.PENDING, "2/2"))
         self.assertEqual(self.world.registry.owed(), owed)
         self.assertEqual(len(self.world.receipts), 1)
 
@@ -215,6 +224,23 @@ class SignOutTests(_Case):
         self.assertIs(receipt.op_logout, OpLogout.NOT_SUPPORTED)
         self.assertEqual([one.not_before for one in self.world.registry.owed()], [START])
 
+    def test_several_browsers_go_to_no_provider(self) -> None:
+        """
+        Whoever shows sessions of several browsers is led to no OP; its word is waited for all the same, where it has
+        one.
+        """
+        for has_end_session, expected in ((True, OpLogout.PENDING), (False, OpLogout.NOT_SUPPORTED)):
+            with self.subTest(has_end_session=has_end_session):
+                if not has_end_session:
+                    self.world.op.alterations["discovery"] = lambda document: {
+                        name: value for name, value in document.items() if name != "end_session_endpoint"
+                    }
+                    self.successResultOf(Deferred.fromCoroutine(self.world.provider.metadata()))
+                signed_out = self.sign_out(self.begin().id, self.begin(browser="another browser").id)
+                assert signed_out.departure is not None
+                self.assertEqual((signed_out.departure.legs, signed_out.receipt.op_logouts), ((), {}))
+                self.assertIs(signed_out.receipt.op_logout, expected)
+
 
 class EndTests(_Case):
     """
@@ -252,6 +278,40 @@ class EndTests(_Case):
                 new = [one for one in self.world.registry.owed() if one.id not in before]
                 self.assertEqual([one.not_before for one in new], [START] if expected else [])
                 self.world.clock.advance(0)
+
+    def test_token_of_a_program(self) -> None:
+        """
+        What a program has presented is its own: it is not revoked because time has ended its session, but if somebody
+        has. What a person's sign-in has brought is revoked either way.
+        """
+        for session_id, cause, expected in (
+            ("digest~scope~program", Cause.EXPIRED, False),
+            ("digest~scope~program", Cause.ADMINISTRATOR, True),
+            ("person", Cause.EXPIRED, True),
+            ("person", Cause.ADMINISTRATOR, True),
+        ):
+            with self.subTest(session_id=session_id, cause=cause):
+                self.setUp()
+                self.end(cause, self.begin(id=session_id).id)
+                self.assertEqual(bool(self.world.registry.owed()), expected)
+
+    def test_applications_are_told(self) -> None:
+        """
+        Whatever has ended a session, the applications that want to know are told of it, if it was used there.
+        """
+        self.world.ending.configure(revocation_delay=60.0, notify=["app", "never used"])
+        for cause in (Cause.USER_ROUTE, Cause.ADMINISTRATOR):
+            with self.subTest(cause=cause):
+                session = self.begin()
+                for route_id in ("app", "quiet"):
+                    using = self.world.registry.use_route(session.id, route_id, f"https://{route_id}.example.com")
+                    self.successResultOf(Deferred.fromCoroutine(using))
+                if cause is Cause.USER_ROUTE:
+                    self.sign_out(session.id)
+                else:
+                    self.end(cause, session.id)
+                told = [one.route_id for one in self.world.registry.notices() if one.session_id == session.id]
+                self.assertEqual(told, ["app"])
 
     def test_whose_sign_in_loses(self) -> None:
         """
@@ -440,6 +500,43 @@ class EndByProviderTests(_Case):
                 released = [one.not_before <= START for one in self.world.registry.owed()]
                 self.assertEqual(released, [expected is OpLogout.CONFIRMED])
 
+    def test_confirmed_in_one_step(self) -> None:
+        """
+        That the OP has confirmed is recorded with the end that it asks for: a store that fails afterwards, when the
+        token cannot be used again, has lost nothing.
+        """
+        signed_out = self.sign_out(self.begin(sids=("i",)).id)
+        self.begin(sids=("i",), browser="another browser")
+        before = len(self.world.store.appended)
+        self.assertEqual(self.end_by(sid="i").sessions_ended, 1)
+        self.assertEqual(len(self.world.store.appended), before + 1)
+        receipt = self.world.registry.receipt(signed_out.receipt.id)
+        assert receipt is not None
+        self.assertIs(receipt.op_logout, OpLogout.CONFIRMED)
+        self.assertEqual([one.not_before for one in self.world.registry.owed() if one.not_before > START], [])
+
+    def test_confirms_what_is_recorded_meanwhile(self) -> None:
+        """
+        A person's own sign-out that is recorded while an OP's word waits for the store is confirmed by it as well, as
+        far as it leads to that OP: what is owed at another one waits as before.
+        """
+        there = self.world.provider2.settings.issuer
+        session = self.begin(sids=("i",))
+        self.begin(iss=there, idp_id=self.world.provider2.idp_id)
+        self.world.store.hold()
+        signing_out = Deferred.fromCoroutine(
+            self.world.ending.sign_out([session.id], cause=Cause.USER_ROUTE, target=None)
+        )
+        logout = ProviderLogout(iss=session.iss, sid="i", sub=None, issued=START)
+        said = Deferred.fromCoroutine(self.world.ending.end_by_provider(logout, Cause.BACK_CHANNEL))
+        self.world.store.release()
+        self.assertEqual(self.successResultOf(said).sessions_ended, 0)
+        receipt = self.world.registry.receipt(self.successResultOf(signing_out).receipt.id)
+        assert receipt is not None
+        self.assertEqual(receipt.op_logouts, {session.iss: OpLogout.CONFIRMED, there: OpLogout.PENDING})
+        waiting = {one.iss: one.not_before > START for one in self.world.registry.owed()}
+        self.assertEqual(waiting, {session.iss: False, there: True})
+
 
 class EndElsewhereTests(_Case):
     """
@@ -460,6 +557,12 @@ class EndElsewhereTests(_Case):
         self.assertEqual((receipt.sessions_ended, receipt.op_logout), (2, OpLogout.UNCONFIRMED))
         self.assertTrue(all(one.not_before > START for one in self.world.registry.owed()))
         self.assertEqual([one.id for one in self.world.receipts], [receipt.id])
+        departure = self.world.ending.departure_of(receipt.id)
+        assert departure is not None
+        self.assertEqual((departure.from_elsewhere, departure.browsers), (True, ("there",)))
+        own = self.sign_out(mine.id).departure
+        assert own is not None
+        self.assertFalse(own.from_elsewhere)
 
     def test_nothing_to_end(self) -> None:
         """
@@ -469,6 +572,7 @@ class EndElsewhereTests(_Case):
             Deferred.fromCoroutine(self.world.ending.end_elsewhere(["unknown"], Cause.USER_EVERYWHERE))
         )
         self.assertEqual((receipt.sessions_ended, self.world.receipts), (0, []))
+        self.assertEqual((receipt.cause, receipt.time), (Cause.USER_EVERYWHERE, START))
 
     def test_everywhere(self) -> None:
         """

@@ -23,9 +23,9 @@ class OwedTokensTests(SynchronousTestCase):
         """
         session = a_session(tokens=Tokens(id_token="i", access_token="a", refresh_token="r"))
         bare = a_session(tokens=Tokens(id_token="i", access_token=""))
-        (owed,) = owed_for([session, bare], "receipt", lambda one: 60.0)
+        (owed,) = owed_for([session, bare], lambda one: 60.0)
         self.assertEqual((owed.idp_id, owed.iss, owed.sub), (session.idp_id, session.iss, session.sub))
-        self.assertEqual((owed.receipt_id, owed.not_before), ("receipt", 60.0))
+        self.assertEqual(owed.not_before, 60.0)
         self.assertEqual([hint for hint, _ in owed.tokens], ["refresh_token", "access_token"])
         self.assertNotIn(session.sub, repr(owed))
 
