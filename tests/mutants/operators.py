@@ -170,9 +170,9 @@ class _Mistakes(cst.CSTVisitor):
     """
     Walks a module and collects what may be changed into what.
 
-    Not changed, because no promise is in it: annotations and their aliases, imports, docstrings, decorators (slots,
-    frozen), asserts (they tell mypy), what is logged, the words of an exception, what members of an enumeration are
-    called, the names of character sets, and the case of the names of fields.
+    Not changed, because no promise is in it: annotations and their aliases, imports, ``__all__`` (it tells mypy, too),
+    docstrings, decorators (slots, frozen), asserts, what is logged, the words of an exception, what members of an
+    enumeration are called, the names of character sets, and the case of the names of fields.
     """
 
     found: list[tuple[str, cst.CSTNode, cst.CSTNode]] = field(default_factory=list)
@@ -198,7 +198,7 @@ class _Mistakes(cst.CSTVisitor):
             return False
         if isinstance(node, cst.Expr) and (_is_text(node.value) or _is_log_call(node.value)):
             return False
-        if isinstance(node, cst.Assign) and _is_alias(node.value):
+        if isinstance(node, cst.Assign) and (_is_alias(node.value) or _words(node.targets[0].target) == "__all__"):
             return False
         if isinstance(node, cst.Arg) and _is_text(node.value) and self.coding:
             return False

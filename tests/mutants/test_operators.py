@@ -12,6 +12,7 @@ SOURCE = '''"""
 Words.
 """
 import os
+__all__ = ["listed"]
 LIMIT = 3
 Ask = Callable[[int], bool]
 
@@ -63,7 +64,7 @@ class MutantsTests(SynchronousTestCase):
         self.assertEqual(len({mutant.source for mutant in found}), len(found))
         self.assertEqual({mutant.place for mutant in found}, {"", "Guard.fits"})
         for removed, added in changes:
-            for word in ("words", "Words", "log", "assert", "import", "property", "bool", "Callable"):
+            for word in ("words", "Words", "log", "assert", "import", "listed", "property", "bool", "Callable"):
                 if word in " ".join(removed):
                     self.assertIn(word if added != ("pass",) else "pass", " ".join(added), removed)
         for mutant in found:
