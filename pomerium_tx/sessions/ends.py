@@ -13,7 +13,6 @@ _WIDTH = 8.0
 """
 Seconds that are taken together: nobody is harmed by a memory that lasts so much longer.
 """
-_FARTHEST = 1e15
 
 
 class Ends:
@@ -30,10 +29,10 @@ class Ends:
         """
         self._is_there = is_there
         self._ended = ended
-        self._names: dict[int, list[str]] = {}
-        self._spans: list[int] = []
+        self._names: dict[float, list[str]] = {}
+        self._spans: list[float] = []
         self._count = 0
-        self._to_sweep: list[int] = []
+        self._to_sweep: list[float] = []
         self._sound = 0
 
     def __len__(self) -> int:
@@ -49,7 +48,7 @@ class Ends:
             self._sweep()
         elif self._count > 2 * self._sound + _SPARE:
             self._to_sweep = list(self._names)
-        span = int(min(expires, _FARTHEST) // _WIDTH)
+        span = expires // _WIDTH
         names = self._names.get(span)
         if names is None:
             self._names[span] = [name]
@@ -80,5 +79,4 @@ class Ends:
             self._count += len(kept) - len(names)
             # The same list: the garbage collector would walk through a new one.
             names[:] = kept
-        if not self._to_sweep:
-            self._sound = self._count
+        self._sound = self._count

@@ -152,10 +152,11 @@ class Ledger:
         The sessions that are over at their OP.
         """
         found: frozenset[str] = frozenset()
-        if logout.sid is not None:
-            found |= self.by_sid.get(logout.iss, logout.sid)
         if logout.sub is not None:
-            found |= self.by_sub.get(logout.iss, logout.sub)
+            # Whoever has the `sid` but another `sub` is not meant.
+            found = self.by_sub.get(logout.iss, logout.sub)
+        elif logout.sid is not None:
+            found = self.by_sid.get(logout.iss, logout.sid)
         return tuple(name for name in sorted(found) if logout.names(self.sessions[name]))
 
     def confirmed_by(self, logout: ProviderLogout) -> tuple[AtProvider, ...]:

@@ -73,11 +73,11 @@ _GUARDS: dict[str, str] = {
     "authorize/trusted_proxies.py": "authorize.test_trusted_proxies test_fronts",
     "web/redirect_target.py": "web.test_redirect_target authenticate.test_sign_in",
     "web/programmatic.py": "web.test_programmatic dashboard.test_login",
-    "sessions/ends.py": "sessions.test_ends sessions.test_registry sessions.test_ending",
+    "sessions/ends.py": "sessions.test_ends sessions.test_retention",
     "sessions/ending.py": "sessions.test_ending sessions.test_registry logout.test_ending",
     "sessions/ledger.py": """
-        sessions.test_ledger sessions.test_registry sessions.test_registry_joining sessions.test_registry_races
-        sessions.test_bearers sessions.test_memory""",
+        sessions.test_ledger sessions.test_knowledge sessions.test_registry sessions.test_registry_joining
+        sessions.test_registry_races sessions.test_bearers sessions.test_memory""",
     "config/expressions.py": "config.test_expressions config.test_policy_matchers",
 }
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.sessions.ending import new_receipt_id
+from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.session import RouteUse
-from pomerium_tx.sessions.store import SeenJti
+from pomerium_tx.sessions.store import Cause, OpLogout, SeenJti
 from tests.contracts.session_store import departure
 from tests.sessions.records import HOUR, ISS, NOW, ending, owed, session, tombstone
 
@@ -68,3 +70,45 @@ class EndingTests(SynchronousTestCase):
             with self.subTest(lives=lives):
                 live = [session(expires=NOW + life * HOUR) for life in lives]
                 self.assertEqual(ending().change(live, 0).remember_until, NOW + hours * HOUR)
+        open_for_long = ending(departure=departure(expires=NOW + 30 * HOUR))
+        self.assertEqual(open_for_long.change([], 0).remember_until, NOW + 30 * HOUR)
+
+    def test_what_the_front_channel_leaves(self) -> None:
+        """
+        Of what the front channel has ended the OP may yet have a word to say, although nobody is led to it.
+        """
+        live = [session()]
+        change = ending(cause=Cause.FRONT_CHANNEL).change(live, 0)
+        self.assertEqual(change.left, (live[0].left(change.receipt_id),))
+
+    def test_what_is_recorded(self) -> None:
+        """
+        An end has recorded where its sessions were used, what was known, which token asked for it, and, of several OPs,
+        the least that is known of any.
+        """
+        there, jti = "https://other.example", SeenJti(iss=ISS, jti="j", expires=1)
+        uses = {name: RouteUse(origin=f"https://{name}", first_used=NOW) for name in ("wiki", "app")}
+        op_logouts = {ISS: OpLogout.CONFIRMED, there: OpLogout.PENDING}
+        change = ending(jti=jti, op_logouts=op_logouts).change([session(uses=uses), session("bob-1", uses=uses)], 7)
+        self.assertEqual((change.routes, change.known, change.jti), (("https://app", "https://wiki"), 7, jti))
+        self.assertEqual((change.op_logout, dict(change.op_logouts)), (OpLogout.PENDING, op_logouts))
+        of_none = ending(op_logout=OpLogout.NOT_SUPPORTED).change([], 0)
+        self.assertEqual((of_none.op_logout, of_none.op_logouts), (OpLogout.NOT_SUPPORTED, ()))
+
+    def test_nothing_left_to_end(self) -> None:
+        """
+        The receipt of an end that came too late says whose it is, when, and what is known of the OP.
+        """
+        late = ending("alice-1", cause=Cause.USER_AUTHENTICATE, op_logout=OpLogout.UNCONFIRMED)
+        self.assertEqual(
+            late.receipt_of_nothing,
+            Receipt(id=late.receipt_id, time=NOW, cause=Cause.USER_AUTHENTICATE, op_logout=OpLogout.UNCONFIRMED),
+        )
+        self.assertEqual(late.receipt_of_nothing.sessions_ended, 0)
+
+    def test_names(self) -> None:
+        """
+        An end has a name of 128 bits that nobody guesses, and when it is printed no session of it shows.
+        """
+        self.assertRegex(new_receipt_id(), "^[0-9a-f]{32}$")
+        self.assertNotIn("alice-1", repr(ending("alice-1")))

@@ -44,6 +44,17 @@ class EndsTests(SynchronousTestCase):
             self.assertEqual(self.ended, ended)
         self.assertEqual(len(self.ends), 1)
 
+    def test_at_the_moment(self) -> None:
+        """
+        Those whose ends are taken together are told of when the last of them can have ended, at that very moment.
+        """
+        self.put("first", NOW)
+        self.put("last", NOW + 7.9)
+        self.ends.forget(NOW + 7.9)
+        self.assertEqual(self.ended, [])
+        self.ends.forget(NOW + 8.0)
+        self.assertEqual(self.ended, ["first", "last"])
+
     def test_gone(self) -> None:
         """
         Whoever is gone before that is not told of.
@@ -61,6 +72,31 @@ class EndsTests(SynchronousTestCase):
         for number in range(10_000):
             self.put(str(number), NOW + number)
             self.there.discard(str(number))
-        self.assertLess(len(self.ends), 2000)
+        self.assertIn(len(self.ends), range(1, 2000))
         self.ends.forget(NOW + 50_000)
-        self.assertEqual(self.ended, ["stays"])
+        self.assertEqual((self.ended, len(self.ends)), (["stays"], 0))
+
+    def test_void_places(self) -> None:
+        """
+        Where nobody stays, no more than a thousand who are gone are kept, and a few.
+        """
+        for number in range(5000):
+            self.ends.put(str(number), NOW)
+            self.assertLessEqual(len(self.ends), 1026)
+
+    def test_few_questions(self) -> None:
+        """
+        Who is gone is not asked while there are few, and of many that are all there each is asked about once, on
+        average: whether they end one after the other or all at the same time.
+        """
+        for apart in (1, 0):
+            with self.subTest(apart=apart):
+                asked: list[str] = []
+                ends = Ends(lambda name, asked=asked: not asked.append(name), self.ended.append)
+                for number in range(1000):
+                    ends.put(str(number), NOW + number * apart)
+                self.assertEqual(asked, [])
+                for number in range(1000, 5000):
+                    ends.put(str(number), NOW + number * apart)
+                self.assertIn(len(asked), range(1000, 5000))
+                self.assertEqual(len(ends), 5000)

@@ -51,6 +51,24 @@ class KnowledgeTests(registries.RegistryTestCase):
         self.clock.advance(900)
         self.assertFalse(self.other.is_overtaken("b", NOW - 1))
 
+    def test_is_person_overtaken(self) -> None:
+        """
+        So has one of a person, in whatever browser, if they were signed out before its end, at that OP, by the name or
+        the session that is theirs there, and were signed in before.
+        """
+        stones = (tombstone("sub", "alice"), tombstone("sid", "i", signed_in_until=NOW - 40))
+        self.done(self.one.end(ending(tombstones=stones)))
+
+        def loses(sub: str, sid: str | None, *, iss: str = ISS, iat: float = NOW - 50, since: float = NOW - 1) -> bool:
+            return self.other.is_person_overtaken(iss, sub, sid, signed_in=iat, since=since)
+
+        self.assertEqual([loses("alice", None), loses("bob", "i"), loses("alice", "j")], [True] * 3)
+        self.assertEqual([loses("alice", None, iat=NOW), loses("bob", "i", iat=NOW)], [True, False])
+        self.assertEqual([loses("bob", None), loses("bob", "j"), loses("alice", "i", iss="https://other")], [False] * 3)
+        self.assertEqual([loses("alice", None, since=NOW), loses("bob", "i", since=NOW)], [False] * 2)
+        self.clock.advance(900)
+        self.assertFalse(loses("alice", "i"))
+
     def test_after_leaving(self) -> None:
         """
         Who has left knows nothing, and everything again when it joins.

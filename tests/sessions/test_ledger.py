@@ -4,16 +4,21 @@ Tests for `pomerium_tx.sessions.ledger`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.sessions.effects import Effect, Ended, MoreOwed
 from pomerium_tx.sessions.ledger import Ledger
 from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.provider_logout import ProviderLogout
+from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.store import (
+    UNTIL_PROVEN,
     Cause,
     Change,
+    RevocationsReleased,
     RouteUsed,
     SeenJti,
     SessionBegun,
@@ -36,12 +41,12 @@ class LedgerTestCase(SynchronousTestCase):
         self.position = 0
         self.ledger = Ledger(Limits(receipts=3, departures=3, tombstones=3, outside_tombstones=3, once=3, jtis=3), {})
 
-    def apply(self, change: Change) -> None:
+    def apply(self, change: Change) -> Effect:
         """
         Apply the next change.
         """
         self.position += 1
-        self.ledger.apply(self.position, change)
+        return self.ledger.apply(self.position, change)
 
     def begins(self, id: str, state_issued: float = NOW - 1, **changes: Any) -> bool:
         """
@@ -188,6 +193,122 @@ class BoundsTests(LedgerTestCase):
         self.assertEqual((self.ledger._ended, self.ledger._references), ({}, {}))
         self.assertEqual([len(index) for index in (self.ledger.by_sid, self.ledger.by_sub)], [0, 0])
 
+    def test_a_minute_late(self) -> None:
+        """
+        What has had its time is forgotten a minute late, by the times in the log: clocks may differ by less.
+        """
+        self.end(jti=SeenJti(iss="i", jti="j", expires=NOW + 10))
+        for after, expected in ((69.9, True), (70.0, False)):
+            self.apply(UsedOnce(key="a", at=NOW + after, expires=NOW + after))
+            self.assertIs(self.ledger.has_seen("i", "j"), expected)
+
+    def test_ends_of_nobody(self) -> None:
+        """
+        However many ends of nobody anybody asks for, the receipts of real ones stay.
+        """
+        self.begins("alice-1")
+        receipt_id = self.end("alice-1")
+        for number in range(20):
+            nothing = self.end(tombstones=(tombstone("sid", str(number)),), cause=Cause.FRONT_CHANNEL)
+            self.assertIsNone(self.ledger.receipt(nothing))
+        self.assertIsNotNone(self.ledger.receipt(receipt_id))
+
+    def test_a_receipt_goes_with_what_hangs_on_it(self) -> None:
+        """
+        With an end is forgotten that its token is spent, and what was owed in case somebody proved it.
+        """
+        self.begins("digest~scope~1", tokens=tokens("alice-1"))
+        self.end("digest~scope~1", owed=(owed("proven"), owed("unproven", not_before=UNTIL_PROVEN)))
+        for number in range(3):
+            self.assertEqual((self.ledger.bearers.is_spent("digest"), len(self.ledger.owed.by_id)), (True, 2))
+            self.begins(f"alice-{number}", expires=NOW + 99 * HOUR)
+            self.end(f"alice-{number}")
+        self.assertEqual((self.ledger.bearers.is_spent("digest"), list(self.ledger.owed.by_id)), (False, ["proven"]))
+
+
+class ReceiptTests(LedgerTestCase):
+    """
+    What a receipt says.
+    """
+
+    def ended(self, **changes: Any) -> Receipt:
+        """
+        The receipt of an end whose sessions the log does not say more about.
+        """
+        effect = self.apply(replace(ending("alice-1").change([], self.position), session_ids=("alice-1",), **changes))
+        assert isinstance(effect, Ended)
+        return effect.receipt
+
+    def test_routes(self) -> None:
+        """
+        Where sessions were used is as the end says, if it is the one that ended any of them.
+        """
+        self.assertEqual(self.ended(routes=("https://b", "https://a")).routes, ("https://a", "https://b"))
+        self.assertEqual(self.ended(routes=("https://a",)).routes, ())
+
+    def test_replicas(self) -> None:
+        """
+        An end is in force in all the processes that the store knows of.
+        """
+        self.assertEqual(self.ended(replicas=3).replicas, "3/3")
+
+
+class BegunTests(LedgerTestCase):
+    """
+    Sessions that begin, and become more.
+    """
+
+    def test_twice(self) -> None:
+        """
+        A session that lives does not begin again as something else.
+        """
+        self.begins("alice-1", browser="b")
+        effect = self.apply(SessionBegun(session=session("alice-1", browser="another"), state_issued=NOW))
+        self.assertEqual((effect, self.ledger.sessions["alice-1"].browser), (None, "b"))
+        self.assertEqual(self.ledger.by_browser.get("", "another"), frozenset())
+
+    def test_a_sid_that_it_has_already(self) -> None:
+        """
+        A refresh that says what is known changes nothing by that, although the OP has signed out others by it.
+        """
+        self.begins("alice-1", sids=("sid",))
+        self.end(tombstones=(tombstone("sid", "sid"),))
+        fields: dict[str, Any] = {"tokens": tokens("new"), "claims": {}, "email": "", "name": "", "requested": NOW - 1}
+        self.apply(SessionRefreshed(session_id="alice-1", sid="sid", **fields))
+        self.assertEqual(self.ledger.sessions["alice-1"].tokens, tokens("new"))
+        self.apply(SessionRefreshed(session_id="alice-1", sid=None, **fields))
+        self.assertEqual(self.ledger.sessions["alice-1"].sids, ("sid",))
+
+
+class TokenTests(LedgerTestCase):
+    """
+    Sessions that began with a token.
+    """
+
+    def test_time_ends_one(self) -> None:
+        """
+        One that time has ended leaves the others of its token alone.
+        """
+        self.begins("digest~scope~1")
+        self.begins("digest~other~2")
+        self.end("digest~scope~1", cause=Cause.EXPIRED)
+        self.assertEqual(set(self.ledger.sessions), {"digest~other~2"})
+
+    def test_begun_meanwhile(self) -> None:
+        """
+        One that begins while its token is signed out ends with all others that have begun meanwhile.
+        """
+        for backwards in (False, True):
+            with self.subTest(backwards=backwards):
+                self.setUp()
+                self.begins("digest~scope~1")
+                self.begins("another~scope~2")
+                self.begins("alice-1", browser="b")
+                self.begins("alice-2", browser="c")
+                stones = [tombstone("browser", "b"), tombstone("token", "digest"), tombstone("browser", "c")]
+                self.apply(ending(tombstones=tuple(stones[::-1] if backwards else stones)).change([], 0))
+                self.assertEqual(set(self.ledger.sessions), {"another~scope~2"})
+
 
 class LateTests(LedgerTestCase):
     """
@@ -210,6 +331,7 @@ class LateTests(LedgerTestCase):
         self.begins("alice-2", sids=("sid",))
         self.begins("alice-3", sids=())
         self.begins("alice-4", NOW + 1, sids=())
+        self.begins("alice-5", NOW, sids=())
         self.begins("bob-1", sids=())
         self.apply(
             SessionRefreshed(
@@ -217,17 +339,43 @@ class LateTests(LedgerTestCase):
             )
         )
         self.end_unaware(known, tombstones=(tombstone("sidless", "alice"),), cause=Cause.BACK_CHANNEL)
-        self.assertEqual(set(self.ledger.sessions), {"alice-0", "alice-2", "alice-3", "alice-4", "bob-1"})
+        self.assertEqual(set(self.ledger.sessions), {"alice-0", "alice-2", "alice-3", "alice-4", "alice-5", "bob-1"})
+
+    def test_a_sid_is_no_sub(self) -> None:
+        """
+        A session that has just got a ``sid`` is not late for an end of a person who happens to be called that.
+        """
+        self.begins("alice-1")
+        known = self.position
+        self.apply(
+            SessionRefreshed(
+                session_id="alice-1", tokens=tokens(), claims={}, email="", name="", sid="alice", requested=NOW - 1
+            )
+        )
+        self.end_unaware(known, tombstones=(tombstone("sub", "alice"),))
+        self.assertEqual(set(self.ledger.sessions), {"alice-1"})
+
+    def test_how_late(self) -> None:
+        """
+        An end that takes no longer than a quarter of an hour to be recorded finds those who began meanwhile.
+        """
+        for after, expected in ((959.9, set()), (960.0, {"alice-1"})):
+            with self.subTest(after=after):
+                self.setUp()
+                self.begins("alice-1")
+                self.apply(UsedOnce(key="a", at=NOW + after, expires=NOW + after))
+                self.end_unaware(0, tombstones=(tombstone("sub", "alice"),))
+                self.assertEqual(set(self.ledger.sessions), expected)
 
     def test_signed_in_later_at_the_op(self) -> None:
         """
         The OP's word spares those that it signed in after it was said, although nobody knew of them.
         """
-        self.begins("alice-1", id_token_iat=NOW - 50)
-        self.begins("alice-2", id_token_iat=NOW - 39)
+        for number, iat in enumerate((NOW - 39, NOW - 50, NOW - 40, NOW - 39)):
+            self.begins(f"alice-{number}", id_token_iat=iat)
         stone = tombstone("sub", "alice", signed_in_until=NOW - 40)
         self.end_unaware(0, tombstones=(stone,), cause=Cause.BACK_CHANNEL)
-        self.assertEqual(set(self.ledger.sessions), {"alice-2"})
+        self.assertEqual(set(self.ledger.sessions), {"alice-0", "alice-3"})
 
     def test_what_follows(self) -> None:
         """
@@ -289,6 +437,22 @@ class OwedTests(LedgerTestCase):
     """
     What an end owes.
     """
+
+    def test_told_of_news_only(self) -> None:
+        """
+        Whoever revokes is told when something may be done that could not be before: by an end that owes something, and
+        by a release, at one OP, of what waits there.
+        """
+        self.begins("alice-1")
+        receipt_id = self.end("alice-1", owed=(owed(),))
+        for iss, expected in (("https://other.example.com", None), (ISS, MoreOwed()), (ISS, None)):
+            self.assertEqual(self.apply(RevocationsReleased(receipt_id=receipt_id, iss=iss)), expected)
+        self.begins("alice-2")
+        live = [self.ledger.sessions["alice-2"]]
+        again = ending("alice-2", owed=(owed("owed-2", "alice-2"),), confirms=((receipt_id, ISS),))
+        effect = self.apply(again.change(live, self.position))
+        assert isinstance(effect, Ended)
+        self.assertTrue(effect.owes)
 
     def test_nothing_is_owed_where_nothing_is_meant_to_be(self) -> None:
         """

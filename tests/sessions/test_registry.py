@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
+from pomerium_tx.sessions.limits import Limits
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import RouteUse, Session
@@ -465,6 +466,66 @@ class SubscriptionTests(registries.RegistryTestCase):
         late.subscribe_owed(lambda: heard.append(None))
         self.done(late.join())
         self.assertTrue(heard)
+
+
+class SeveralProvidersTests(registries.RegistryTestCase):
+    """
+    An end that leads to several OPs.
+    """
+
+    def test_each_by_itself(self) -> None:
+        """
+        What one OP says is known of that OP, and lets no other's tokens be revoked; what is said of none is of each.
+        Nothing is recorded twice.
+        """
+        there = "https://other.example.com"
+        self.begin("alice-1")
+        self.begin("alice-2", iss=there, idp_id="other")
+        receipt = self.done(
+            self.one.end(
+                ending(
+                    "alice-1",
+                    "alice-2",
+                    departure=session_store.departure(legs=session_store.legs(ISS, there)),
+                    op_logouts={ISS: OpLogout.PENDING, there: OpLogout.PENDING},
+                    owed=(owed("a", "alice-1"), owed("b", "alice-2", iss=there, idp_id="other")),
+                )
+            )
+        )
+
+        def learn(value: OpLogout, *iss: str) -> tuple[dict[str, OpLogout], list[str]]:
+            for _ in range(2):
+                self.done(self.one.op_logout(receipt.id, value, *iss))
+                self.done(self.one.release_revocations(receipt.id, *iss))
+                self.store.break_down()
+            self.store.recover()
+            known = self.other.receipt(receipt.id)
+            assert known is not None
+            return dict(known.op_logouts), [one.id for one in self.other.owed() if one.not_before > NOW]
+
+        expected = {ISS: OpLogout.CONFIRMED, there: OpLogout.PENDING}
+        self.assertEqual(learn(OpLogout.CONFIRMED, ISS), (expected, ["b"]))
+        self.assertEqual(learn(OpLogout.RETURNED), ({**expected, there: OpLogout.RETURNED}, []))
+
+
+class LimitsTests(registries.RegistryTestCase):
+    """
+    How much is remembered.
+    """
+
+    def test_as_it_is_told(self) -> None:
+        """
+        A registry remembers as many ends as it was told to, before and after it has left and joined again.
+        """
+        for name in ("alice-1", "bob-1", "carol-1"):
+            self.begin(name)
+            self.done(self.one.end(ending(name)))
+        few = SessionRegistry(self.store, self.clock, Limits(receipts=2))
+        for _ in range(2):
+            self.done(few.join())
+            known = [few.ended(name) is not None for name in ("alice-1", "bob-1", "carol-1")]
+            self.assertEqual(known, [False, True, True])
+            few.leave()
 
 
 class SecrecyTests(registries.RegistryTestCase):
