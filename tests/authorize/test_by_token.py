@@ -51,6 +51,8 @@ class Bearer:
         return self.found
 
     def settle(self, token: bytes, digest: str) -> Settle:
+        assert (token, digest) == (b"t", "digest of t")
+
         async def settle(address: str, user_agent: str) -> None:
             raise AssertionError
 

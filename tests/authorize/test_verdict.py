@@ -4,9 +4,13 @@ What a verdict says of itself.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.authorize import verdict as outcome
 from pomerium_tx.authorize.verdict import Action, Verdict
+from pomerium_tx.request_lines import Usual
 from tests.policy.people import NOTHING, alice
 from tests.routing.routes import a_route
 
@@ -23,6 +27,47 @@ class VerdictTests(SynchronousTestCase):
         verdict = Verdict(action=Action.DENY, status=403, reason="Forbidden", allow=False, reasons=())
         self.assertEqual((verdict.session, verdict.live, verdict.route, verdict.origin), (None, (), None, None))
         self.assertEqual((verdict.presented.handles, verdict.presented.claimed), ((), False))
+        self.assertEqual((verdict.denials, verdict.not_denied, verdict.settle, verdict.told_of), ((), (), None, None))
+
+    def test_how_it_was_told(self) -> None:
+        """
+        Two that say the same are the same, whatever a request waits for and whoever was told of in the log; neither is
+        shown.
+        """
+
+        async def settle(address: str, user_agent: str) -> None:
+            raise AssertionError
+
+        fields: dict[str, Any] = {"action": Action.HOLD, "status": 503, "reason": "", "allow": False, "reasons": ()}
+        one = Verdict(**fields)
+        other = Verdict(**fields, settle=settle, told_of="192.0.2.7", told=Usual((("peer", "192.0.2.7"),), "told so"))
+        self.assertEqual(one, other)
+        self.assertEqual(repr(one), repr(other))
+        self.assertNotEqual(one, Verdict(**fields | {"status": 403}))
+
+    def test_words(self) -> None:
+        """
+        What a refusal is called in the log and on the page stays as it is: people search for it.
+        """
+        self.assertEqual(
+            {name: word for name, word in vars(outcome).items() if name.isupper() and isinstance(word, (str, int))},
+            {
+                "POMERIUM_ROUTE": "pomerium-route",
+                "ROUTE_NOT_FOUND": "route-not-found",
+                "WEBSOCKETS_NOT_ALLOWED": "websockets-not-allowed",
+                "FOREIGN_ORIGIN": "websocket-foreign-origin",
+                "SEVERAL_SESSIONS": "several-sessions-presented",
+                "SESSION_NOT_FOUND": "session-not-found",
+                "OTHER_PROVIDER": "session-of-other-provider",
+                "INVALID_HANDLE": "handle-invalid",
+                "TOKEN_PENDING": "bearer-token-pending",
+                "TOKEN_REFUSED": "bearer-token-refused",
+                "TOKEN_OVER": "bearer-token-over",
+                "SEVERAL_CREDENTIALS": "several-credentials",
+                "FAILED": "error",
+                "CERTIFICATE_REQUIRED": 495,
+            },
+        )
 
     def test_details(self) -> None:
         """

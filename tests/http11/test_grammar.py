@@ -137,7 +137,7 @@ class ValueTests(SynchronousTestCase):
         ]:
             with self.subTest(value=value):
                 self.assertEqual(connection_options(value), options)
-        for value in (b"close;q", b"a b", b'"close"', b"\xa0close"):
+        for value in (b"close;q", b"a b", b'"close"', b"\xa0close", b"\x0bclose", b"close\r"):
             with self.subTest(value=value):
                 self.assertIsNone(connection_options(value))
 
@@ -157,3 +157,6 @@ class ValueTests(SynchronousTestCase):
         for raw, expected in [(b"a\n\nb", True), (b"a\r\n\nb", True), (b"a\n\r\nb", True), (b"a\r\nb\n", False)]:
             with self.subTest(raw=raw):
                 self.assertEqual(ends_loosely(raw, 0, len(raw)), expected)
+        for start, end, expected in ((0, 3, True), (0, 2, False), (1, 3, True), (2, 4, False)):
+            with self.subTest(start=start, end=end):
+                self.assertEqual(ends_loosely(b"a\n\nb", start, end), expected)
