@@ -1,7 +1,8 @@
 """
-``python -m tests.hostile [group...]``: every case, slow ones too, and the table of what became of them.
+``python -m tests.hostile [group...]``: every case, slow ones too, and the table of what became of them; then every way
+in which a session ends, and 100,000 redirect targets.
 
-Ends with 0 if all of them went as they have to. Groups that are named are run alone, and no table is written.
+Ends with 0 if all of it went as it has to. Groups that are named are run alone, and no table is written.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from typing import Any
 
 from twisted.internet import task
 
+from pomerium_tx.web.redirect_target import origin_of
+from tests.hostile.identity_after import all_ended
+from tests.hostile.identity_redirects import MANY, strays
+from tests.hostile.identity_ways import WAYS
 from tests.hostile.report import report
 from tests.hostile.run import Result, step_of
 from tests.hostile.suite import cases_of, run_all
@@ -38,11 +43,41 @@ async def main(reactor: Any, groups: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         results = await run_all(reactor, Path(folder), cases_of(*groups), told)
     wrong = [result.case.id for result in results if result.problems]
+    print(f"{len(results)} cases, {len(wrong)} wrong: {' '.join(wrong) or '-'}")
     if not groups:
         TABLE.write_text(report(results), encoding="utf-8")
-    print(f"{len(results)} cases, {len(wrong)} wrong: {' '.join(wrong) or '-'}")
+        wrong += await _ways(reactor)
+        wrong += _targets()
+    print(f"{time.monotonic() - began:.0f} s")
     if wrong:
         sys.exit(1)
+
+
+async def _ways(reactor: Any) -> list[str]:
+    """
+    End sessions in every way; the ways after which something goes on.
+    """
+    wrong = []
+    for how in WAYS:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                await all_ended(reactor, Path(folder), how)
+            except AssertionError as problem:
+                wrong.append(how)
+                print(f"          {how}: {problem}")
+    print(f"{len(WAYS)} ways in which a session ends, with all open that can be: {len(wrong)} wrong")
+    return wrong
+
+
+def _targets() -> list[str]:
+    """
+    The targets that lead elsewhere than the rule believes.
+    """
+    astray = strays(origin_of)
+    for value in astray[:20]:
+        print(f"          {value!r}")
+    print(f"{MANY:,} redirect targets, {len(astray)} of which lead elsewhere than the rule believes")
+    return astray
 
 
 if __name__ == "__main__":

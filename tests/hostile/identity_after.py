@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from tests.hostile.catalogue import Case
 from tests.hostile.identity_login import Seen, UnknownStep
@@ -25,6 +27,18 @@ async def after_sign_out(world: IdentityWorld, case: Case) -> Seen:
     if what not in KINDS or how not in WAYS:
         raise UnknownStep(f"{what}, {how}")
     return await ended(world, [what], how)
+
+
+async def all_ended(reactor: Any, folder: Path, how: str) -> None:
+    """
+    The same of everything that may be open, all at once, in a world of its own.
+    """
+    world = IdentityWorld(reactor, folder)
+    await world.start()
+    try:
+        await ended(world, KINDS, how)
+    finally:
+        await world.stop()
 
 
 async def ended(world: IdentityWorld, kinds: Iterable[str], how: str) -> Seen:

@@ -26,6 +26,10 @@ LISTED = 834
 """
 As many of our own making as there are lines in the list that the catalogue names.
 """
+MANY, SEED = 100_000, 6
+"""
+For `strays`, which takes a second for them.
+"""
 _NOTE = re.compile(r" \((?:loop|downgrade|allowed: same host)\)$")
 _SIGN_IN = f"https://{AUTHENTICATE}/.pomerium/sign_in"
 _SIGN_OUT = f"https://{APP}/.pomerium/sign_out"
@@ -187,7 +191,7 @@ async def _for_a_program(world: IdentityWorld) -> Seen:
     return Seen(one(statuses))
 
 
-def strays(rule: Callable[[str], str | None], count: int, seed: int) -> list[str]:
+def strays(rule: Callable[[str], str | None], count: int = MANY, seed: int = SEED) -> list[str]:
     """
     Of so many targets those that a rule honours and that lead a browser elsewhere than the rule believes.
 

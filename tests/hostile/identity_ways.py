@@ -10,12 +10,18 @@ from urllib.parse import quote
 
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 
+from pomerium_tx.demo.messages import Fault, Received
 from tests.hostile.identity_logout import FRAME, good, post
-from tests.hostile.identity_open import LIFETIME, NOBODY, Stage, routes
+from tests.hostile.identity_open import IDLE, LIFETIME, NOBODY, Stage, routes
 from tests.hostile.identity_world import ISSUER
 from tests.hostile.line import Line
 from tests.hostile.names import APP, AUTHENTICATE
 
+ACCESS_TOKEN = 600.0
+STEP = 5.0
+"""
+Seconds for which an access token is good, and in which it is looked whether it is refreshed.
+"""
 End = Callable[[Stage], Awaitable[None]]
 
 
@@ -57,6 +63,47 @@ async def _nearly_over(stage: Stage) -> None:
 
 async def _by_time(stage: Stage) -> None:
     await stage.world.advance(3.0)
+
+
+async def _by_idleness(stage: Stage) -> None:
+    # Nothing moves any more of what is open; what was told of the end has a second to go.
+    await stage.world.advance(IDLE + 6.0)
+
+
+async def _asked_to_refresh(stage: Stage) -> None:
+    """
+    The OP has refused alice's refresh token, and its answer is on its way.
+    """
+    world = stage.world
+    asked: list[Received] = []
+
+    def refuse(received: Received) -> Fault | None:
+        if received.parameter("refresh_token") != stage.session.tokens.refresh_token:
+            return None
+        asked.append(received)
+        return Fault(status=400, body=b'{"error": "invalid_grant"}', content_type="application/json")
+
+    world.provider.faults["token"] = refuse
+    for _ in range(int(ACCESS_TOKEN / STEP)):
+        world.sockets.held["token"] = []
+        await world.advance(STEP, step=STEP)
+        if asked:
+            return
+        # Those of others are on their way no longer than that.
+        _arrive(stage)
+    raise AssertionError("it is never refreshed")
+
+
+def _arrive(stage: Stage) -> None:
+    for arrive in stage.world.sockets.held.pop("token"):
+        arrive()
+
+
+async def _by_refusal(stage: Stage) -> None:
+    _arrive(stage)
+    await stage.world.settle(until=lambda: stage.session.id not in stage.world.live)
+    stage.world.provider.faults.clear()
+    await stage.world.advance(1.0)
 
 
 async def _by_removal(stage: Stage) -> None:
@@ -108,5 +155,7 @@ WAYS: dict[str, Way] = {
         end=_by_time, approach=_nearly_over, changes={"cookie_expire": f"{LIFETIME}s"}, of_everybody=True
     ),
     "user no longer allowed by policy reload": Way(end=_by_reload, ends=False),
+    "idle": Way(end=_by_idleness, changes={"session_idle_timeout": f"{IDLE}s"}, of_everybody=True),
+    "refresh refused by the provider": Way(end=_by_refusal, approach=_asked_to_refresh, access_token=ACCESS_TOKEN),
     "provider removed": Way(end=_by_removal, of_everybody=True),
 }

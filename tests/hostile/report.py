@@ -31,6 +31,14 @@ sockets, with an OpenID Provider and applications that keep every byte, and look
 the catalogue too. *By document*: a document that counts for more says otherwise, and *why* says which. *Does not
 apply*: why says the reason. Names of documents without `docs/` are those of the design: `pomerium-behaviour.md`,
 `sign-out.md`, `security.md`. How the steps are played stands in `tests/hostile/steps_*.py`.
+
+Beyond the catalogue `make hostile` looks whether these hold, and fails if one does not:
+
+* After every end of a session that `tests/hostile/identity_ways.py` names - the catalogue's, and idle time that has
+  passed, a refresh that the provider refuses, a provider that a reload takes away - nothing goes on of all that a
+  session can have open, all of it at once and at two processes, and nothing is let in.
+* Of 100,000 redirect targets (`tests/hostile/identity_tricks.py`) each that the rule honours leads to the origin that
+  the rule believes it has, as a browser's URL parser (WHATWG) reads it.
 """
 
 
