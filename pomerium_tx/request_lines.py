@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
@@ -87,7 +86,10 @@ class Usual:
     """
 
     values: tuple[object, ...]
-    text: str
+    pieces: list[str]
+    """
+    The line, with a place for each of the other values between two pieces.
+    """
 
 
 class LineForm:
@@ -128,13 +130,18 @@ class LineForm:
             between.append(f"{before}, {_named(name)}{quote}")
         self._between = tuple(between)
         self._end = quote + "}"
-        self._usual = ", ".join(_named(name) + "%s" for name in usual)
+        self._usual = tuple(_named(name) for name in usual)
 
     def usual(self, *values: object) -> Usual:
         """
         The values of the usual fields, for whoever writes many lines with the same ones.
         """
-        return Usual(values, self._usual % tuple(map(logs.as_json, values)))
+        said = ", ".join([name + logs.as_json(value) for name, value in zip(self._usual, values, strict=True)])
+        level, when, before, *between = self._between
+        between[0] = before + said + between[0]
+        pieces = [""] * (2 * len(between) + 5)
+        pieces[::2] = (level, when, *between, self._end)
+        return Usual(values, pieces)
 
     def write(self, level: LogLevel, usual: Usual, texts: Sequence[str], others: Sequence[str | float]) -> None:
         """
@@ -147,10 +154,10 @@ class LineForm:
             fields = dict(zip(self._names, (*usual.values, *texts, *others), strict=True))
             self._log.emit(level, self._message, **self._constant, **fields)
         elif output.admits(level):
-            when = _timestamp(int(time.time() * 1000))
-            values = (level.name, when, usual.text, *map(_text, texts), *map(str, others))
-            # The quickest way [measured: 0.6 us; a template 1.9].
-            lines.add("".join(chain.from_iterable(zip(self._between, values, strict=True))) + self._end)
+            pieces = usual.pieces.copy()
+            # The quickest way [measured: a third of what a template takes].
+            pieces[1::2] = (level.name, _timestamp(int(time.time() * 1000)), *map(_text, texts), *map(str, others))
+            lines.add("".join(pieces))
 
 
 _text: Callable[[str], str] = remembering(logs.as_json, entries=_REMEMBERED, longest=_MOST_REMEMBERED)

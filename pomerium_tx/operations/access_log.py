@@ -20,10 +20,10 @@ _LINE: Final = LineForm(
     log,
     ACCESS,
     usual=(
-        *("service", "upstream_cluster", "method", "authority", "user_agent", "forwarded_for", "ip"),
+        *("service", "upstream_cluster", "method", "authority", "user_agent", "referer", "forwarded_for", "ip"),
         "response_code_details",
     ),
-    texts=("path", "referer"),
+    texts=("path",),
     ids=("request_id",),
     numbers=("duration", "size", "response_code"),
 )
@@ -61,18 +61,18 @@ def log_request(
             "" if head is None else _text(head.method),
             authority,
             _field(head, b"user-agent"),
+            _field(head, b"referer").partition("?")[0],
             _field(head, b"x-forwarded-for"),
             peer,
             details,
         )
-        known = key, usual, _field(head, b"referer").partition("?")[0]
+        known = key, usual
         if head is not None:
             head.derived[log_request] = known
-    _, usual, referer = known
     _LINE.write(
         LogLevel.debug if path in _PROBES else LogLevel.info,
-        usual,
-        (path, referer),
+        known[1],
+        (path,),
         (request_id, round(seconds * 1000, 3), size, status),
     )
 
