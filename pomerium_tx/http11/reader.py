@@ -91,6 +91,18 @@ class RequestReader:
         """
         return self._content.left if isinstance(self._content, ContentOfLength) else 0
 
+    def whole(self, data: bytes) -> RequestHead | None:
+        """
+        The head, if *data* is all of a request that has no content, as most are; None, and nothing read, if it must be
+        fed. What follows is another request.
+        """
+        if self._content is not None or self._ended or self._buffer:
+            return None
+        head = requests.whole_request(data, self._limits)
+        if head is not None:
+            self._skipped = False
+        return head
+
     def feed(self, data: bytes) -> list[RequestEvent]:
         """
         What *data* completes. Nothing is read after the last message of the connection.

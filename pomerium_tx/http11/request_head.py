@@ -145,6 +145,29 @@ def request_head(raw: bytes, limits: HeadLimits) -> RequestHead:
         raise
 
 
+def whole_request(data: bytes, limits: HeadLimits) -> RequestHead | None:
+    """
+    The head of a GET without content, if *data* is all of it and it is good; None where more has to be looked at.
+
+    A user agent asks for the same again and again: it gets the same object, with all that was worked out from it.
+    """
+    # What may end in content is not remembered.
+    if data[:4] != b"GET " or data[-4:] != b"\r\n\r\n" or not _MOST_REMEMBERED >= len(data) <= limits.head_bytes:
+        return None
+    return _whole_request(data, limits.target, limits.fields, limits.underscores)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _whole_request(data: bytes, target: int, fields: int, underscores: str) -> RequestHead | None:
+    if data.index(b"\r\n\r\n") != len(data) - 4:
+        return None
+    try:
+        head = request_head(data, HeadLimits(target=target, fields=fields, underscores=underscores))
+    except BadRequest:
+        return None
+    return head if head.keep_alive and not head.has_content and head.upgrade is None else None
+
+
 def _head(method: bytes, target: bytes, minor: bytes, block: bytes, most: int, underscores: str) -> RequestHead:
     """
     The head with a good request line of these parts, followed by *block*.
@@ -216,6 +239,7 @@ def forget_heads() -> None:
     """
     Remember nothing any more, nor what others have worked out.
     """
+    _whole_request.cache_clear()
     _remembered.cache_clear()
 
 

@@ -168,6 +168,10 @@ class Downstream(TwistedProtocol):
                 self._lingering.discard(len(data), self.proxy.deadlines.now())
         elif self._tunnel is not None:
             self._tunnel.from_user_agent(data)
+        elif self._is_at_leisure() and (head := self._incoming.whole(data)) is not None:
+            self._begin(head, is_whole=True)
+            if self._exchange is not None:
+                self._request_ended(self._exchange)
         else:
             is_wanted = not self._pumping and (self._exchange is None or not self._request_done)
             self._incoming.add(data, is_wanted=is_wanted)
@@ -296,6 +300,19 @@ class Downstream(TwistedProtocol):
         if self.is_heard_out and self._incoming.is_empty:
             self._end_of_requests()
 
+    def _is_at_leisure(self) -> bool:
+        """
+        Whether what comes now may be acted on at once, if it can be: nothing is under way, and nothing is held back.
+        """
+        return not (
+            self._exchange is not None
+            or self._pumping
+            or self._next_turn is not None
+            or self._paused_for
+            or self.is_full
+            or self._unsent.are_many
+        )
+
     def _has_to_wait(self) -> bool:
         """
         Whether the user agent, who does not read the answers, is asked for no further requests now.
@@ -355,12 +372,15 @@ class Downstream(TwistedProtocol):
         self._patience.request_came()
         exchange.request_ended()
 
-    def _begin(self, head: RequestHead) -> None:
+    def _begin(self, head: RequestHead, *, is_whole: bool = False) -> None:
+        """
+        :param is_whole: Nothing follows the head, and nobody else will say so.
+        """
         proxy = self.proxy
         self._unsent.let_go_of_sent(self.transport_in_use)
         # What follows a handshake that is not granted was never meant to be read as HTTP.
         self.keep_alive = head.keep_alive and head.upgrade is None
-        self._request_done = False
+        self._request_done = is_whole
         self._patience.head_came(head)
         try:
             asked = decided(proxy, head, self._client)

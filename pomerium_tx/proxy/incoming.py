@@ -58,6 +58,13 @@ class Incoming:
         heads = self._unread.count(b"\r\n\r\n") + sum([type(event) is RequestHead for event in self._events])
         return len(self._unread) > MOST_BYTES or heads >= most_heads
 
+    def whole(self, data: bytes) -> RequestHead | None:
+        """
+        The head of a request, if *data* is all of one that has no content, and nothing waits before it; None if *data*
+        must be added.
+        """
+        return None if self._events or self._unread else self._reader.whole(data)
+
     def add(self, data: bytes, *, is_wanted: bool) -> None:
         """
         *data* has come.
