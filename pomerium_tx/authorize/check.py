@@ -83,6 +83,29 @@ class Sessions(Protocol):
         """
 
 
+class _Place:
+    """
+    What one authorizer finds at a host and path, whoever asks.
+    """
+
+    __slots__ = ("found_by", "is_own", "origin", "route")
+
+    def __init__(self, found_by: Authorizer, origin: str | None, route: Route | None, *, is_own: bool) -> None:
+        self.found_by = found_by
+        self.origin = origin
+        """
+        The external origin of the host; None if it is not ours.
+        """
+        self.route = route
+        """
+        None where no route is asked for.
+        """
+        self.is_own = is_own
+        """
+        Whether it is one of our own pages.
+        """
+
+
 def is_own_path(path: bytes) -> bool:
     """
     Whether *path*, in canonical form, is one that is never forwarded on any host.
@@ -170,22 +193,13 @@ class Authorizer:
             return _failed()
 
     def _decide(self, head: RequestHead, canonical: Canonical, client: Client) -> Verdict:
-        host, port, path = canonical.host, canonical.port, canonical.path
-        routes = self._table.at(host, port)
-        is_authenticate = self.is_authenticate(host, port)
-        if is_authenticate:
-            origin = self._authenticate_origin
-        elif routes is not None:
-            origin = routes.origin(port)
-        elif path in _ANYWHERE:
-            return _own_path(None)
-        else:
-            return _not_found(None)
-        if is_own_path(path) or path in _PROBES or (is_authenticate and path in _AUTHENTICATE_PATHS):
-            return _own_path(origin)
-        route = None if routes is None else routes.find(path)
+        place: _Place | None = canonical.place
+        if place is None or place.found_by is not self:
+            place = canonical.place = self._place(canonical)
+        path, origin, route = canonical.path, place.origin, place.route
         if route is None:
-            return _not_found(origin)
+            return _own_path(origin) if place.is_own else _not_found(origin)
+        assert origin is not None, "routes are on hosts of ours"
 
         read, idp_id = self._read(head, canonical), None
         if self._bearers and route.id in self._bearers:
@@ -243,6 +257,23 @@ class Authorizer:
         elif action is Action.SIGN_IN and not presented.claimed:
             read.to_sign_in = verdict, decision
         return verdict
+
+    def _place(self, canonical: Canonical) -> _Place:
+        """
+        Whose host was asked for, and what is at that path.
+        """
+        host, port, path = canonical.host, canonical.port, canonical.path
+        routes = self._table.at(host, port)
+        is_authenticate = self.is_authenticate(host, port)
+        if is_authenticate:
+            origin = self._authenticate_origin
+        elif routes is not None:
+            origin = routes.origin(port)
+        else:
+            return _Place(self, None, None, is_own=path in _ANYWHERE)
+        if is_own_path(path) or path in _PROBES or (is_authenticate and path in _AUTHENTICATE_PATHS):
+            return _Place(self, origin, None, is_own=True)
+        return _Place(self, origin, None if routes is None else routes.find(path), is_own=False)
 
     def is_authenticate(self, host: str, port: int | None) -> bool:
         """

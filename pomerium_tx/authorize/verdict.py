@@ -111,6 +111,10 @@ class Verdict:
     Every session of which a live handle was presented, by whatever carrier: the end of any of them must cut the
     exchange, even one that is served as nobody's or as somebody else's.
     """
+    live_ids: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """
+    Their ids.
+    """
     presented: Presented = NOTHING_PRESENTED
     origin: str | None = None
     """
@@ -121,10 +125,13 @@ class Verdict:
     What a request that is to wait waits for; then it is asked again.
     """
     told_of: str | None = field(default=None, repr=False, compare=False)
-    told: Usual = field(default=Usual((), ""), repr=False, compare=False)
+    told: Usual = field(default=Usual((), []), repr=False, compare=False)
     """
     What the log says of it, for the peer that it was last told of.
     """
+
+    def __post_init__(self) -> None:
+        self.live_ids = tuple([session.id for session in self.live])
 
     @property
     def details(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from pomerium_tx.http11.authority import NOBODY, Authority, InvalidAuthority, authority
 from pomerium_tx.http11.heads import BadRequest, RequestHead
@@ -55,6 +56,10 @@ class Canonical:
     """
     ``host[:port]``.
     """
+    place: Any = field(default=None, repr=False, compare=False)
+    """
+    What an authorizer has found to be there, for when it is asked again.
+    """
 
     @property
     def target(self) -> bytes:
@@ -72,6 +77,16 @@ def canonicalise(head: RequestHead, *, normalize_path: bool = True, merge_slashe
     :param merge_slashes: Whether to make one slash of several.
     :raises BadRequest: If the request has no target here, or one that others may read differently.
     """
+    rules = (normalize_path, merge_slashes)
+    known: tuple[tuple[bool, bool], Canonical] | None = head.canonical
+    if known is not None and known[0] == rules:
+        return known[1]
+    canonical = _canonical(head, normalize_path, merge_slashes)
+    head.canonical = rules, canonical
+    return canonical
+
+
+def _canonical(head: RequestHead, normalize_path: bool, merge_slashes: bool) -> Canonical:
     target = head.target
     asked = head.host
     plain = _PLAIN_TARGET.fullmatch(target)

@@ -98,6 +98,10 @@ class RequestHead:
     What others have worked out from this head whatever its target: heads that differ in nothing else have it in common.
     Each keeps its own under itself.
     """
+    canonical: Any = field(default=None, repr=False, compare=False)
+    """
+    What `canonicalise` has made of this head, for when it is asked again.
+    """
 
     def get(self, name: bytes) -> bytes | None:
         """

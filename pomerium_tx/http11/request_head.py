@@ -220,7 +220,7 @@ def _field(pair: tuple[bytes, bytes]) -> Field:
 _remembered_field = lru_cache(maxsize=_REMEMBERED)(_field)
 
 
-_AFTER_TARGET = attrgetter(*(each.name for each in fields(RequestHead)[2:]))
+_AFTER_TARGET = attrgetter(*(each.name for each in fields(RequestHead)[2:] if each.name != "canonical"))
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -53,7 +53,7 @@ class AttachedExchange:
         self._proxy = connection.proxy
         self._asked = asked
         self._resource = resource
-        self._session_ids = [session.id for session in asked.verdict.live]
+        self._session_ids = asked.verdict.live_ids
         self._request_id = asked.request_id.encode("ascii")
         self._answer = []
 
