@@ -138,8 +138,8 @@ def request_head(raw: bytes, limits: HeadLimits) -> RequestHead:
     block = raw[line.end() :]
     try:
         if target[0] == 0x2F and len(block) <= _MOST_REMEMBERED:
-            return RequestHead(method, target, *_remembered(method, minor, block, limits.fields, limits.underscores))
-        return _head(method, target, minor, block, limits.fields, limits.underscores)
+            return RequestHead(method, target, *_remembered(method, minor, block, limits))
+        return _head(method, target, minor, block, limits)
     except BadRequest as problem:
         problem.is_of_head = method == b"HEAD"
         raise
@@ -154,32 +154,29 @@ def whole_request(data: bytes, limits: HeadLimits) -> RequestHead | None:
     # What may end in content is not remembered.
     if data[:4] != b"GET " or data[-4:] != b"\r\n\r\n" or not _MOST_REMEMBERED >= len(data) <= limits.head_bytes:
         return None
-    return _whole_request(data, limits.target, limits.fields, limits.underscores)
+    return _whole_request(data, limits)
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _whole_request(data: bytes, target: int, fields: int, underscores: str) -> RequestHead | None:
+def _whole_request(data: bytes, limits: HeadLimits) -> RequestHead | None:
     if data.index(b"\r\n\r\n") != len(data) - 4:
         return None
     try:
-        head = request_head(data, HeadLimits(target=target, fields=fields, underscores=underscores))
+        head = request_head(data, limits)
     except BadRequest:
         return None
     return head if head.keep_alive and not head.has_content and head.upgrade is None else None
 
 
-def _head(method: bytes, target: bytes, minor: bytes, block: bytes, most: int, underscores: str) -> RequestHead:
+def _head(method: bytes, target: bytes, minor: bytes, block: bytes, limits: HeadLimits) -> RequestHead:
     """
     The head with a good request line of these parts, followed by *block*.
-
-    :param most: How many fields it may have.
-    :param underscores: As in `HeadLimits`.
     """
     pairs = REQUEST_FIELD.findall(block)
     # Each match is one whole line. Fewer matches than lines: a line is malformed.
     if len(pairs) != block.count(b"\n") - 1:
-        block, pairs = _with_underscores(block, underscores)
-    if len(pairs) > most:
+        block, pairs = _with_underscores(block, limits.underscores)
+    if len(pairs) > limits.fields:
         raise BadRequest(431, TOO_LARGE)
     found = list(map(_remembered_field if len(block) <= _MOST_REMEMBERED else _field, pairs))
     special = [field for field in found if field[0] in _FRAMING]
@@ -224,14 +221,14 @@ _AFTER_TARGET = attrgetter(*(each.name for each in fields(RequestHead)[2:] if ea
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _remembered(method: bytes, minor: bytes, block: bytes, most: int, underscores: str) -> tuple[Any, ...]:
+def _remembered(method: bytes, minor: bytes, block: bytes, limits: HeadLimits) -> tuple[Any, ...]:
     """
     What follows the target in every `RequestHead` with that method and *block*, whose target is in origin-form.
 
     A user agent sends the same fields again and again: reading them is half of what a small request costs [measured].
     What is refused is not remembered.
     """
-    rest: tuple[Any, ...] = _AFTER_TARGET(_head(method, b"/", minor, block, most, underscores))
+    rest: tuple[Any, ...] = _AFTER_TARGET(_head(method, b"/", minor, block, limits))
     return rest
 
 

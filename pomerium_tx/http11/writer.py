@@ -42,10 +42,10 @@ def _date_of(second: int) -> bytes:
 LAST_CHUNK = b"0\r\n\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FieldLines:
     """
-    Field lines that are written more than once.
+    Field lines that are written more than once, and never changed.
     """
 
     octets: bytes = field(repr=False)
@@ -109,10 +109,12 @@ def response_head(
 def _head(first: bytes, before: FieldLines, fields: Sequence[Pair], after: FieldLines) -> bytes:
     lines = _lines(fields)
     _require_lines(first + lines, 1 + len(fields))
-    return b"%b%b%b%b\r\n" % (first, before.octets, lines, after.octets)
+    return b"".join((first, before.octets, lines, after.octets, b"\r\n"))
 
 
 def _lines(fields: Sequence[Pair]) -> bytes:
+    if len(fields) == 1:
+        return b"%b: %b\r\n" % fields[0]
     return b"".join([b"%b: %b\r\n" % field for field in fields])
 
 

@@ -89,7 +89,7 @@ class ForwardedRequest:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _PreparedRequest:
     """
     What all requests with the same fields have in common.
@@ -99,6 +99,11 @@ class _PreparedRequest:
     forwarded_for: bytes | None
     """
     What goes before the peer in ``X-Forwarded-For``; None if the peer is not told.
+    """
+    told_of: tuple[bytes, bytes] | None = None
+    told: writer.FieldLines | None = None
+    """
+    Those lines, and what is told of the peer and the scheme that they were last told of.
     """
 
 
@@ -218,17 +223,16 @@ class Forwarding:
         prepared: _PreparedRequest | None = head.derived.get(self)
         if prepared is None:
             prepared = head.derived[self] = self._prepared(head, canonical, upstream)
-        fields: list[writer.Pair] = []
+        whom = (facts.peer, facts.scheme)
+        before = prepared.told
+        if before is None or prepared.told_of != whom:
+            # Of all who send the same fields the latest, since there may be many.
+            before = prepared.told = prepared.lines + self._told(prepared, facts)
+            prepared.told_of = whom
+        fields: tuple[writer.Pair, ...] = ((b"X-Request-Id", facts.request_id),)
         if self._host_by_path is not None:
-            fields.append((b"Host", self._host_by_path(canonical)))
-        if prepared.forwarded_for is not None:
-            fields.append((b"X-Forwarded-For", prepared.forwarded_for + facts.peer))
-        if self._tells_scheme:
-            fields.append((b"X-Forwarded-Proto", facts.scheme))
-        fields.append((b"X-Request-Id", facts.request_id))
-        return writer.request_head(
-            head.method, self._target(canonical), fields, before=prepared.lines, after=facts.identity
-        )
+            fields = ((b"Host", self._host_by_path(canonical)), *fields)
+        return writer.request_head(head.method, self._target(canonical), fields, before=before, after=facts.identity)
 
     def response_head(self, head: ResponseHead, framing: writer.FieldLines, request_id: bytes) -> bytes:
         """
@@ -244,6 +248,14 @@ class Forwarding:
             # RFC 9110 section 6.6.1.
             fields = ((b"Date", writer.date()), *fields)
         return writer.response_head(head.status, head.reason, fields, before=prepared.lines, after=framing)
+
+    def _told(self, prepared: _PreparedRequest, facts: ForwardedRequest) -> writer.FieldLines:
+        fields: list[writer.Pair] = []
+        if prepared.forwarded_for is not None:
+            fields.append((b"X-Forwarded-For", prepared.forwarded_for + facts.peer))
+        if self._tells_scheme:
+            fields.append((b"X-Forwarded-Proto", facts.scheme))
+        return writer.FieldLines.of(fields)
 
     def _prepared(self, head: RequestHead, canonical: Canonical, upstream: Upstream) -> _PreparedRequest:
         """
