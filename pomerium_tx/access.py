@@ -1,31 +1,78 @@
 """
-What the access log says of a request that was answered.
+The access log: one line for every request that was answered, with Pomerium's field names.
+
+Queries are left out, since they may hold secrets.
 """
 
 from __future__ import annotations
 
-from pomerium_tx.operations.access_log import log_request
+from typing import Final
+
+from twisted.logger import Logger, LogLevel
+
+from pomerium_tx import paths
+from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.logs import ACCESS
 from pomerium_tx.proxy.connection import Answered
+from pomerium_tx.request_lines import LineForm, Usual
+from pomerium_tx.routing.route import Route
+
+log = Logger()
+
+_PROBES: Final = frozenset((paths.PING.encode(), paths.HEALTHZ.encode()))
+_LINE: Final = LineForm(
+    log,
+    ACCESS,
+    usual=(
+        *("service", "upstream_cluster", "method", "authority", "user_agent", "referer", "forwarded_for", "ip"),
+        "response_code_details",
+    ),
+    numbers={"duration": "%.3f", "size": "%d", "response_code": "%d"},
+)
 
 
 def log_access(answered: Answered, service: str = "proxy") -> None:
     """
     Write the line of one request into the access log.
 
-    :param service: Who answered.
+    :param service: Whose listener was asked.
     """
-    asked = answered.asked
-    route = None if asked is None else asked.verdict.route
-    log_request(
-        head=answered.head,
-        authority="" if asked is None else asked.canonical.authority.decode("ascii"),
-        path="" if asked is None else asked.canonical.path.decode("ascii"),
-        peer=answered.peer,
-        request_id=answered.request_id,
-        upstream="" if route is None else route.name or route.id,
-        status=answered.status,
-        size=answered.size,
-        seconds=answered.seconds,
-        details=answered.details,
-        service=service,
+    head, asked = answered.head, answered.asked
+    route, path = (None, b"") if asked is None else (asked.verdict.route, asked.canonical.path)
+    # One for each head, the latest: peers, and what is to be said of them, are many.
+    key = (service, route, answered.peer, answered.details)
+    known = None if head is None else head.derived.get(log_access)
+    if known is None or known[0] != key:
+        known = key, _usual(answered, service, route)
+        if head is not None:
+            head.derived[log_access] = known
+    _LINE.write(
+        LogLevel.debug if path in _PROBES else LogLevel.info,
+        known[1],
+        path.decode("ascii"),
+        answered.request_id,
+        (answered.seconds * 1000, answered.size, answered.status),
     )
+
+
+def _usual(answered: Answered, service: str, route: Route | None) -> Usual:
+    head, asked = answered.head, answered.asked
+    return _LINE.usual(
+        service,
+        "" if route is None else route.name or route.id,
+        "" if head is None else _text(head.method),
+        "" if asked is None else _text(asked.canonical.authority),
+        _field(head, b"user-agent"),
+        _field(head, b"referer").partition("?")[0],
+        _field(head, b"x-forwarded-for"),
+        answered.peer,
+        answered.details,
+    )
+
+
+def _field(head: RequestHead | None, name: bytes) -> str:
+    return "" if head is None else _text(head.get(name))
+
+
+def _text(value: bytes | None) -> str:
+    return "" if value is None else value.decode("latin-1")

@@ -8,6 +8,7 @@ writes the log, or looks at it, a line is an event like any other.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,22 +87,20 @@ class Usual:
     """
 
     values: tuple[object, ...]
-    pieces: list[str]
+    text: str
     """
-    The line, with a place for each of the other values between two pieces.
+    What stands between the time and the path.
     """
 
 
 class LineForm:
     """
-    One kind of line.
+    One kind of line: what many have in common, a path, the id of the request, and numbers.
 
     :param message: What the line says; without braces.
     :param constant: The fields that always say the same.
     :param usual: The names of the fields whose values come again and again, all of them together: see `usual`.
-    :param texts: The names of the other fields with texts.
-    :param ids: The names of those whose texts are ours, and can be written as they are.
-    :param numbers: The names of the fields with numbers.
+    :param numbers: The fields with numbers, and how each number is written.
     """
 
     def __init__(
@@ -111,53 +110,44 @@ class LineForm:
         *,
         constant: Mapping[str, object] = MappingProxyType({}),
         usual: Sequence[str],
-        texts: Sequence[str],
-        ids: Sequence[str],
-        numbers: Sequence[str] = (),
+        numbers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._log = log
         self._message = message
         self._constant = constant
-        self._names = (*usual, *texts, *ids, *numbers)
+        self._names = (*usual, "path", "request_id", *numbers)
         if any(map(logs.is_confidential, (*constant, *self._names))):
             raise ValueError("no line shows this")
-        said = "".join([f", {_named(name)}{logs.as_json(value)}" for name, value in constant.items()])
-        # What stands before each value, and behind the last one.
-        between = ['{"level": "', '", "time": "', f'", "message": {logs.as_json(message)}{said}, ']
-        quote = ""
-        for name in (*texts, *ids, *numbers):
-            before, quote = quote, '"' if name in ids else ""
-            between.append(f"{before}, {_named(name)}{quote}")
-        self._between = tuple(between)
-        self._end = quote + "}"
-        self._usual = tuple(_named(name) for name in usual)
+        said = "".join([f"{_named(name)}{logs.as_json(value)}, " for name, value in constant.items()])
+        self._before = f'", "message": {logs.as_json(message)}, {said}'
+        self._usual = tuple(map(_named, usual))
+        self._numbers = tuple(numbers.values())
+        self._end = '"' + "".join([f", {_named(name)}{form}" for name, form in numbers.items()]) + "}"
 
     def usual(self, *values: object) -> Usual:
         """
         The values of the usual fields, for whoever writes many lines with the same ones.
         """
-        said = ", ".join([name + logs.as_json(value) for name, value in zip(self._usual, values, strict=True)])
-        level, when, before, *between = self._between
-        between[0] = before + said + between[0]
-        pieces = [""] * (2 * len(between) + 5)
-        pieces[::2] = (level, when, *between, self._end)
-        return Usual(values, pieces)
+        said = "".join([f"{name}{logs.as_json(value)}, " for name, value in zip(self._usual, values, strict=True)])
+        return Usual(values, f"{self._before}{said}{_named('path')}")
 
-    def write(self, level: LogLevel, usual: Usual, texts: Sequence[str], others: Sequence[str | float]) -> None:
+    def write(self, level: LogLevel, usual: Usual, path: str, request_id: str, numbers: tuple[float, ...] = ()) -> None:
         """
-        Write a line. The values of the fields are in the order of their names.
+        Write a line.
 
-        :param others: The ids and then the numbers, each of which is finite.
+        :param request_id: Ours: it is written as it is.
+        :param numbers: In the order of their names; finite.
         """
         output = lines.output
         if output is None:
-            fields = dict(zip(self._names, (*usual.values, *texts, *others), strict=True))
+            written = [json.loads(form % number) for form, number in zip(self._numbers, numbers, strict=True)]
+            fields = dict(zip(self._names, (*usual.values, path, request_id, *written), strict=True))
             self._log.emit(level, self._message, **self._constant, **fields)
         elif output.admits(level):
-            pieces = usual.pieces.copy()
-            # The quickest way [measured: a third of what a template takes].
-            pieces[1::2] = (level.name, _timestamp(int(time.time() * 1000)), *map(_text, texts), *map(str, others))
-            lines.add("".join(pieces))
+            when, end = _timestamp(int(time.time() * 1000)), self._end % numbers
+            # The quickest way [measured: a third of what a template for all of it takes].
+            line = (_LEVEL, level.name, _TIME, when, usual.text, _text(path), _REQUEST_ID, request_id, end)
+            lines.add("".join(line))
 
 
 _text: Callable[[str], str] = remembering(logs.as_json, entries=_REMEMBERED, longest=_MOST_REMEMBERED)
@@ -165,6 +155,9 @@ _text: Callable[[str], str] = remembering(logs.as_json, entries=_REMEMBERED, lon
 
 def _named(name: str) -> str:
     return f'"{name.replace("_", "-")}": '
+
+
+_LEVEL, _TIME, _REQUEST_ID = '{"level": "', '", "time": "', f', {_named("request_id")}"'
 
 
 @lru_cache(maxsize=2)

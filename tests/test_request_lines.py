@@ -22,21 +22,17 @@ FORM = LineForm(
     "a request",
     constant={"service": "test", "allow": True},
     usual=("host", "reasons"),
-    texts=("path", "agent"),
-    ids=("request_id",),
-    numbers=("duration", "size"),
+    numbers={"duration": "%.1f", "size": "%d"},
 )
 USUAL: tuple[Hashable, ...] = ("app.example.com", ("user-ok", "email-ok"))
 NUMBERS = (12.5, 42)
 
 
-def write(
-    path: str = "/path", agent: str = "curl", level: LogLevel = LogLevel.info, usual: tuple[Hashable, ...] = USUAL
-) -> None:
+def write(path: str = "/path", level: LogLevel = LogLevel.info, usual: tuple[Hashable, ...] = USUAL) -> None:
     """
     Write a line.
     """
-    FORM.write(level, FORM.usual(*usual), (path, agent), ("request-1", *NUMBERS))
+    FORM.write(level, FORM.usual(*usual), path, "request-1", NUMBERS)
 
 
 class LinesTestCase(SynchronousTestCase):
@@ -77,12 +73,12 @@ class LineFormTests(LinesTestCase):
                 with self.subTest(text=text[:20], value=value):
                     self.text.truncate(0)
                     self.text.seek(0)
-                    write(text, text, usual=(text, value))
+                    write(text, usual=(text, value))
                     self.output.flush()
                     (line,) = self.written()
                     lines.stop()
                     with capturedLogs() as events:
-                        write(text, text, usual=(text, value))
+                        write(text, usual=(text, value))
                     lines.start(self.clock, self.output)
                     (event,) = events
                     expected = json.loads(logs.json_line(event))
@@ -120,9 +116,9 @@ class LineFormTests(LinesTestCase):
         """
         There is no form with a field that is never to be shown.
         """
-        for fields in ({"usual": ("cookie",)}, {"texts": ("id_token",)}, {"constant": {"code": "1"}}):
+        for fields in ({"usual": ("cookie",)}, {"numbers": {"id_token": "%d"}}, {"constant": {"code": "1"}}):
             with self.subTest(fields=fields):
-                given: dict[str, Any] = {"usual": (), "texts": (), "ids": (), **fields}
+                given: dict[str, Any] = {"usual": (), **fields}
                 self.assertRaises(ValueError, LineForm, log, "message", **given)
 
 

@@ -63,8 +63,6 @@ _LINES: Final = {
             "allow_why_true" if allow else "allow_why_false",
             "deny_why_true" if deny else "deny_why_false",
         ),
-        texts=("path",),
-        ids=("request_id",),
     )
     for allow in (True, False)
     for deny in (True, False)
@@ -397,6 +395,6 @@ def _log(
     form.write(
         LogLevel.debug if canonical.path in _PROBES else LogLevel.info,
         verdict.told,
-        (canonical.path.decode("latin-1"),),
-        (request_id,),
+        canonical.path.decode("latin-1"),
+        request_id,
     )

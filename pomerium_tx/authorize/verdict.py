@@ -125,7 +125,7 @@ class Verdict:
     What a request that is to wait waits for; then it is asked again.
     """
     told_of: str | None = field(default=None, repr=False, compare=False)
-    told: Usual = field(default=Usual((), []), repr=False, compare=False)
+    told: Usual = field(default=Usual((), ""), repr=False, compare=False)
     """
     What the log says of it, for the peer that it was last told of.
     """

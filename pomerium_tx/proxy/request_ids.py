@@ -5,26 +5,30 @@ The ids of requests.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator
 
 _AT_ONCE = 256
-_DIGITS = re.compile(r"(.{8})(.{4}).(.{3}).(.{3})(.{12})")
+_FORM = b"........-....-4...-a...-............ "
+"""
+A random UUID with a space behind it: of the four variants that the RFC allows only one is used.
+"""
+_PLACES = [place for place, octet in enumerate(_FORM) if octet == ord(".")]
 
-
-def _endless() -> Iterator[str]:
-    # As `uuid.uuid4` makes them, at a twentieth of the price [measured]: that asks the kernel for each of them. Of four
-    # variants that the RFC allows only one is used.
-    while True:
-        for parts in _DIGITS.findall(os.urandom(16 * _AT_ONCE).hex()):
-            yield "%s-%s-4%s-a%s-%s" % parts  # noqa: UP031 - the quickest of all
-
-
-_ids = _endless()
+_ids: list[str] = []
 
 
 def new_request_id() -> str:
     """
     A random UUID (RFC 9562 section 5.4).
     """
-    return next(_ids)
+    if not _ids:
+        _ids.extend(_some())
+    return _ids.pop()
+
+
+def _some() -> list[str]:
+    # As `uuid.uuid4` makes them, at a fifteenth of the price [measured]: a digit of all of them at a time.
+    digits = os.urandom(len(_PLACES) * _AT_ONCE // 2).hex().encode("ascii")
+    ids = bytearray(_FORM * _AT_ONCE)
+    for index, place in enumerate(_PLACES):
+        ids[place :: len(_FORM)] = digits[index * _AT_ONCE : (index + 1) * _AT_ONCE]
+    return ids.decode("ascii").split()

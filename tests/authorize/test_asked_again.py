@@ -18,6 +18,8 @@ from tests.policy.clients import CLIENT
 from tests.policy.people import alice
 from tests.routing.routes import a_route
 
+LIMITS = HeadLimits()
+
 
 class AskedAgainTests(CheckTestCase):
     """
@@ -34,7 +36,7 @@ class AskedAgainTests(CheckTestCase):
         if cookie:
             fields["Cookie"] = cookie
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        head = request_head(f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode(), HeadLimits())
+        head = request_head(f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode(), LIMITS)
         return self.authorizer.check(head, canonicalise(head), CLIENT, "request-1")
 
     def test_same_verdict(self) -> None:

@@ -12,6 +12,7 @@ from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
 from pomerium_tx.http11.request_head import request_head
 from pomerium_tx.policy.client import Client
 
+LIMITS = HeadLimits()
 PROXY = Client(address="10.0.0.1")
 STRANGER = Client(address="203.0.113.9")
 BY_LIST = TrustedProxies(networks(["10.0.0.0/8", "fd00::/8"]))
@@ -67,7 +68,7 @@ def head(*values: bytes) -> RequestHead:
     A request with these lines of X-Forwarded-For.
     """
     lines = b"".join(b"X-Forwarded-For: %b\r\n" % value for value in values)
-    return request_head(b"GET / HTTP/1.1\r\nHost: app.example.com\r\n%b\r\n" % lines, HeadLimits())
+    return request_head(b"GET / HTTP/1.1\r\nHost: app.example.com\r\n%b\r\n" % lines, LIMITS)
 
 
 class TrustedProxiesTests(SynchronousTestCase):
