@@ -102,7 +102,7 @@ class Downstream(TwistedProtocol):
             self._request_done = self._incoming.take_end()
         if reusable and self._request_done and self.keep_alive and not self.proxy.draining:
             self._patience.answered()
-            if not self._incoming.is_empty or self._incoming.mid_head or self._paused_for or self.is_heard_out:
+            if self._incoming.has_begun or self._paused_for or self.is_heard_out:
                 self._pump()
         else:
             self.close()

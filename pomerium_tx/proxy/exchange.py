@@ -187,17 +187,15 @@ class ProxiedExchange(AttachedExchange):
         self._answer.append(chunk(content) if self._answer_chunked else content)
 
     def response_read(self) -> None:
-        answer = self._answer
-        if answer:
-            self._answer = []
-            self._connection.write(answer[0] if len(answer) == 1 else b"".join(answer))
+        if self._answer:
+            self._send_answer()
             self._wait(self._resource.route.idle_timeout)
 
     def response_ended(self) -> None:
         self._upstream = None
         if self._answer_chunked:
             self._answer.append(LAST_CHUNK)
-        self.response_read()
+        self._send_answer()
         self._complete("via_upstream")
         self._connection.exchange_ended(reusable=True)
 
@@ -229,6 +227,12 @@ class ProxiedExchange(AttachedExchange):
         self._connection.resume(UPSTREAM_FULL)
 
     # Inside.
+
+    def _send_answer(self) -> None:
+        answer = self._answer
+        if answer:
+            self._answer = []
+            self._connection.write(answer[0] if len(answer) == 1 else b"".join(answer))
 
     def _acquire(self, *, fresh: bool) -> None:
         connecting = self._resource.pool.acquire(self, self._asked.head.method, fresh=fresh)

@@ -51,6 +51,13 @@ class Incoming:
         """
         return self._reader.mid_head
 
+    @property
+    def has_begun(self) -> bool:
+        """
+        Whether anything of a request has come that is not acted on.
+        """
+        return bool(self._events or self._unread or self._reader.mid_head)
+
     def is_enough(self, most_heads: int) -> bool:
         """
         Whether no more is to be taken from the kernel before some of what waits has been acted on.

@@ -121,18 +121,21 @@ class Activity:
         """
         Note that a session is being used, unless it is idle.
         """
-        now = self._seconds()
-        counted = self._counted(session)
+        # Every request comes here: what `_counted` and `last_address` do is done in place.
+        now, name = self._seconds(), session.id
+        counted = self._seen.get(name)
+        if counted is None:
+            counted = max(session.began, self._since)
         if self.is_limited and (moment := counted + self._timeout) <= now and self._settled(moment) <= now:
             return
         if now > counted:
-            self._seen[session.id] = now
+            self._seen[name] = now
             if self.is_limited:
                 if not self._unsaid:
                     self._reports.wake()
-                self._unsaid[session.id] = now
-        if address and address != self.last_address(session):
-            self._addresses[session.id] = address
+                self._unsaid[name] = now
+        if address and address != self._addresses.get(name, session.address):
+            self._addresses[name] = address
 
     def heard(self, change: SessionsSeen, *, is_news: bool) -> None:
         """

@@ -10,10 +10,10 @@ from typing import Any
 
 from pomerium_tx import logs
 from tests.doubles.peers import UserAgent, request
-from tests.test_access import FIELDS as ACCESS
 from tests.scenarios.browser import read
 from tests.scenarios.traffic import HANDSHAKE, TrafficTestCase
 from tests.scenarios.world import APP, CHAT, DENIED, OPEN
+from tests.test_access import FIELDS as ACCESS
 
 PLANTED = "planted-7a1f"
 AUTHORIZE = {
