@@ -23,12 +23,16 @@ from typing import Any
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST, installReactor
-from twisted.internet.tcp import Connection
+from twisted.internet.tcp import Client, Connection, Server
 from twisted.logger import Logger
 
 log = Logger()
 
 _READABLE = select.EPOLLIN
+_PLAIN = frozenset((Client, Server))
+"""
+The connections that hand the socket what is written as it is.
+"""
 
 
 class LeanEPollReactor(EPollReactor):
@@ -166,8 +170,16 @@ class LeanEPollReactor(EPollReactor):
             return lost
         parts = writer._tempDataBuffer
         data = parts[0] if len(parts) == 1 else b"".join(parts)
-        sent = writer.writeSomeData(data)
-        if not isinstance(sent, int):
+        if type(writer) in _PLAIN and len(data) <= writer.SEND_LIMIT:
+            # As writeSomeData does, which first cuts the data to size, and repeats what Python itself repeats.
+            try:
+                sent = writer.socket.send(data)
+            except OSError as problem:
+                sent = 0 if problem.errno in (errno.EWOULDBLOCK, errno.ENOBUFS) else -1
+        else:
+            written = writer.writeSomeData(data)
+            sent = written if isinstance(written, int) else -1
+        if sent < 0:
             remember_loss(writer)
             return None
         if not sent:

@@ -209,7 +209,11 @@ class Authorizer:
         presented = read.presented
         if read.to_sign_in is not None and path != _ROBOTS:
             last, before = read.to_sign_in
-            if last.route is route and last.origin == origin and route.policy(None, head, canonical, client) is before:
+            if (
+                last.route is route
+                and last.origin == origin
+                and (before.of_session or route.policy(None, head, canonical, client) is before)
+            ):
                 return last
         admitted = self._admitted.of(read.session_id, read)
         if admitted is not None:
@@ -218,7 +222,7 @@ class Authorizer:
                 last.route is route
                 and last.origin == origin
                 and self._sessions.find(read.session_id) is last.session
-                and route.policy(last.session, head, canonical, client) is before
+                and (before.of_session or route.policy(last.session, head, canonical, client) is before)
             ):
                 # Whatever is asked below has the answer that it had before.
                 return last

@@ -5,7 +5,7 @@ What a policy answers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
@@ -42,6 +42,11 @@ class Decision:
     without_certificate: bool = False
     """
     Whether some deny rule misses a valid certificate of the client. It wins over all else.
+    """
+
+    of_session: bool = field(default=False, compare=False)
+    """
+    Whether the policy asks about nothing but the session: as long as that is the same, so is the decision.
     """
 
     @property

@@ -10,7 +10,7 @@ of its parts that come to the same, and a negated criterion keeps its reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from pomerium_tx.config.policy_rules import Criterion, Operator, Rule, Rules
@@ -125,6 +125,7 @@ class _Decisions(dict[tuple[int, ...], Decision]):
         asked = dict.fromkeys(each for _, of_rule in self._rules for each in of_rule if len(each.kind.outcomes) > 1)
         # Those about the session last: where there is none, the answers end before them.
         self.asked = sorted(asked, key=lambda each: each.kind.needs_session)
+        self._of_session = all(each.kind.needs_session for each in asked)
         self._known: dict[Decision, Decision] = {}
 
     def __missing__(self, answers: tuple[int, ...]) -> Decision:
@@ -133,7 +134,7 @@ class _Decisions(dict[tuple[int, ...], Decision]):
             (rule, result_of(rule.operator, [each.outcome(given.get(each)) for each in of_rule]))
             for rule, of_rule in self._rules
         )
-        decision = self._known.setdefault(decision, decision)
+        decision = self._known.setdefault(decision, replace(decision, of_session=self._of_session))
         if len(self) >= ANSWERS_KEPT:
             self.clear()
         self[answers] = decision
@@ -155,33 +156,9 @@ def _function(asked: Sequence[_Asked], decisions: _Decisions) -> Policy:
     """
     questions = tuple(each.question for each in asked)
     of_request = tuple(each.question for each in asked if not each.kind.needs_session)
-    if len(questions) <= 2 and not of_request:
-        return _about_session(questions[0], questions[-1] if len(questions) == 2 else None, decisions)
 
     def policy(session: Session | None, head: RequestHead, canonical: Canonical, client: Client) -> Decision:
         put = of_request if session is None else questions
         return decisions[tuple([question(session, head, canonical, client) for question in put])]
 
     return policy
-
-
-def _about_session(first: Question, second: Question | None, decisions: _Decisions) -> Policy:
-    """
-    The same for one or two questions about the session, which most policies have: in a fraction of the time.
-    """
-    nobody = decisions[()]
-
-    def one(session: Session | None, head: RequestHead, canonical: Canonical, client: Client) -> Decision:
-        if session is None:
-            return nobody
-        return decisions[(first(session, head, canonical, client),)]
-
-    if second is None:
-        return one
-
-    def two(session: Session | None, head: RequestHead, canonical: Canonical, client: Client) -> Decision:
-        if session is None:
-            return nobody
-        return decisions[first(session, head, canonical, client), second(session, head, canonical, client)]
-
-    return two

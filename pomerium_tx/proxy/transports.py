@@ -20,6 +20,8 @@ _SIOCOUTQNSD = 0x894B
 """
 Linux (tcp(7)): how many bytes of the send queue have not been sent.
 """
+_CAN_BE_ASKED = sys.platform.startswith("linux")
+_NO_BYTES = bytes(4)
 
 
 def holds_unsent_bytes(transport: Any) -> bool:
@@ -42,21 +44,19 @@ def owes_bytes(transport: Any) -> bool:
 
     A reader that pauses leaves them there, and would still get them after an orderly close.
     """
-    return holds_unsent_bytes(transport) or _unsent_in_kernel(transport) > 0
+    return holds_unsent_bytes(transport) or _has_unsent_in_kernel(transport)
 
 
-def _unsent_in_kernel(transport: Any) -> int:
+def _has_unsent_in_kernel(transport: Any) -> bool:
     while isinstance(transport, TLSMemoryBIOProtocol):
         transport = transport.transport
-    if not isinstance(transport, FileDescriptor) or not sys.platform.startswith("linux"):
-        return 0
-    descriptor: int = transport.fileno()  # type: ignore[no-untyped-call] # Twisted's own
-    if descriptor < 0:
-        return 0
+    if not _CAN_BE_ASKED or not isinstance(transport, FileDescriptor):
+        return False
     try:
-        return int.from_bytes(fcntl.ioctl(descriptor, _SIOCOUTQNSD, b"\0\0\0\0"), sys.byteorder)
-    except OSError:
-        return 0
+        return fcntl.ioctl(transport.fileno(), _SIOCOUTQNSD, _NO_BYTES) != _NO_BYTES  # type: ignore[no-untyped-call] # Twisted's own
+    except (OSError, ValueError):
+        # It is closed, or no socket.
+        return False
 
 
 def send_at_once(transport: Any) -> None:

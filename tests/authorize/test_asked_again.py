@@ -9,9 +9,11 @@ from dataclasses import replace
 
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical, canonicalise
-from pomerium_tx.http11.heads import HeadLimits
+from pomerium_tx.http11.heads import HeadLimits, RequestHead
 from pomerium_tx.http11.request_head import request_head
+from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.criteria import from_legacy
+from pomerium_tx.policy.decision import Decision, Policy
 from pomerium_tx.sessions.session import Session
 from tests.authorize.asking import ALICE, BOB, HANDSHAKE, NAVIGATION, PUBLIC, CheckTestCase
 from tests.policy.clients import CLIENT
@@ -19,6 +21,19 @@ from tests.policy.people import alice
 from tests.routing.routes import a_route
 
 LIMITS = HeadLimits()
+
+
+def of_requests(policies: list[Policy]) -> Policy:
+    """
+    The first of some policies, as one that asks about more than the session.
+    """
+    known: dict[Decision, Decision] = {}
+
+    def asked(session: Session | None, head: RequestHead, canonical: Canonical, client: Client) -> Decision:
+        decision = policies[0](session, head, canonical, client)
+        return known.setdefault(decision, replace(decision, of_session=False))
+
+    return asked
 
 
 class AskedAgainTests(CheckTestCase):
@@ -96,14 +111,37 @@ class AskedAgainTests(CheckTestCase):
 
     def test_a_policy_that_changes_its_mind(self) -> None:
         """
-        The policy is asked every time.
+        A policy that asks about more than the session is asked every time.
         """
         answers = [from_legacy(any_authenticated=True), from_legacy(users=["bob"])]
-        self.make(a_route("https://app.example.com", policy=lambda *asked: answers[0](*asked)))
+        self.make(a_route("https://app.example.com", policy=of_requests(answers)))
         cookie = self.cookie(ALICE)["Cookie"]
         self.assertIs(self.again("app.example.com", cookie=cookie).action, Action.PROCEED)
         answers.reverse()
         self.assertIs(self.again("app.example.com", cookie=cookie).action, Action.DENY)
+
+    def test_of_the_session_alone(self) -> None:
+        """
+        A policy that asks about the session alone is not asked again as long as that is the same, and at once when the
+        OP has said something else about the person.
+        """
+        asked: list[Session | None] = []
+        policy = from_legacy(domains=["example.com"])
+
+        def counted(session: Session | None, head: RequestHead, canonical: Canonical, client: Client) -> Decision:
+            asked.append(session)
+            return policy(session, head, canonical, client)
+
+        self.make(a_route("https://app.example.com", policy=counted))
+        cookie = self.cookie(ALICE)["Cookie"]
+        for _ in range(3):
+            self.assertIs(self.again("app.example.com", cookie=cookie).action, Action.PROCEED)
+        self.assertEqual(asked, [ALICE])
+        self.known.live[ALICE.id] = replace(ALICE, email="alice@elsewhere.example")
+        self.assertIs(self.again("app.example.com", cookie=cookie).action, Action.DENY)
+        del self.known.live[ALICE.id]
+        for _ in range(3):
+            self.assertIs(self.again("app.example.com", cookie=cookie).action, Action.SIGN_IN)
 
     def test_sent_to_sign_in_again(self) -> None:
         """
@@ -113,7 +151,7 @@ class AskedAgainTests(CheckTestCase):
         answers = [from_legacy(any_authenticated=True), from_legacy(), from_legacy(public=True)]
         self.make(
             a_route("https://app.example.com", prefix="/deep"),
-            a_route("https://app.example.com", policy=lambda *asked: answers[0](*asked)),
+            a_route("https://app.example.com", policy=of_requests(answers)),
             a_route("https://app.example.com:8443"),
         )
         first = self.again("app.example.com", "/a")

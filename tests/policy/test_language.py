@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.config.policy_rules import Rules, rules
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.explanation import explained
+from pomerium_tx.policy.known_criteria import KINDS
 from pomerium_tx.policy.language import ANSWERS_KEPT, compiled, decision_of, result_of
 from pomerium_tx.sessions.session import Session
 from tests.policy.clients import CLIENT, HEAD, a_head, decided, for_path, policy
@@ -38,6 +39,57 @@ OPERATORS = [
     ("nor", [TRUE, FALSE], True, {UNAUTHORIZED}),
     ("nor", [FALSE, FALSE], True, {UNAUTHORIZED}),
 ]
+
+
+OF_SESSIONS: dict[str, Any] = {
+    # Each criterion that is about the session and nothing else.
+    "authenticated_user": 1,
+    "claim/department": "sales",
+    "domain": "example.com",
+    "email": "alice@example.com",
+    "groups": {"has": "staff"},
+    "user": "alice",
+}
+
+
+class OfSessionTests(SynchronousTestCase):
+    """
+    Whether a decision holds for as long as the session is the same.
+    """
+
+    def test_nothing_else_is_asked(self) -> None:
+        """
+        The criteria that are said to be about the session look at nothing else.
+        """
+        kinds = {name for name, kind in KINDS.items() if kind.needs_session}
+        self.assertEqual({name.partition("/")[0] for name in OF_SESSIONS}, kinds)
+        nothing: Any = None
+        for name, value in OF_SESSIONS.items():
+            for session in (None, alice()):
+                with self.subTest(name=name, session=session):
+                    about_it = policy({"allow": {"and": [{name: value}]}})
+                    self.assertTrue(about_it(session, nothing, nothing, nothing).of_session)
+
+    def test_together_with_others(self) -> None:
+        """
+        One criterion about the request is enough, wherever it stands, and whether somebody is signed in or not.
+        """
+        about_it = [{name: value} for name, value in OF_SESSIONS.items()]
+        for session in (None, alice()):
+            for other in (TRUE, FALSE, {"source_ip": "192.0.2.1"}, {"cors_preflight": 1}):
+                for rules_ in (
+                    {"allow": {"or": [*about_it, other]}},
+                    [{"allow": {"or": about_it}}, {"deny": {"or": [other]}}],
+                ):
+                    with self.subTest(other=other, rules=rules_):
+                        self.assertFalse(decided(policy(rules_), session).of_session)
+
+    def test_constant(self) -> None:
+        """
+        What is always the same is so for every session.
+        """
+        for session in (None, alice()):
+            self.assertTrue(decided(policy({"allow": {"or": [{"accept": 1}]}}), session).of_session)
 
 
 class OperatorTests(SynchronousTestCase):
