@@ -39,6 +39,7 @@ from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import Answered
 from pomerium_tx.proxy.forwarding import ForwardedRequest, Framing
+from pomerium_tx.proxy.request_ids import request_id_line
 from pomerium_tx.routing.route import build
 from pomerium_tx.routing.table import RouteTable
 from pomerium_tx.sessions.handle import Handles
@@ -141,7 +142,8 @@ def _writing_steps(world: InMemory) -> dict[str, Step]:
     head, canonical, verdict = _asked(world, world.cookie)
     resource = house.proxy.resources(verdict.route)
     assertions, forwarding = house.layout.assertions, resource.forwarding
-    facts = ForwardedRequest(b"192.0.2.1", b"https", REQUEST_ID.encode(), house.proxy.identity(verdict, canonical))
+    line = request_id_line(REQUEST_ID)
+    facts = ForwardedRequest(b"192.0.2.1", b"https", line, house.proxy.identity(verdict, canonical))
     answers = ResponseReader(HeadLimits())
     answers.expect(b"GET")
     answer = _first(answers.feed(RESPONSE), ResponseHead)
@@ -167,7 +169,7 @@ def _writing_steps(world: InMemory) -> dict[str, Step]:
         "assertion, signed": signed,
         "head for the application": lambda: forwarding.request_head(head, canonical, resource.upstream, facts),
         "framing of the answer": lambda: Framing.of(answer, minor=1, keep_alive=True),
-        "head for the user agent": lambda: forwarding.response_head(answer, framing.lines, REQUEST_ID.encode()),
+        "head for the user agent": lambda: forwarding.response_head(answer, framing.lines, line),
         "access log line": lambda: log_access(answered),
     }
 

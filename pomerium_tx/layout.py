@@ -31,7 +31,7 @@ from pomerium_tx.dashboard.site import route_site
 from pomerium_tx.fronts import Fronts, unknown_host
 from pomerium_tx.http11 import request_head, response_head
 from pomerium_tx.http11.canonical import Canonical
-from pomerium_tx.http11.writer import NO_LINES, FieldLines
+from pomerium_tx.http11.writer import NO_LINES, Lines
 from pomerium_tx.logout.back_channel import BackChannelLogoutPage
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.late_tokens import LateTokens
@@ -352,7 +352,7 @@ class Layout:
         tokens = self._bearers.routes.get(route.id)
         return session.idp_id == self._clients.of(route) or (tokens is not None and tokens.admits(session))
 
-    def _identity(self, verdict: Verdict, canonical: Canonical) -> FieldLines:
+    def _identity(self, verdict: Verdict, canonical: Canonical) -> Lines:
         route = verdict.route
         if route is None or not route.pass_identity_headers:
             return NO_LINES

@@ -21,7 +21,7 @@ def what_is_sent(plan: Plan, route: Route, head: RequestHead, canonical: Canonic
 
     :raises BadRequest: If it does not go anywhere after all.
     """
-    facts = ForwardedRequest(peer=b"", scheme=b"https", request_id=b"", identity=NO_LINES)
+    facts = ForwardedRequest(peer=b"", scheme=b"https", request_id=NO_LINES, identity=NO_LINES)
     for number, upstream in enumerate(route.upstreams):
         # What one has worked out for a head is for one upstream only.
         forwarding = _forwarding(plan, route)

@@ -11,7 +11,7 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 
 from pomerium_tx.assertion import claims as claims_room
-from pomerium_tx.http11.writer import FieldLines
+from pomerium_tx.http11.writer import Lines, field_lines
 from pomerium_tx.jose.signer import Signer
 from pomerium_tx.sessions.session import Session
 
@@ -38,7 +38,7 @@ class _Kept:
     session: Session | None
     signed: float
     token: str = field(repr=False)
-    headers: FieldLines = field(repr=False)
+    headers: Lines = field(repr=False)
 
 
 class Assertions:
@@ -93,7 +93,7 @@ class Assertions:
         """
         return self._current(session, host, issuer_format).token
 
-    def headers(self, session: Session | None, host: str, issuer_format: str | None = None) -> FieldLines:
+    def headers(self, session: Session | None, host: str, issuer_format: str | None = None) -> Lines:
         """
         The header fields that tell an application at *host* who asks.
         """
@@ -124,7 +124,7 @@ class Assertions:
             session=session,
             signed=self._clock.seconds(),
             token=token,
-            headers=FieldLines.of(
+            headers=field_lines(
                 ((HEADER, token.encode("ascii")), *claims_room.claim_headers(claims, self._claim_headers))
             ),
         )

@@ -188,7 +188,7 @@ class VerifyPage(Page):
         if not route.pass_identity_headers:
             return []
         assertions, host = self._deciding.assertions, canonical.host
-        lines = assertions.headers(session, host, route.jwt_issuer_format).octets.decode("latin-1")
+        lines = assertions.headers(session, host, route.jwt_issuer_format).decode("latin-1")
         told = [(name, value) for name, _, value in (line.partition(": ") for line in lines.split("\r\n") if line)]
         given = {name.lower() for name, _ in told}
         claims = claim_headers(assertions.claims(session, host, route.jwt_issuer_format), _CLAIMS)

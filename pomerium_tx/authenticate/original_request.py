@@ -90,7 +90,7 @@ def _raw(method: bytes, host: bytes, uri: bytes, fields: Fields) -> bytes:
         # Proxies tell nobody of Upgrade, and the handshake is not granted without this field (RFC 6455 section 4.2.1).
         told += [(b"Connection", b"Upgrade"), (b"Upgrade", WEBSOCKET)]
     try:
-        return writer.request_head(method, uri, told)
+        return writer.head_of(writer.request_line(method, uri), writer.field_lines(told))
     except ValueError as problem:
         raise BadRequest(400, "What the proxy tells of is no request.") from problem
 

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
 from pomerium_tx.http11.reader import EndOfMessage, RequestEvent, RequestReader, Trailing
-from pomerium_tx.http11.writer import LAST_CHUNK, REASONS, chunk, response_head
+from pomerium_tx.http11.writer import LAST_CHUNK, REASONS, chunk, field_lines, head_of, status_line
 
 log = Logger()
 
@@ -100,12 +100,12 @@ class ServedExchange:
         The connection is *protocol*'s from here on.
         """
         self.is_finished = True
-        self._server.write(response_head(101, REASONS[101], list(fields)))
+        self._server.write(head_of(status_line(101, REASONS[101]), field_lines(list(fields))))
         self._server.hand_over(protocol)
 
     def _write_head(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
         closing = [] if self.head.keep_alive else [(b"Connection", b"close")]
-        self._server.write(response_head(status, REASONS[status], [*fields, *closing]))
+        self._server.write(head_of(status_line(status, REASONS[status]), field_lines([*fields, *closing])))
 
     def _end(self) -> None:
         self.is_finished = True
@@ -244,7 +244,9 @@ class ApplicationServer(Protocol):
     def _refuse(self, refused: BadRequest) -> None:
         log.info("An application refused a request: {reason}", reason=refused.reason)
         if self._exchange is None or self._exchange.is_finished:
-            self.write(response_head(refused.status, REASONS[refused.status], [(b"Connection", b"close")]))
+            self.write(
+                head_of(status_line(refused.status, REASONS[refused.status]), field_lines([(b"Connection", b"close")]))
+            )
         self._close()
 
     def _close(self) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
+from typing import NewType
 
 Pair = tuple[bytes, bytes]
 """
@@ -42,86 +42,56 @@ def _date_of(second: int) -> bytes:
 LAST_CHUNK = b"0\r\n\r\n"
 
 
-@dataclass(slots=True)
-class FieldLines:
+Lines = NewType("Lines", bytes)
+"""
+Whole lines of a head, none of which holds another one.
+"""
+NO_LINES = Lines(b"")
+
+
+def request_line(method: bytes, target: bytes) -> Lines:
     """
-    Field lines that are written more than once, and never changed.
-    """
+    The first line of an HTTP/1.1 request.
 
-    octets: bytes = field(repr=False)
-
-    @classmethod
-    def of(cls, fields: Sequence[Pair]) -> FieldLines:
-        """
-        The lines of *fields*.
-
-        :raises ValueError: If a part would break out of its place.
-        """
-        octets = _lines(fields)
-        _require_lines(octets, len(fields))
-        return cls(octets)
-
-    def __add__(self, others: FieldLines) -> FieldLines:
-        """
-        These, and then *others*.
-        """
-        return FieldLines(self.octets + others.octets)
-
-
-NO_LINES = FieldLines(b"")
-
-
-def request_head(
-    method: bytes,
-    target: bytes,
-    fields: Sequence[Pair],
-    *,
-    before: FieldLines = NO_LINES,
-    after: FieldLines = NO_LINES,
-) -> bytes:
-    """
-    The head of an HTTP/1.1 request.
-
-    :param before: What comes before *fields*.
-    :param after: What comes after them.
     :raises ValueError: If a part would break out of its place.
     """
     if b" " in method or b" " in target or not method or not target:
         raise ValueError("malformed request line")
-    return _head(b"%b %b HTTP/1.1\r\n" % (method, target), before, fields, after)
+    return _lines(b"%b %b HTTP/1.1\r\n" % (method, target), 1)
 
 
-def response_head(
-    status: int, reason: bytes, fields: Sequence[Pair], *, before: FieldLines = NO_LINES, after: FieldLines = NO_LINES
-) -> bytes:
+def status_line(status: int, reason: bytes) -> Lines:
     """
-    The head of an HTTP/1.1 response.
+    The first line of an HTTP/1.1 response.
 
-    :param before: What comes before *fields*.
-    :param after: What comes after them.
     :raises ValueError: If a part would break out of its place.
     """
     if not 100 <= status <= 599:
         raise ValueError("status out of range")
-    return _head(b"HTTP/1.1 %d %b\r\n" % (status, reason), before, fields, after)
+    return _lines(b"HTTP/1.1 %d %b\r\n" % (status, reason), 1)
 
 
-def _head(first: bytes, before: FieldLines, fields: Sequence[Pair], after: FieldLines) -> bytes:
-    lines = _lines(fields)
-    _require_lines(first + lines, 1 + len(fields))
-    return b"".join((first, before.octets, lines, after.octets, b"\r\n"))
+def field_lines(fields: Sequence[Pair]) -> Lines:
+    """
+    The lines of *fields*.
+
+    :raises ValueError: If a part would break out of its place.
+    """
+    return _lines(b"".join([b"%b: %b\r\n" % field for field in fields]), len(fields))
 
 
-def _lines(fields: Sequence[Pair]) -> bytes:
-    if len(fields) == 1:
-        return b"%b: %b\r\n" % fields[0]
-    return b"".join([b"%b: %b\r\n" % field for field in fields])
+def head_of(*lines: Lines) -> bytes:
+    """
+    A head of these lines, the first one and those of the fields.
+    """
+    return b"".join((*lines, b"\r\n"))
 
 
-def _require_lines(octets: bytes, count: int) -> None:
+def _lines(octets: bytes, count: int) -> Lines:
     # Parts can only add such characters, never hide one: more than one each per line means that one was added.
     if octets.count(b"\n") != count or octets.count(b"\r") != count or b"\0" in octets:
         raise ValueError("CR, LF or NUL in a head")
+    return Lines(octets)
 
 
 def chunk(content: bytes) -> bytes:

@@ -59,7 +59,7 @@ def route_answer(
         defaults.append((b"Content-Type", b"text/plain; charset=utf-8"))
     said = [(name, value) for name, value in defaults if name.lower() not in given]
     reason = writer.REASONS.get(answer.status, b"")
-    written = writer.response_head(answer.status, reason, [*configured, *said, *ours])
+    written = writer.head_of(writer.status_line(answer.status, reason), writer.field_lines([*configured, *said, *ours]))
     return written if head.method == b"HEAD" else written + body
 
 

@@ -17,6 +17,7 @@ from pomerium_tx.proxy.connection import CUT, Connection
 from pomerium_tx.proxy.deadlines import NEVER
 from pomerium_tx.proxy.forwarding import ForwardedRequest
 from pomerium_tx.proxy.refusals import content_size
+from pomerium_tx.proxy.request_ids import request_id_line
 from pomerium_tx.proxy.resource import ReverseProxyResource
 from pomerium_tx.proxy.transports import owes_bytes
 from pomerium_tx.proxy.tunnel import WebSocketTunnel
@@ -54,7 +55,7 @@ class AttachedExchange:
         self._asked = asked
         self._resource = resource
         self._session_ids = asked.verdict.live_ids
-        self._request_id = asked.request_id.encode("ascii")
+        self._request_id = request_id_line(asked.request_id)
         self._answer = []
 
     @property

@@ -15,7 +15,7 @@ from twisted.web.server import Site
 from pomerium_tx.authorize.verdict import Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
-from pomerium_tx.http11.writer import FieldLines
+from pomerium_tx.http11.writer import Lines
 from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.admission import ConnectionLimits
 from pomerium_tx.proxy.asked import Asked
@@ -118,7 +118,7 @@ class Proxy:
     """
     Session, route, external origin and peer of each request that was let through.
     """
-    identity: Callable[[Verdict, Canonical], FieldLines]
+    identity: Callable[[Verdict, Canonical], Lines]
     """
     The fields that tell the application who asks; none where the route passes no identity.
     """

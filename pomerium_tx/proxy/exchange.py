@@ -6,7 +6,7 @@ it: the response is complete, a side is lost, a time is over, or the session has
 from __future__ import annotations
 
 from pomerium_tx.http11.heads import BadRequest, ResponseHead
-from pomerium_tx.http11.writer import LAST_CHUNK, NO_LINES, FieldLines, chunk
+from pomerium_tx.http11.writer import LAST_CHUNK, NO_LINES, Lines, chunk, field_lines
 from pomerium_tx.proxy.attached import AttachedExchange
 from pomerium_tx.proxy.connection import UPSTREAM_AWAITED, UPSTREAM_FULL
 from pomerium_tx.proxy.deadlines import NEVER
@@ -48,7 +48,7 @@ class ProxiedExchange(AttachedExchange):
             identity=proxy.identity(verdict, asked.canonical),
         )
         if resource.header_values is not None:
-            facts.identity += resource.header_values.lines(asked)
+            facts.identity = Lines(facts.identity + resource.header_values.lines(asked))
         try:
             self._upstream_head = resource.forwarding.request_head(
                 asked.head, asked.canonical, resource.upstream, facts
@@ -257,7 +257,7 @@ class ProxiedExchange(AttachedExchange):
         self._answer_began = True
         self.deadline = NEVER
         connection = self._connection
-        framing = FieldLines.of(((b"Connection", b"Upgrade"), (b"Upgrade", protocol)))
+        framing = field_lines(((b"Connection", b"Upgrade"), (b"Upgrade", protocol)))
         connection.write(self._resource.forwarding.response_head(head, framing, self._request_id))
         self._tunnel = tunnel = WebSocketTunnel(connection, upstream, asked=self._asked, ended=self._tunnel_ended)
         self._idle_since = self._proxy.deadlines.now()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pomerium_tx.http11 import writer
 from pomerium_tx.http11.canonical import Canonical
@@ -82,8 +82,11 @@ class ForwardedRequest:
 
     peer: bytes
     scheme: bytes
-    request_id: bytes
-    identity: writer.FieldLines
+    request_id: writer.Lines
+    """
+    The field with which all know this request.
+    """
+    identity: writer.Lines = field(repr=False)
     """
     The identity assertion and the claim fields; empty when identity is not passed.
     """
@@ -95,13 +98,13 @@ class _PreparedRequest:
     What all requests with the same fields have in common.
     """
 
-    lines: writer.FieldLines
+    lines: writer.Lines
     forwarded_for: bytes | None
     """
     What goes before the peer in ``X-Forwarded-For``; None if the peer is not told.
     """
     told_of: tuple[bytes, bytes] | None = None
-    told: writer.FieldLines | None = None
+    told: writer.Lines | None = None
     """
     Those lines, and what is told of the peer and the scheme that they were last told of.
     """
@@ -113,7 +116,7 @@ class _PreparedResponse:
     What all responses with the same head have in common.
     """
 
-    lines: writer.FieldLines
+    lines: writer.Lines
     dropped_cookies: tuple[bytes, ...]
     is_dated: bool
 
@@ -124,7 +127,7 @@ class Framing:
     How the end of an answer's content is shown to the user agent (RFC 9112 section 6).
     """
 
-    lines: writer.FieldLines
+    lines: writer.Lines
     chunked: bool
     keep_alive: bool
     event_stream: bool
@@ -163,7 +166,7 @@ class Framing:
             fields.append((b"Connection", b"keep-alive"))
         content_type = head.get(b"content-type")
         event_stream = content_type is not None and content_type.lower().startswith(b"text/event-stream")
-        return cls(writer.FieldLines.of(fields), chunked, keep_alive, event_stream)
+        return cls(writer.field_lines(fields), chunked, keep_alive, event_stream)
 
 
 class Forwarding:
@@ -227,14 +230,14 @@ class Forwarding:
         before = prepared.told
         if before is None or prepared.told_of != whom:
             # Of all who send the same fields the latest, since there may be many.
-            before = prepared.told = prepared.lines + self._told(prepared, facts)
+            before = prepared.told = writer.Lines(prepared.lines + self._told(prepared, facts))
             prepared.told_of = whom
-        fields: tuple[writer.Pair, ...] = ((b"X-Request-Id", facts.request_id),)
         if self._host_by_path is not None:
-            fields = ((b"Host", self._host_by_path(canonical)), *fields)
-        return writer.request_head(head.method, self._target(canonical), fields, before=before, after=facts.identity)
+            before = writer.Lines(before + writer.field_lines(((b"Host", self._host_by_path(canonical)),)))
+        first = writer.request_line(head.method, self._target(canonical))
+        return writer.head_of(first, before, facts.request_id, facts.identity)
 
-    def response_head(self, head: ResponseHead, framing: writer.FieldLines, request_id: bytes) -> bytes:
+    def response_head(self, head: ResponseHead, framing: writer.Lines, request_id: writer.Lines) -> bytes:
         """
         The head that is sent to the user agent, with *framing* as its last fields.
         """
@@ -243,19 +246,18 @@ class Forwarding:
             prepared = head.derived[self] = self._prepared_response(head)
         for name in prepared.dropped_cookies:
             self._dropped_cookie(name)
-        fields: tuple[writer.Pair, ...] = ((b"X-Request-Id", request_id),)
         if not prepared.is_dated and head.status >= 200:
             # RFC 9110 section 6.6.1.
-            fields = ((b"Date", writer.date()), *fields)
-        return writer.response_head(head.status, head.reason, fields, before=prepared.lines, after=framing)
+            return writer.head_of(prepared.lines, writer.field_lines(((b"Date", writer.date()),)), request_id, framing)
+        return writer.head_of(prepared.lines, request_id, framing)
 
-    def _told(self, prepared: _PreparedRequest, facts: ForwardedRequest) -> writer.FieldLines:
+    def _told(self, prepared: _PreparedRequest, facts: ForwardedRequest) -> writer.Lines:
         fields: list[writer.Pair] = []
         if prepared.forwarded_for is not None:
             fields.append((b"X-Forwarded-For", prepared.forwarded_for + facts.peer))
         if self._tells_scheme:
             fields.append((b"X-Forwarded-Proto", facts.scheme))
-        return writer.FieldLines.of(fields)
+        return writer.field_lines(fields)
 
     def _prepared(self, head: RequestHead, canonical: Canonical, upstream: Upstream) -> _PreparedRequest:
         """
@@ -268,7 +270,7 @@ class Forwarding:
         cookies: list[bytes] = []
         forwarded_for: list[bytes] = []
         via: list[bytes] = []
-        for lower, name, value in [field for field in head.fields if field[0] in _SET_ELSEWHERE]:
+        for lower, name, value in [line for line in head.fields if line[0] in _SET_ELSEWHERE]:
             if lower == b"cookie":
                 kept = self._without_ours(value)
                 if kept:
@@ -307,7 +309,7 @@ class Forwarding:
                 before_peer = b"".join(b"%b, " % value for value in forwarded_for)
             elif forwarded_for:
                 fields.append((b"X-Forwarded-For", b", ".join(forwarded_for)))
-        return _PreparedRequest(writer.FieldLines.of(fields), before_peer)
+        return _PreparedRequest(writer.field_lines(fields), before_peer)
 
     def _prepared_response(self, head: ResponseHead) -> _PreparedResponse:
         """
@@ -333,7 +335,8 @@ class Forwarding:
             if self._route.caching != "upstream":
                 fields = ruled(self._route.caching, fields)
         is_dated = any(name.lower() == b"date" for name, _ in fields)
-        return _PreparedResponse(writer.FieldLines.of(fields), tuple(dropped), is_dated)
+        first = writer.status_line(head.status, head.reason)
+        return _PreparedResponse(writer.Lines(first + writer.field_lines(fields)), tuple(dropped), is_dated)
 
     def _rewritten(self, lower: bytes, value: bytes) -> bytes:
         for name, prefix, instead in self._rewrites:

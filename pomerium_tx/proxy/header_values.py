@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from pomerium_tx.config.header_template import Reference, Template, header_of
 from pomerium_tx.http11.fields import folded
 from pomerium_tx.http11.heads import RequestHead
-from pomerium_tx.http11.writer import FieldLines, Pair
+from pomerium_tx.http11.writer import Lines, Pair, field_lines
 from pomerium_tx.policy.certificate_criteria import HEADER_TOKENS, header_value
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.forwarding import names_a_session
@@ -97,14 +97,14 @@ class HeaderValues:
         """
         return bool(route.filled_request_headers) or route.kubernetes_token is not None
 
-    def lines(self, asked: Asked) -> FieldLines:
+    def lines(self, asked: Asked) -> Lines:
         """
         Those of one request.
         """
         fields = [(name, value(asked)) for name, value in self._fields]
         if self._kubernetes is not None:
             fields += self._impersonation(asked.verdict.session, self._kubernetes)
-        return FieldLines.of(fields)
+        return field_lines(fields)
 
     def _impersonation(self, session: Session | None, token: str) -> list[Pair]:
         """

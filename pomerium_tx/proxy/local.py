@@ -185,7 +185,7 @@ class LocalExchange:
         elif self._asked.head.minor == 0:
             pairs.append((b"Connection", b"keep-alive"))
         self._status = int(code)
-        connection.write_after_cuts(writer.response_head(self._status, reason, pairs))
+        connection.write_after_cuts(writer.head_of(writer.status_line(self._status, reason), writer.field_lines(pairs)))
 
     def write(self, content: bytes) -> None:
         self._written += len(content)

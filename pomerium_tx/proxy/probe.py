@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from pomerium_tx.http11.heads import HeadLimits, ResponseHead
-from pomerium_tx.http11.writer import request_head
+from pomerium_tx.http11.writer import field_lines, head_of, request_line
 from pomerium_tx.proxy.pool import in_words, no_handshake
 from pomerium_tx.proxy.upstream import UpstreamConnection
 from pomerium_tx.routing.balancing import HttpCheck, TcpCheck
@@ -100,7 +100,7 @@ class Probe:
         if isinstance(what, HttpCheck):
             fields = [(b"Host", what.host or self._host), (b"User-Agent", USER_AGENT), (b"Connection", b"close")]
             connection.begin(self, b"GET", reused=False)
-            connection.write(request_head(b"GET", what.path, fields))
+            connection.write(head_of(request_line(b"GET", what.path), field_lines(fields)))
             connection.request_sent()
             return
         connection.become_tunnel(self)

@@ -213,9 +213,8 @@ class Refusals:
             changing.append((b"Connection", b"close"))
         elif head is not None and head.minor == 0:
             changing.append((b"Connection", b"keep-alive"))
-        before = _lines(steady, tuple(self._response_fields(route)))
-        reason = writer.REASONS.get(answer.status, b"")
-        written = writer.response_head(answer.status, reason, changing, before=before)
+        before = _lines(answer.status, steady, tuple(self._response_fields(route)))
+        written = writer.head_of(before, writer.field_lines(changing))
         return written if head is not None and head.method == b"HEAD" else written + answer.body
 
 
@@ -229,12 +228,14 @@ _OF_THE_WAY = _steady(answer_fields(_TO_SIGN_IN, ""))
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _lines(steady: tuple[tuple[str, str], ...], configured: tuple[tuple[str, str], ...]) -> writer.FieldLines:
+def _lines(status: int, steady: tuple[tuple[str, str], ...], configured: tuple[tuple[str, str], ...]) -> writer.Lines:
     """
-    The lines of what an answer says of itself, and of what is configured and nobody says otherwise.
+    The first line of an answer, those of what it says of itself, and of what is configured and nobody says otherwise.
     """
     given = {name.lower() for name, _ in steady} | {name.lower() for name in _CHANGING}
-    return writer.FieldLines.of(_encoded([*steady, *(pair for pair in configured if pair[0].lower() not in given)]))
+    first = writer.status_line(status, writer.REASONS.get(status, b""))
+    fields = _encoded([*steady, *(pair for pair in configured if pair[0].lower() not in given)])
+    return writer.Lines(first + writer.field_lines(fields))
 
 
 def is_last_recipient(head: RequestHead) -> bool:

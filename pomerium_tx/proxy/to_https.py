@@ -53,7 +53,9 @@ class ToHttps(Refusals):
             (b"X-Request-Id", asked.request_id.encode("ascii")),
             (b"Connection", b"close"),
         )
-        return verdict.status, writer.response_head(verdict.status, b"Moved Permanently", fields)
+        return verdict.status, writer.head_of(
+            writer.status_line(verdict.status, b"Moved Permanently"), writer.field_lines(fields)
+        )
 
 
 def to_https(

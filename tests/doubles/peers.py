@@ -11,7 +11,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pomerium_tx.http11.writer import FieldLines
+from pomerium_tx.http11.writer import Lines
 from tests.doubles.network import Network, Transport
 
 
@@ -152,8 +152,8 @@ def request(
     return "\r\n".join((*lines, "", "")).encode("latin-1") + content
 
 
-def pairs_of(lines: FieldLines) -> list[tuple[bytes, bytes]]:
+def pairs_of(lines: Lines) -> list[tuple[bytes, bytes]]:
     """
     The names and values of field lines.
     """
-    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines.octets.split(b"\r\n")[:-1])]
+    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])]

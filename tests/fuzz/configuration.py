@@ -153,6 +153,6 @@ def check_header_template(octets: bytes) -> None:
         tokens_of=_kept().of,
     )
     request: Asked = asked(f"X-A: {value}", f"Cookie: {value}", session=a_session(id="session-1"))
-    octets = values.lines(request).octets
+    octets = values.lines(request)
     assert octets.startswith(b"X-Filled: ") and octets.count(b"\r\n") == 1 and octets.endswith(b"\r\n"), octets
     assert b"\r" not in octets[:-2] and b"\0" not in octets

@@ -13,8 +13,9 @@ from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.fields import folded
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
 from pomerium_tx.http11.reader import EndOfMessage, RequestReader
-from pomerium_tx.http11.writer import FieldLines
+from pomerium_tx.http11.writer import field_lines
 from pomerium_tx.proxy.forwarding import ForwardedRequest, Forwarding
+from pomerium_tx.proxy.request_ids import request_id_line
 from pomerium_tx.proxy.rewriting import without_handles
 from pomerium_tx.web.cookies import cookie_pairs, is_reserved_cookie
 from tests.fuzz.node import IS_THERE, by_node
@@ -26,8 +27,8 @@ ASSERTION = b"the.assertion.itself"
 FACTS = ForwardedRequest(
     peer=b"192.0.2.7",
     scheme=b"https",
-    request_id=b"request-1",
-    identity=FieldLines.of([(b"X-Pomerium-Jwt-Assertion", ASSERTION), (b"X-Email", b"alice@example.com")]),
+    request_id=request_id_line("request-1"),
+    identity=field_lines([(b"X-Pomerium-Jwt-Assertion", ASSERTION), (b"X-Email", b"alice@example.com")]),
 )
 _LIMITS = tuple(HeadLimits(underscores=word) for word in ("reject", "drop", "allow"))
 _ROUTES = (

@@ -15,7 +15,7 @@ from twisted.web.server import Site
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
-from pomerium_tx.http11.writer import FieldLines
+from pomerium_tx.http11.writer import field_lines
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.criteria import from_legacy
 from pomerium_tx.proxy.connection import Answered, Proxy, Times
@@ -90,7 +90,7 @@ class ProxyTestCase(SynchronousTestCase):
             ),
             registry=self.registry,
             used=lambda session, route, origin, peer: self.used.append((session, route, origin, peer)),
-            identity=lambda verdict, canonical: FieldLines.of(self.identity),
+            identity=lambda verdict, canonical: field_lines(self.identity),
             resources=lambda route: self.resource,
             site_of=lambda canonical: self.site,
             refusals=Refusals(

@@ -9,13 +9,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead, ResponseHead
 from pomerium_tx.http11.reader import RequestReader, ResponseReader
-from pomerium_tx.http11.writer import NO_LINES, FieldLines
+from pomerium_tx.http11.writer import NO_LINES, field_lines
 from pomerium_tx.proxy.forwarding import ForwardedRequest, Forwarding
+from pomerium_tx.proxy.request_ids import request_id_line
 from pomerium_tx.routing.rewriting import PrefixRewrite
 from pomerium_tx.routing.route import Route, Upstream
 from tests.proxy.harness import a_route
 
-FACTS = ForwardedRequest(peer=b"192.0.2.7", scheme=b"https", request_id=b"request-1", identity=NO_LINES)
+FACTS = ForwardedRequest(peer=b"192.0.2.7", scheme=b"https", request_id=request_id_line("request-1"), identity=NO_LINES)
 
 
 def read(*fields: str, target: str = "/") -> tuple[RequestHead, Canonical]:
@@ -86,7 +87,7 @@ class ForwardingTestCase(SynchronousTestCase):
         The lines that the user agent sees of *head*.
         """
         written = self.forwarding(route or a_route(), **changes).response_head(
-            head, FieldLines.of([(b"Content-Length", b"3")]), b"request-1"
+            head, field_lines([(b"Content-Length", b"3")]), request_id_line("request-1")
         )
         return written.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
 
@@ -133,8 +134,8 @@ class RequestTests(ForwardingTestCase):
         facts = ForwardedRequest(
             peer=b"192.0.2.7",
             scheme=b"https",
-            request_id=b"r",
-            identity=FieldLines.of([(b"X-Pomerium-Jwt-Assertion", b"jwt")]),
+            request_id=request_id_line("r"),
+            identity=field_lines([(b"X-Pomerium-Jwt-Assertion", b"jwt")]),
         )
         seen = self.request_fields("Connection: X-Pomerium-Jwt-Assertion, X-Forwarded-For", "X-Other: 1", facts=facts)
         self.assertEqual(seen["x-pomerium-jwt-assertion"], ["jwt"])

@@ -55,7 +55,7 @@ class HeaderValuesTestCase(SynchronousTestCase):
         """
         What the header X gets.
         """
-        octets = self.values({"X": text}, **changes).lines(request).octets
+        octets = self.values({"X": text}, **changes).lines(request)
         return octets.decode("latin-1").removeprefix("X: ").removesuffix("\r\n")
 
 
@@ -142,7 +142,7 @@ class TemplateTests(HeaderValuesTestCase):
         What is removed is not set.
         """
         values = self.values({"X": "${pomerium.jwt}", "Y": "${pomerium.jwt}"}, remove_request_headers=("x",))
-        self.assertTrue(values.lines(asked()).octets.startswith(b"Y: "))
+        self.assertTrue(values.lines(asked()).startswith(b"Y: "))
 
     def test_wanted(self) -> None:
         """
@@ -161,7 +161,7 @@ class KubernetesTests(HeaderValuesTestCase):
         """
         What the API server gets.
         """
-        return self.values({}, kubernetes_token="token", **changes).lines(asked(session=session)).octets.decode()
+        return self.values({}, kubernetes_token="token", **changes).lines(asked(session=session)).decode()
 
     def test_impersonation(self) -> None:
         """
