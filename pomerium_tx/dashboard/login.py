@@ -37,6 +37,7 @@ class LoginCookies:
 
     def __init__(self, cookie_name: str) -> None:
         self._name = f"{cookie_name}_login"
+        self._attributes = set_cookie(self._name, "", max_age=LIFETIME, same_site="lax").removeprefix(f"{self._name}=")
 
     def read(self, cookie_headers: Iterable[bytes]) -> list[str]:
         """
@@ -53,9 +54,9 @@ class LoginCookies:
 
     def set(self, value: str) -> str:
         """
-        The ``Set-Cookie`` value that keeps it.
+        The ``Set-Cookie`` value that keeps one that is `kept`.
         """
-        return set_cookie(self._name, value, max_age=LIFETIME, same_site="lax")
+        return f"{self._name}={value}{self._attributes}"
 
 
 class LoginStart:
