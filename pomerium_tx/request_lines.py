@@ -124,11 +124,11 @@ class LineForm:
         self._numbers = tuple(numbers.values())
         self._end = '"' + "".join([f", {_named(name)}{form}" for name, form in numbers.items()]) + "}"
 
-    def usual(self, *values: object) -> Usual:
+    def usual(self, *values: str | tuple[str, ...]) -> Usual:
         """
         The values of the usual fields, for whoever writes many lines with the same ones.
         """
-        said = "".join([f"{name}{logs.as_json(value)}, " for name, value in zip(self._usual, values, strict=True)])
+        said = "".join([f"{name}{_text(value)}, " for name, value in zip(self._usual, values, strict=True)])
         return Usual(values, f"{self._before}{said}{_named('path')}")
 
     def write(self, level: LogLevel, usual: Usual, path: str, request_id: str, numbers: tuple[float, ...] = ()) -> None:
@@ -150,7 +150,7 @@ class LineForm:
             lines.add("".join(line))
 
 
-_text: Callable[[str], str] = remembering(logs.as_json, entries=_REMEMBERED, longest=_MOST_REMEMBERED)
+_text: Callable[[str | tuple[str, ...]], str] = remembering(logs.as_json, entries=_REMEMBERED, longest=_MOST_REMEMBERED)
 
 
 def _named(name: str) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.remembered import remembering
+from pomerium_tx.remembered import Remembered, remembering
 
 
 class RememberingTests(SynchronousTestCase):
@@ -37,11 +37,15 @@ class RememberingTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """
-        Only the latest answers are remembered, and none to what is long; all are right.
+        No more than so many answers are remembered, and none to what is long; all are right.
         """
-        for text in ("a", "b", "c", "d", "a", "longer", "longer", "fives", "fives"):
+        for text in ("a", "b", "c", "c", "d", "d", "a", "longer", "longer", "fives", "fives"):
             self.assertEqual(self.ask(text), text.upper())
         self.assertEqual(self.asked, ["a", "b", "c", "d", "a", "longer", "longer", "fives"])
+        known = Remembered(str.upper, entries=3, longest=5)
+        for number in range(100):
+            self.assertEqual(known[f"a{number}"], f"A{number}")
+            self.assertLessEqual(len(known), 3)
 
     def test_failure(self) -> None:
         """

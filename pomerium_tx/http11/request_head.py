@@ -154,18 +154,27 @@ def whole_request(data: bytes, limits: HeadLimits) -> RequestHead | None:
     # What may end in content is not remembered.
     if data[:4] != b"GET " or data[-4:] != b"\r\n\r\n" or not _MOST_REMEMBERED >= len(data) <= limits.head_bytes:
         return None
-    return _whole_request(data, limits)
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _whole_request(data: bytes, limits: HeadLimits) -> RequestHead | None:
+    known = _whole.get(data)
+    if known is not None and known[0] is limits:
+        return known[1]
     if data.index(b"\r\n\r\n") != len(data) - 4:
         return None
     try:
         head = request_head(data, limits)
     except BadRequest:
+        # Whoever reads it piece by piece says why.
         return None
-    return head if head.keep_alive and not head.has_content and head.upgrade is None else None
+    if not head.keep_alive or head.has_content or head.upgrade is not None:
+        return None
+    if head.derived:
+        # Its fields have come before, and so it may come again.
+        if len(_whole) >= _REMEMBERED:
+            _whole.clear()
+        _whole[data] = limits, head
+    return head
+
+
+_whole: dict[bytes, tuple[HeadLimits, RequestHead]] = {}
 
 
 def _head(method: bytes, target: bytes, minor: bytes, block: bytes, limits: HeadLimits) -> RequestHead:
@@ -236,7 +245,7 @@ def forget_heads() -> None:
     """
     Remember nothing any more, nor what others have worked out.
     """
-    _whole_request.cache_clear()
+    _whole.clear()
     _remembered.cache_clear()
 
 
