@@ -165,6 +165,26 @@ class AskedAgainTests(CheckTestCase):
             answers.pop(0)
             self.assertIs(self.again("app.example.com", "/a").action, action)
 
+    def test_of_another_configuration(self) -> None:
+        """
+        What one configuration has found for a request is not what another one finds for the same.
+        """
+        lines = f"Host: app.example.com\r\nCookie: {self.cookie(ALICE)['Cookie']}\r\n"
+        head = request_head(f"GET /a HTTP/1.1\r\n{lines}\r\n".encode(), LIMITS)
+        canonical = canonicalise(head)
+        first = self.authorizer
+        for _ in range(2):
+            self.make(a_route("https://app.example.com", prefix="/a", policy=from_legacy(users=["bob"])))
+            second = self.authorizer
+            self.make(a_route("https://other.example.com"))
+            for authorizer, action in (
+                (first, Action.PROCEED),
+                (second, Action.DENY),
+                (self.authorizer, Action.NOT_FOUND),
+                (first, Action.PROCEED),
+            ):
+                self.assertIs(authorizer.check(head, canonical, CLIENT, "request-1").action, action)
+
     def test_signed_in_meanwhile(self) -> None:
         """
         A handle in a cookie or in the query counts, whatever was said to the same fields without it.

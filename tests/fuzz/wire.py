@@ -56,7 +56,11 @@ def requests(pieces: Iterable[bytes], limits: HeadLimits = LIMITS) -> list[objec
     for piece in pieces:
         rest: bytes | None = piece
         while rest is not None:
-            found = reader.feed(rest)
+            head = reader.whole(rest)
+            found = reader.feed(rest) if head is None else [head, EndOfMessage.END]
+            if head is not None:
+                # As one from which something was worked out: it is remembered.
+                head.derived[requests] = True
             rest = None
             if found and isinstance(found[-1], Trailing):
                 rest = found.pop().content

@@ -247,6 +247,17 @@ class CanonicaliseTests(SynchronousTestCase):
             with self.subTest(target=target):
                 self.assertEqual(canonicalise(head(target), merge_slashes=False).path, expected)
 
+    def test_same_head_again(self) -> None:
+        """
+        A head that is asked about again has the same target, and another one by other rules.
+        """
+        asked = head(b"/a//./b")
+        rules = [(normalize, merge) for normalize in (True, False) for merge in (True, False)]
+        for _ in range(2):
+            paths = [canonicalise(asked, normalize_path=n, merge_slashes=m).path for n, m in rules]
+            self.assertEqual(paths, [b"/a/b", b"/a//b", b"/a/./b", b"/a//./b"])
+        self.assertIs(canonicalise(asked), canonicalise(asked))
+
     def test_time_is_linear(self) -> None:
         """
         The longest target that may come is refused as fast as it is read, whatever fills it.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.http11.heads import BadRequest, BadResponse, HeadLimits, RequestHead, ResponseHead
-from pomerium_tx.http11.reader import EndOfMessage, RequestReader, ResponseReader, Trailing
+from pomerium_tx.http11.reader import EndOfMessage, RequestEvent, RequestReader, ResponseReader, Trailing
 
 END = EndOfMessage.END
 LIMITS = HeadLimits()
@@ -39,6 +39,18 @@ def simple(events: Iterable[object]) -> list[object]:
     return told
 
 
+def fed(reader: RequestReader, piece: bytes) -> list[RequestEvent]:
+    """
+    What a reader makes of a *piece* that a connection gives it.
+    """
+    head = reader.whole(piece)
+    if head is None:
+        return reader.feed(piece)
+    # Somebody has worked something out from it, so that it is remembered.
+    head.derived[fed] = True
+    return [head, END]
+
+
 def read(pieces: Iterable[bytes], limits: HeadLimits = LIMITS) -> list[object]:
     """
     What a request reader makes of *pieces*, with trailing bytes fed back as by one who grants no upgrade.
@@ -48,7 +60,7 @@ def read(pieces: Iterable[bytes], limits: HeadLimits = LIMITS) -> list[object]:
     for piece in pieces:
         rest: bytes | None = piece
         while rest is not None:
-            came, rest = reader.feed(rest), None
+            came, rest = fed(reader, rest), None
             if came and isinstance(came[-1], Trailing):
                 rest = came.pop().content
             events += came
@@ -158,6 +170,61 @@ class RequestReaderTests(SynchronousTestCase):
         assert isinstance(head, RequestHead)
         self.assertEqual((head.method, head.target, head.host), (b"GET", b"/a", b"app.example.com"))
         self.assertIs(end, END)
+
+    def test_whole(self) -> None:
+        """
+        A request that has come in one piece and has no content is known without being fed; whatever else has come, or
+        has come before it, is fed, and reads as if nothing had been asked.
+        """
+        reader = RequestReader(LIMITS)
+        for _ in range(3):
+            head = reader.whole(GET)
+            assert head is not None
+            self.assertEqual([head, END], RequestReader(LIMITS).feed(GET))
+            head.derived[self] = True
+        for wire in (
+            b"",
+            GET[:-1],
+            GET + b"x",
+            GET * 2,
+            b"\r\n" + GET,
+            *(wire for wire in GOOD_REQUESTS if wire != GET),
+            *(wire for _, wire, _ in BAD_REQUESTS),
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            b"GET / HTTP/1.0\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
+        ):
+            with self.subTest(wire=wire):
+                if b"http://" not in wire:
+                    self.assertIsNone(RequestReader(SMALL).whole(wire))
+                self.assertEqual(read([wire]), read(octets(wire)))
+
+    def test_not_whole_by_what_came_before(self) -> None:
+        """
+        In the middle of a head or of content, and after the last request, nothing is a request of its own.
+        """
+        for before in (b"GET /b HTTP/1.1\r\nX: ", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n"):
+            with self.subTest(before=before):
+                reader = RequestReader(LIMITS)
+                reader.feed(before)
+                self.assertIsNone(reader.whole(GET))
+        reader = RequestReader(LIMITS)
+        reader.feed(b"GET / HTTP/1.0\r\n\r\n")
+        self.assertIsNone(reader.whole(GET))
+
+    def test_empty_line_before_a_whole_one(self) -> None:
+        """
+        One empty line before each request is ignored, whether the request is fed or not.
+        """
+        reader = RequestReader(LIMITS)
+        for _ in range(3):
+            self.assertEqual(reader.feed(b"\r\n"), [])
+            self.assertIsNotNone(reader.whole(GET))
+        reader.feed(b"\r\n")
+        self.assertIsInstance(reader.feed(b"\r\n")[0], BadRequest)
 
     def test_content(self) -> None:
         """

@@ -411,6 +411,68 @@ class LlhttpJudgementTests(SynchronousTestCase):
         self.assertRaises(BadRequest, head)
 
 
+class WholeRequestTests(SynchronousTestCase):
+    """
+    Requests that are known as a whole.
+    """
+
+    def setUp(self) -> None:
+        """
+        Nothing is known.
+        """
+        request_head_module.forget_heads()
+        self.addCleanup(request_head_module.forget_heads)
+
+    def whole(self, raw: bytes, limits: HeadLimits = LIMITS) -> RequestHead:
+        """
+        The head of a request that is whole, from which something is worked out.
+        """
+        found = request_head_module.whole_request(raw, limits)
+        assert found is not None
+        found.derived[self] = True
+        return found
+
+    def test_same_again(self) -> None:
+        """
+        The same bytes are the same head, once their fields have come before; another target is another one.
+        """
+        raw = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n"
+        first = self.whole(raw % b"a")
+        second = self.whole(raw % b"a")
+        self.assertIsNot(first, second)
+        self.assertIs(self.whole(raw % b"a"), second)
+        self.assertEqual(self.whole(raw % b"b").target, b"/b")
+        self.assertIs(self.whole(raw % b"a"), second)
+        request_head_module.forget_heads()
+        self.assertIsNot(self.whole(raw % b"a"), second)
+
+    def test_limits_of_the_day(self) -> None:
+        """
+        What was accepted under other limits is not known under these.
+        """
+        raw = b"GET /long HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n"
+        for _ in range(3):
+            self.whole(raw)
+        for strict in (HeadLimits(fields=1), HeadLimits(target=4), HeadLimits(head_bytes=20)):
+            self.assertIsNone(request_head_module.whole_request(raw, strict))
+
+    def test_bounded(self) -> None:
+        """
+        No more than so many are kept, and none that is long; nor one whose fields come for the first time.
+        """
+        for number in range(3_000):
+            raw = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number
+            self.assertEqual(self.whole(raw).target, b"/%d" % number)
+            self.assertLessEqual(len(request_head_module._whole), 1_024)
+        request_head_module.forget_heads()
+        for number in range(100):
+            self.whole(b"GET / HTTP/1.1\r\nHost: a\r\nX: %d\r\n\r\n" % number)
+        self.assertEqual(len(request_head_module._whole), 0)
+        self.assertIsNone(
+            request_head_module.whole_request(b"GET / HTTP/1.1\r\nHost: a\r\nX: %b\r\n\r\n" % (b"x" * 5_000), LIMITS)
+        )
+
+
 class RememberedTests(SynchronousTestCase):
     """
     Fields that have been read before are not read again, which changes nothing.
