@@ -52,12 +52,10 @@ class BadResponse(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeadLimits:
     """
     How large a head may be; trailers obey the same limits.
-
-    What is remembered of heads is remembered by these, so they are compared as what they are, not by their values.
     """
 
     head_bytes: int = 65_536
