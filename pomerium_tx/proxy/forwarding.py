@@ -59,8 +59,6 @@ _SET_ELSEWHERE = _COPIED_WITHOUT_HANDLE | frozenset(
         b"expect",
         b"max-forwards",
         b"x-forwarded-for",
-        b"x-forwarded-proto",
-        b"x-request-id",
         b"via",
     )
 )
@@ -68,7 +66,7 @@ _IMPERSONATE = b"IMPERSONATE_"
 """
 How the fields begin, folded, by which Kubernetes is told who asks.
 """
-_RESPONSE_SET_ELSEWHERE = frozenset((b"content-length", b"set-cookie", b"via"))
+_RESPONSE_SET_ELSEWHERE = frozenset((b"content-length", b"via", b"x-request-id"))
 _FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id")
 # As the variable HTTP_PROXY it would tell an application's HTTP client where to connect (CVE-2016-1000111).
 _MISTAKEN = (b"proxy",)
@@ -153,7 +151,7 @@ class Framing:
     def _of(cls, head: ResponseHead, *, minor: int, keep_alive: bool) -> Framing:
         fields: list[writer.Pair] = []
         chunked = False
-        if head.content_length is not None and not head.chunked:
+        if head.content_length is not None:
             fields.append((b"Content-Length", b"%d" % head.content_length))
         elif head.has_content and minor >= 1:
             chunked = True
@@ -315,21 +313,18 @@ class Forwarding:
         """
         What every response that is like *head* has in common.
         """
-        connection, overwritten = head.connection, self._overwritten
+        gone = _RESPONSE_SET_ELSEWHERE | head.connection | self._overwritten
         fields: list[writer.Pair] = []
         dropped: list[bytes] = []
         for lower, name, value in head.fields:
-            if lower in HOP_BY_HOP or lower in overwritten or lower == b"x-request-id":
+            if lower in HOP_BY_HOP or lower in gone:
                 continue
             if self._rewrites:
                 value = self._rewritten(lower, value)
-            if lower == b"set-cookie":
-                if self._sets_our_cookie(value):
-                    dropped.append(_cookie_name(value))
-                    continue
-            elif lower in _RESPONSE_SET_ELSEWHERE or lower in connection:
-                continue
-            fields.append((name, value))
+            if lower == b"set-cookie" and self._sets_our_cookie(value):
+                dropped.append(_cookie_name(value))
+            else:
+                fields.append((name, value))
         if head.status >= 200:
             fields.extend(self._response_fields)
             if self._route.caching != "upstream":

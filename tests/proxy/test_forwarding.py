@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.config.expressions import Rewrite
+from pomerium_tx.http11 import writer
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead, ResponseHead
 from pomerium_tx.http11.reader import RequestReader, ResponseReader
 from pomerium_tx.http11.writer import NO_LINES, field_lines
-from pomerium_tx.proxy.forwarding import ForwardedRequest, Forwarding
+from pomerium_tx.proxy.forwarding import ForwardedRequest, Forwarding, Framing
 from pomerium_tx.proxy.request_ids import request_id_line
 from pomerium_tx.routing.rewriting import PrefixRewrite
 from pomerium_tx.routing.route import Route, Upstream
@@ -113,6 +115,9 @@ class RequestTests(ForwardingTestCase):
             "X-Forwarded-Proto",
             "X.Forwarded.Proto",
             "X-Forwarded-Host",
+            "X.Forwarded.Host",
+            "X.Forwarded.For",
+            "X-Request-Id",
             "X.Request.Id",
         ):
             with self.subTest(name=name):
@@ -162,6 +167,40 @@ class RequestTests(ForwardingTestCase):
             with self.subTest(value=value):
                 self.assertNotIn("authorization", self.request_fields(f"Authorization: {value}"))
         self.assertEqual(self.request_fields("Authorization: Bearer other")["authorization"], ["Bearer other"])
+
+    def test_handle_in_a_url(self) -> None:
+        """
+        No field in which somebody tells a URL brings a handle to the application; without one it passes, once, unless
+        it is named or removed.
+        """
+        gone = a_route(remove_request_headers=("Referer", "X-Rewrite-Url"))
+        for name in (
+            "Referer",
+            "X-Envoy-Original-Path",
+            "X-Forwarded-Uri",
+            "X-Original-Uri",
+            "X-Original-Url",
+            "X-Rewrite-Url",
+        ):
+            with self.subTest(name=name):
+                lower = name.lower()
+                self.assertNotIn(lower, self.request_fields(f"{name}: /x?a=1&pomerium_session=secret"))
+                self.assertEqual(self.request_fields(f"{name}: /x?a=1")[lower], ["/x?a=1"])
+                self.assertNotIn(lower, self.request_fields(f"{name}: /x?a=1", f"Connection: {name}"))
+                passes = lower not in ("referer", "x-rewrite-url")
+                self.assertIs(lower in self.request_fields(f"{name}: /x?a=1", route=gone), passes)
+
+    def test_cookies(self) -> None:
+        """
+        Cookies go up unless they are all ours, or `Connection` names them, or the route removes or sets them itself.
+        """
+        mine = "Cookie: a=1; _pomerium=secret"
+        self.assertEqual(self.request_fields(mine, "Cookie: _pomerium=secret")["cookie"], ["a=1"])
+        self.assertNotIn("cookie", self.request_fields("Cookie: _pomerium=secret"))
+        self.assertNotIn("cookie", self.request_fields(mine, "Connection: cookie"))
+        self.assertNotIn("cookie", self.request_fields(mine, route=a_route(remove_request_headers=("Cookie",))))
+        ours = (("Cookie", "b=2"),)
+        self.assertEqual(self.request_fields(mine, route=a_route(set_request_headers=ours))["cookie"], ["b=2"])
 
     def test_only_our_query(self) -> None:
         """
@@ -257,6 +296,167 @@ class RequestTests(ForwardingTestCase):
         secure = a_route(upstreams=(Upstream(scheme="https", host="::1", port=443),))
         self.assertEqual(self.request_fields(route=secure)["host"], ["[::1]"])
 
+    def test_host_by_path(self) -> None:
+        """
+        A host that the path names is worked out for each request, and is the only one that is sent.
+        """
+        route = a_route(host_rewrite_by_path=Rewrite(pattern="^/([a-z]+).*", substitution=r"\1.internal"))
+        forwarding = self.forwarding(route)
+        for target in ("wiki", "chat"):
+            head, canonical = read("X-Other: 1", target=f"/{target}/x")
+            lines = forwarding.request_head(head, canonical, route.upstreams[0], FACTS).split(b"\r\n")
+            self.assertEqual(
+                [line for line in lines if line.lower().startswith(b"host")], [b"Host: %b.internal" % target.encode()]
+            )
+
+    def test_host_by_field(self) -> None:
+        """
+        A host that a field of the request names is sent.
+        """
+        route = a_route(host_rewrite_header=b"x-host")
+        self.assertEqual(self.request_fields("X-Host: inner.example", route=route)["host"], ["inner.example"])
+
+    def test_removed_of_ours(self) -> None:
+        """
+        What is told of the connection is not told where the route removes it.
+        """
+        names = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
+        for append in (True, False):
+            seen = self.request_fields(
+                "X-Forwarded-For: 198.51.100.1",
+                route=a_route(remove_request_headers=names),
+                append_forwarded_for=append,
+            )
+            self.assertEqual([name for name in names if name.lower() in seen], [])
+            self.assertEqual(seen["x-request-id"], ["request-1"])
+
+    def test_goes_round(self) -> None:
+        """
+        A request that has passed by us eight times goes no further, however many lines say so.
+        """
+        for before in (["1.1 pomerium_tx"] * 7, ["1.1 pomerium_tx, 1.0 pomerium_tx"] * 3 + ["1.1 other"]):
+            passes = self.request_fields(*(f"Via: {each}" for each in before))
+            self.assertEqual(passes["via"], [", ".join([*before, "1.1 pomerium_tx"])])
+        for before in (["1.1 pomerium_tx"] * 8, ["1.1 pomerium_tx, 1.0 pomerium_tx"] * 4):
+            problem = self.assertRaises(BadRequest, self.request_fields, *(f"Via: {each}" for each in before))
+            self.assertEqual((problem.status, problem.reason), (508, "This request goes round in circles."))
+
+    def test_whole_head(self) -> None:
+        """
+        Each field is there once: what passes in its own spelling, then what is written anew, in the usual one.
+        """
+        fields = (
+            "x-ONE: 1",
+            "x-request-id: theirs",
+            "via: 1.0 a",
+            "REFERER: http://r/",
+            "cookie: a=1",
+            "x-forwarded-for: b",
+            "max-forwards: 5",
+            "x-forwarded-proto: ftp",
+            "x-Two: 2",
+            "x-forwarded-for: c",
+        )
+        host, after = (
+            ["Host: upstream.test:8080", "x-ONE: 1", "x-Two: 2", "REFERER: http://r/", "Cookie: a=1"],
+            [
+                "Max-Forwards: 5",
+                "X-Forwarded-Host: app.example.com",
+                "Via: 1.0 a, 1.1 pomerium_tx",
+            ],
+        )
+        ours = ["X-Forwarded-For: b, c, 192.0.2.7", "X-Forwarded-Proto: https", "X-Request-Id: request-1"]
+        for special, written in (
+            ((), []),
+            (("content-length: 3", "expect: 100-continue"), ["Content-Length: 3", "Expect: 100-continue"]),
+            (("transfer-encoding: chunked",), ["Transfer-Encoding: chunked"]),
+        ):
+            with self.subTest(special=special):
+                self.assertEqual(self.lines(*fields, *special), [*host, *written, *after, *ours])
+        self.assertEqual(
+            self.lines(*fields, append_forwarded_for=False), [*host, *after, "X-Forwarded-For: b, c", *ours[1:]]
+        )
+        self.assertEqual(
+            self.lines("connection: upgrade", "upgrade: WebSocket"),
+            [
+                host[0],
+                "Connection: Upgrade",
+                "Upgrade: websocket",
+                after[1],
+                "Via: 1.1 pomerium_tx",
+                "X-Forwarded-For: 192.0.2.7",
+                *ours[1:],
+            ],
+        )
+
+    def lines(self, *fields: str, **changes: object) -> list[str]:
+        """
+        The field lines that the upstream gets.
+        """
+        route = a_route()
+        written = self.forwarding(route, **changes).request_head(*read(*fields), route.upstreams[0], FACTS)
+        return written.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")[1:]
+
+    def test_named_away(self) -> None:
+        """
+        `Connection` ends what was asked of the next hop alone.
+        """
+        seen = self.request_fields(
+            "Content-Length: 3", "Expect: 100-continue", "Max-Forwards: 5", "Connection: expect, max-forwards"
+        )
+        self.assertEqual([name for name in ("expect", "max-forwards", "connection") if name in seen], [])
+
+    def test_same_fields(self) -> None:
+        """
+        What requests with the same fields have in common is worked out once, by each route for itself.
+        """
+        head, canonical = read("X-Other: 1")
+        routes = [a_route(set_request_headers=(("X-Route", name),)) for name in "ab"]
+        rules = [self.forwarding(route) for route in routes]
+        worked_out = []
+        for _ in range(2):
+            for route, forwarding in zip(routes, rules, strict=True):
+                written = forwarding.request_head(head, canonical, route.upstreams[0], FACTS)
+                self.assertIn(f"X-Route: {route.set_request_headers[0][1]}\r\n".encode(), written)
+                worked_out.append(head.derived[forwarding])
+        self.assertIs(worked_out[0], worked_out[2])
+        self.assertIs(worked_out[1], worked_out[3])
+
+    def test_each_peer(self) -> None:
+        """
+        However much requests have in common, each tells its own peer, scheme and id.
+        """
+        head, canonical = read("X-Forwarded-For: a")
+        route = a_route()
+        forwarding = self.forwarding(route)
+        asked = [(peer, scheme) for peer in (b"192.0.2.7", b"192.0.2.8") for scheme in (b"http", b"https")]
+        for number, (peer, scheme) in enumerate([asked[0], *asked, *asked[::-1]]):
+            facts = ForwardedRequest(
+                peer=peer, scheme=scheme, request_id=request_id_line(str(number)), identity=NO_LINES
+            )
+            lines = forwarding.request_head(head, canonical, route.upstreams[0], facts).split(b"\r\n")
+            self.assertEqual(
+                lines[-5:],
+                [
+                    b"X-Forwarded-For: a, " + peer,
+                    b"X-Forwarded-Proto: " + scheme,
+                    b"X-Request-Id: %d" % number,
+                    b"",
+                    b"",
+                ],
+            )
+
+    def test_kubernetes(self) -> None:
+        """
+        Where we say by our token who asks, nobody says it in our place; elsewhere the same fields are nobody's.
+        """
+        forged = ("Impersonate-User: root", "IMPERSONATE-Extra-X: 1", "impersonate.group: all", "Impersonated: 1")
+        cluster = a_route(kubernetes_token="token")
+        seen = self.request_fields(*forged, "Authorization: Basic mine", route=cluster)
+        self.assertEqual([name for name in seen if name.startswith(("imp", "auth"))], ["impersonated"])
+        seen = self.request_fields(*forged, "Authorization: Basic mine")
+        self.assertEqual(len([name for name in seen if name.startswith(("imp", "auth"))]), 5)
+
     def test_no_append(self) -> None:
         """
         With `skip_xff_append` the field stays what it was.
@@ -302,6 +502,57 @@ class CredentialsOfOthersTests(ForwardingTestCase):
         self.assertEqual([line for line in seen if line.split(":")[0].startswith(("WWW", "Auth"))], list(challenges))
 
 
+class FramingTests(ForwardingTestCase):
+    """
+    How the end of an answer is shown.
+    """
+
+    def test_framing(self) -> None:
+        """
+        A length is told where it is known; else HTTP/1.1 gets chunks, and for HTTP/1.0 the connection's end is the
+        answer's. Who may go on is told so in HTTP/1.0, who may not is told in both.
+        """
+        length, chunks = "Content-Length: 3", "Transfer-Encoding: chunked"
+        close, stays = "Connection: close", "Connection: keep-alive"
+        for fields, status, one, zero in (
+            ([length], "200 OK", ([length], False, True), ([length, stays], False, True)),
+            ([chunks], "200 OK", ([chunks], True, True), ([close], False, False)),
+            ([], "200 OK", ([chunks], True, True), ([close], False, False)),
+            ([], "204 No", ([], False, True), ([stays], False, True)),
+            ([length], "304 Not", ([length], False, True), ([length, stays], False, True)),
+            ([chunks], "304 Not", ([], False, True), ([stays], False, True)),
+        ):
+            for minor, expected in ((1, one), (0, zero)):
+                with self.subTest(fields=fields, status=status, minor=minor):
+                    head = read_response(*fields, status=status)
+                    self.assertEqual(self.shown(head, minor, keep_alive=True), expected)
+                    lines = [line for line in expected[0] if not line.startswith("Connection")] + [close]
+                    self.assertEqual(self.shown(head, minor, keep_alive=False), (lines, expected[1], False))
+                    self.assertEqual(self.shown(head, minor, keep_alive=True), expected)
+
+    def shown(self, head: ResponseHead, minor: int, *, keep_alive: bool) -> tuple[list[str], bool, bool]:
+        """
+        The lines, whether there are chunks, and whether the connection may go on.
+        """
+        framing = Framing.of(head, minor=minor, keep_alive=keep_alive)
+        self.assertIs(framing, Framing.of(head, minor=minor, keep_alive=keep_alive))
+        return framing.lines.decode().split("\r\n")[:-1], framing.chunked, framing.keep_alive
+
+    def test_event_stream(self) -> None:
+        """
+        A stream of events is known by its type, in any case and with parameters.
+        """
+        for content_type, expected in (
+            (["Content-Type: Text/Event-Stream; charset=utf-8"], True),
+            (["Content-Type: text/event-stream"], True),
+            (["Content-Type: application/json"], False),
+            ([], False),
+        ):
+            with self.subTest(content_type=content_type):
+                framing = Framing.of(read_response(*content_type), minor=1, keep_alive=True)
+                self.assertIs(framing.event_stream, expected)
+
+
 class ResponseTests(ForwardingTestCase):
     """
     Responses on their way down.
@@ -325,6 +576,71 @@ class ResponseTests(ForwardingTestCase):
         self.assertEqual(
             self.dropped, [b"_pomerium", b"_pomerium_authenticate", b"_pomerium", b"_pomerium", b"_pomerium"]
         )
+
+    def test_rewritten(self) -> None:
+        """
+        Of the rules for a name the first whose beginning the value has replaces that, in every such field; none lets a
+        cookie of ours pass.
+        """
+        rules = (
+            (b"location", b"http://a/", b"https://b/"),
+            (b"location", b"http://", b"x"),
+            (b"set-cookie", b"app", b"_pomerium"),
+        )
+        head = read_response(
+            "Location: http://a/c", "LOCATION: http://d", "X: http://a/", "Set-Cookie: app=1", "Content-Length: 0"
+        )
+        lines = self.response_fields(head, a_route(rewrite_response_headers=rules))
+        self.assertEqual([line for line in lines if "/" in line][1:], ["Location: https://b/c", "X: http://a/"])
+        self.assertIn("LOCATION: xd", lines)
+        self.assertEqual(self.dropped, [b"_pomerium"])
+
+    def test_dated(self) -> None:
+        """
+        A final answer has one date: the application's, or that of now. One that is not the last has what it has.
+        """
+        self.patch(writer, "date", lambda: b"now")
+        for status, own, expected in (
+            ("200 OK", [], ["Date: now"]),
+            ("404 No", [], ["Date: now"]),
+            ("200 OK", ["date: then"], ["date: then"]),
+            ("103 Early Hints", [], []),
+        ):
+            with self.subTest(status=status, own=own):
+                lines = self.response_fields(read_response(*own, status=status))
+                self.assertEqual([line for line in lines if line.lower().startswith("date")], expected)
+
+    def test_what_is_written_elsewhere(self) -> None:
+        """
+        Who stands between the application and us is nobody's business; a cookie passes, unless `Connection` names it.
+        """
+        fields = ("Via: 1.1 a", "Set-Cookie: b=1", "Content-Length: 9", "Date: d", "X-Request-Id: theirs")
+        after = ["Date: d", "X-Request-Id: request-1", "Content-Length: 3"]
+        self.assertEqual(self.response_fields(read_response(*fields))[1:], ["Set-Cookie: b=1", *after])
+        named = read_response(*fields, "Connection: set-cookie, date")
+        self.patch(writer, "date", lambda: b"now")
+        self.assertEqual(self.response_fields(named)[1:], ["Date: now", *after[1:]])
+
+    def test_interim_answers_are_not_ours(self) -> None:
+        """
+        What the configuration sets is said with the last answer.
+        """
+        fields = ((b"X-Set", b"1"),)
+        self.assertNotIn("X-Set: 1", self.response_fields(read_response(status="103 Early"), response_fields=fields))
+        self.assertIn("X-Set: 1", self.response_fields(read_response(), response_fields=fields))
+
+    def test_same_head(self) -> None:
+        """
+        What like answers have in common is worked out once; a cookie of ours is reported each time.
+        """
+        head = read_response("Set-Cookie: _pomerium=forged")
+        forwarding = self.forwarding(a_route())
+        worked_out = []
+        for _ in range(2):
+            forwarding.response_head(head, NO_LINES, request_id_line("request-1"))
+            worked_out.append(head.derived[forwarding])
+        self.assertIs(*worked_out)
+        self.assertEqual(self.dropped, [b"_pomerium"] * 2)
 
     def test_configured_fields_win(self) -> None:
         """
