@@ -90,7 +90,7 @@ class TrustedProxies:
 
     def _is_in_networks(self, peer: str) -> bool:
         try:
-            address = ip_address(peer.partition("%")[0])
+            address = ip_address(peer)
         except ValueError:
             return False
         return any(address in network for network in self._networks)

@@ -29,6 +29,7 @@ TOLD = [
     ("with port", [b"192.0.2.7:4711"], "192.0.2.7"),
     ("IPv6 with port", [b"[2001:db8::1]:4711"], "2001:db8::1"),
     ("IPv6 in brackets", [b"[2001:db8::1]"], "2001:db8::1"),
+    ("IPv6 in brackets and capitals", [b"[2001:DB8::ABEF]:4711"], "2001:db8::abef"),
     ("empty members", [b", 192.0.2.7 ,, "], "192.0.2.7"),
     ("nonsense further left is not looked at", [b"' OR 1=1, unknown, 192.0.2.7"], "192.0.2.7"),
 ]
@@ -46,6 +47,7 @@ UNREADABLE = [
     b'"192.0.2.7"',
     b"for=192.0.2.7",
     b"0192.0.2.7",
+    b"X192.0.2.7X",
     b"192.0.2.7 10.0.0.2",
     b"\xb9.0.2.7",
     b"x" * 5000,
@@ -136,6 +138,16 @@ class TrustedProxiesTests(SynchronousTestCase):
             with self.subTest(peer):
                 self.assertEqual(BY_LIST.is_trusted(peer), is_trusted)
         self.assertFalse(TrustedProxies((), 1).is_trusted("10.0.0.1"))
+
+    def test_memory_is_bounded(self) -> None:
+        """
+        However many peers there are, so many are remembered and no more, and each is known for what it is.
+        """
+        proxies = TrustedProxies(networks(["10.0.0.0/16"]))
+        for number in range(5000):
+            peer = f"10.{number % 2}.{number // 256}.{number % 256}"
+            self.assertEqual(proxies.is_trusted(peer), number % 2 == 0)
+        self.assertEqual(proxies._is_known.cache_info().currsize, 4096)
 
     def test_any(self) -> None:
         """

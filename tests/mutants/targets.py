@@ -39,7 +39,7 @@ _GUARDS: dict[str, str] = {
         sessions.test_elsewhere sessions.test_bearers sessions.test_memory""",
     "http11/fields.py": "http11.test_fields http11.test_heads http11.test_request_head proxy.test_forwarding",
     "proxy/forwarding.py": """
-        proxy.test_forwarding proxy.test_header_values proxy.test_websocket
+        proxy.test_forwarding proxy.test_header_values proxy.test_http_rules proxy.test_websocket
         conformance.test_upstream_contract""",
     "http11/grammar.py": """
         http11.test_grammar http11.test_heads http11.test_request_head http11.test_response_head http11.test_authority
