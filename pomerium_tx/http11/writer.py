@@ -7,6 +7,7 @@ a part of a head gets a `ValueError` and nothing is written.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from email.utils import formatdate
@@ -39,6 +40,8 @@ def _date_of(second: int) -> bytes:
     return formatdate(second, usegmt=True).encode("ascii")
 
 
+_REQUEST_LINE = re.compile(rb"[!-~]++ [!-~]++ HTTP/1\.1\r\n")
+
 LAST_CHUNK = b"0\r\n\r\n"
 
 
@@ -55,9 +58,10 @@ def request_line(method: bytes, target: bytes) -> Lines:
 
     :raises ValueError: If a part would break out of its place.
     """
-    if b" " in method or b" " in target or not method or not target:
+    line = b"%b %b HTTP/1.1\r\n" % (method, target)
+    if not _REQUEST_LINE.fullmatch(line):
         raise ValueError("malformed request line")
-    return _lines(b"%b %b HTTP/1.1\r\n" % (method, target), 1)
+    return Lines(line)
 
 
 def status_line(status: int, reason: bytes) -> Lines:
