@@ -1,8 +1,8 @@
 """
 Verdicts that may be given again, as long as the session lives that they were given for.
 
-They are kept by session, and not with the heads that they were given to: what has ended must not stay in memory, with
-its tokens, for as long as somebody remembers a head.
+They are kept by session, and not with what they were given to: what has ended must not stay in memory, with its tokens,
+for as long as somebody remembers a cookie.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pomerium_tx.authorize.verdict import Verdict
 from pomerium_tx.policy.decision import Decision
 
 SESSIONS_KEPT = 4_096
-HEADS_KEPT = 4
+KEPT_OF_ONE = 8
 """
-Of one session: its pages, its programs, its pictures.
+Of one session: its cookies on several hosts, its programs, its routes.
 """
 
 
@@ -46,7 +46,7 @@ class AdmittedVerdicts:
             if len(self._kept) >= SESSIONS_KEPT:
                 del self._kept[next(iter(self._kept))]
             of_session = self._kept[session_id] = {}
-        elif len(of_session) >= HEADS_KEPT and presented not in of_session:
+        elif len(of_session) >= KEPT_OF_ONE and presented not in of_session:
             del of_session[next(iter(of_session))]
         of_session[presented] = verdict, decision
 

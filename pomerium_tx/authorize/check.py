@@ -9,6 +9,7 @@ origin; and only then what the answer to a refusal looks like. Whatever goes wro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -46,6 +47,11 @@ _OWN_BELOW: Final = tuple(prefix + b"/" for prefix in paths.OWN_PREFIXES)
 _OWN_START: Final = b"/."
 _ROBOTS: Final = paths.ROBOTS.encode()
 _READ: Final = frozenset({b"cookie", b"origin", b"authorization", b"x-pomerium-authorization"})
+_READS_KEPT: Final = 1_024
+_LONGEST_READ: Final = 4_096
+"""
+For how many sets of these fields it is known what they present, and how many bytes each may have.
+"""
 
 
 _LINES: Final = {
@@ -68,6 +74,10 @@ _LINES: Final = {
     for deny in (True, False)
     for forward_auth in (True, False)
 }
+
+
+def _fields_read(head: RequestHead) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple([(name, value) for name, _, value in head.fields if name in _READ])
 
 
 class Sessions(Protocol):
@@ -135,6 +145,8 @@ class Authorizer:
         self._sessions = sessions
         self._handles = handles
         self._admitted = AdmittedVerdicts()
+        self._reads = lru_cache(_READS_KEPT)(self._read_fields)
+        self._to_sign_in = object()
         self._idp_ids = {route.id: idp_id_of(route) for route in table.routes}
         authenticate = values.origin(authenticate_origin)
         self._authenticate_origin = str(authenticate)
@@ -157,6 +169,7 @@ class Authorizer:
         Keep nothing of any session: this configuration is not asked any more.
         """
         self._admitted = AdmittedVerdicts()
+        self._reads.cache_clear()
 
     def check(
         self,
@@ -207,15 +220,17 @@ class Authorizer:
             if found is not None:
                 read, idp_id = found
         presented = read.presented
-        if read.to_sign_in is not None and path != _ROBOTS:
-            last, before = read.to_sign_in
+        last: Verdict
+        if not presented.claimed and path != _ROBOTS and self._to_sign_in in head.derived:
+            last, before = head.derived[self._to_sign_in]
             if (
                 last.route is route
                 and last.origin == origin
                 and (before.of_session or route.policy(None, head, canonical, client) is before)
             ):
                 return last
-        admitted = self._admitted.of(read.session_id, read)
+        # A handshake is asked more than that, and comes once.
+        admitted = None if head.upgrade else self._admitted.of(read.session_id, (read, route.id))
         if admitted is not None:
             last, before = admitted
             if (
@@ -254,10 +269,11 @@ class Authorizer:
             presented=presented,
             origin=origin,
         )
-        if action is Action.PROCEED and read.names_one:
-            self._admitted.keep(read.session_id, read, verdict, decision)
+        if action is Action.PROCEED and read.names_one and not head.upgrade:
+            self._admitted.keep(read.session_id, (read, route.id), verdict, decision)
         elif action is Action.SIGN_IN and not presented.claimed:
-            read.to_sign_in = verdict, decision
+            # Whether somebody is sent to sign in, or told that they are not, is seen from other fields, too.
+            head.derived[self._to_sign_in] = verdict, decision
         return verdict
 
     def _place(self, canonical: Canonical) -> _Place:
@@ -293,33 +309,25 @@ class Authorizer:
         """
         query = canonical.query
         if query is not None and may_name_a_session(query):
-            return self._read_all(head, query)
+            return self._read_fields(_fields_read(head), query)
         known: Read | None = head.derived.get(self)
         if known is None:
-            known = head.derived[self] = self._read_all(head, None)
+            fields = _fields_read(head)
+            is_short = sum([len(value) for _, value in fields]) <= _LONGEST_READ
+            known = head.derived[self] = (self._reads if is_short else self._read_fields)(fields)
         return known
 
-    def _read_all(self, head: RequestHead, query: bytes | None) -> Read:
-        cookies: list[bytes] = []
-        origins: list[bytes] = []
-        authorization: list[bytes] = []
-        x_pomerium_authorization: list[bytes] = []
-        for name, _, value in [field for field in head.fields if field[0] in _READ]:
-            if name == b"cookie":
-                cookies.append(value)
-            elif name == b"origin":
-                origins.append(value)
-            elif name == b"authorization":
-                authorization.append(value)
-            else:
-                x_pomerium_authorization.append(value)
+    def _read_fields(self, fields: tuple[tuple[bytes, bytes], ...], query: bytes | None = None) -> Read:
+        of: dict[bytes, list[bytes]] = {name: [] for name in _READ}
+        for name, value in fields:
+            of[name].append(value)
         presented = self._handles.presented(
-            cookies=cookies,
-            authorization=authorization,
-            x_pomerium_authorization=x_pomerium_authorization,
+            cookies=of[b"cookie"],
+            authorization=of[b"authorization"],
+            x_pomerium_authorization=of[b"x-pomerium-authorization"],
             query=query,
         )
-        return Read(presented, origins)
+        return Read(presented, of[b"origin"])
 
     def _identify(self, presented: Presented, idp_id: str) -> tuple[Session | None, tuple[Session, ...], str]:
         """
@@ -380,11 +388,11 @@ def _log(
     """
     One line for each decision, with Pomerium's field names.
     """
-    # A verdict that is given again is given to the same fields.
     form = _LINES[verdict.allow, bool(verdict.denials), forward_auth]
-    if verdict.told_of != peer:
+    about = (head.method, canonical.authority, peer, forward_auth)
+    if verdict.told_of != about:
         session, route = verdict.session, verdict.route
-        verdict.told_of = peer
+        verdict.told_of = about
         verdict.told = form.usual(
             head.method.decode("latin-1"),
             canonical.authority.decode("latin-1"),

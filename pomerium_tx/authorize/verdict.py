@@ -124,10 +124,10 @@ class Verdict:
     """
     What a request that is to wait waits for; then it is asked again.
     """
-    told_of: str | None = field(default=None, repr=False, compare=False)
+    told_of: object = field(default=None, repr=False, compare=False)
     told: Usual = field(default=Usual((), ""), repr=False, compare=False)
     """
-    What the log says of it, for the peer that it was last told of.
+    What the log says of it, and of which request it did so last.
     """
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.authorize.admitted import HEADS_KEPT, SESSIONS_KEPT, AdmittedVerdicts
+from pomerium_tx.authorize.admitted import KEPT_OF_ONE, SESSIONS_KEPT, AdmittedVerdicts
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.policy.criteria import from_legacy
 from tests.policy.clients import decided
@@ -66,11 +66,11 @@ class AdmittedVerdictsTests(SynchronousTestCase):
         """
         Of one session the latest few are kept, and so are the latest sessions.
         """
-        reads = [object() for _ in range(HEADS_KEPT + 3)]
+        reads = [object() for _ in range(KEPT_OF_ONE + 3)]
         for read in reads:
             self.admitted.keep("one", read, verdict(), EVERYBODY)
         found = [self.admitted.of("one", read) is not None for read in reads]
-        self.assertEqual(found, [False] * 3 + [True] * HEADS_KEPT)
+        self.assertEqual(found, [False] * 3 + [True] * KEPT_OF_ONE)
         for number in range(SESSIONS_KEPT + 5):
             self.admitted.keep(str(number), reads[0], verdict(), EVERYBODY)
         self.assertEqual(len(self.admitted), SESSIONS_KEPT)
@@ -81,7 +81,7 @@ class AdmittedVerdictsTests(SynchronousTestCase):
         """
         What is kept already takes nothing else's place when it is kept again.
         """
-        reads = [object() for _ in range(HEADS_KEPT)]
+        reads = [object() for _ in range(KEPT_OF_ONE)]
         for read in (*reads, reads[-1]):
             self.admitted.keep("one", read, verdict(), EVERYBODY)
         self.assertTrue(all(self.admitted.of("one", read) is not None for read in reads))

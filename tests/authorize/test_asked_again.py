@@ -7,6 +7,8 @@ from __future__ import annotations
 import gc
 from dataclasses import replace
 
+from twisted.logger import capturedLogs
+
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
@@ -62,6 +64,55 @@ class AskedAgainTests(CheckTestCase):
         first = self.again("app.example.com", "/a", cookie=cookie)
         self.assertIs(first.action, Action.PROCEED)
         self.assertIs(self.again("app.example.com", "/b?c", cookie=cookie), first)
+
+    def test_same_credentials(self) -> None:
+        """
+        The same verdict also where other fields and the method have changed, as they do from a page to its pictures;
+        each line of the log tells what was asked by this request.
+        """
+        cookie = self.cookie(ALICE)["Cookie"]
+        first = self.again("app.example.com", "/a", cookie=cookie)
+        told = []
+        for method, host, more in (
+            ("GET", "app.example.com", {"Accept": "image/png", "Referer": "https://app.example.com/a"}),
+            ("POST", "app.example.com", {}),
+            ("GET", "app.example.com:443", {}),
+            ("GET", "app.example.com", {}),
+        ):
+            with capturedLogs() as events:
+                verdict = self.again(host, "/b", cookie=cookie, method=method, more=more)
+            self.assertIs(verdict, first)
+            (event,) = events
+            told.append((event["method"], event["host"], event["path"]))
+        self.assertEqual(
+            told,
+            [
+                ("GET", "app.example.com", "/b"),
+                ("POST", "app.example.com", "/b"),
+                ("GET", "app.example.com:443", "/b"),
+                ("GET", "app.example.com", "/b"),
+            ],
+        )
+
+    def test_handshake_after_a_page(self) -> None:
+        """
+        Whoever is let through with these cookies and this origin to a page is not therefore to a WebSocket.
+        """
+        more = {"Origin": "https://evil.example.com"}
+        cookie = self.cookie(ALICE)["Cookie"]
+        for _ in range(2):
+            self.assertIs(self.again("chat.example.com", cookie=cookie, more=more).action, Action.PROCEED)
+            verdict = self.again("chat.example.com", cookie=cookie, more={**HANDSHAKE, **more})
+            self.assertIs(verdict.action, Action.DENY)
+
+    def test_program_after_a_person(self) -> None:
+        """
+        Where nobody is signed in, a browser's page is sent to sign in, and a program with the same cookies is not.
+        """
+        for _ in range(2):
+            self.assertIs(self.again("app.example.com", cookie="theme=dark").action, Action.SIGN_IN)
+            more = {"Accept": "application/json", "Sec-Fetch-Mode": "cors"}
+            self.assertIs(self.again("app.example.com", cookie="theme=dark", more=more).action, Action.UNAUTHORIZED)
 
     def test_ended(self) -> None:
         """
