@@ -327,8 +327,7 @@ class Forwarding:
                 fields.append((name, value))
         if head.status >= 200:
             fields.extend(self._response_fields)
-            if self._route.caching != "upstream":
-                fields = ruled(self._route.caching, fields)
+            fields = ruled(self._route.caching, fields)
         is_dated = any(name.lower() == b"date" for name, _ in fields)
         first = writer.status_line(head.status, head.reason)
         return _PreparedResponse(writer.Lines(first + writer.field_lines(fields)), tuple(dropped), is_dated)
@@ -366,9 +365,9 @@ def one_less(forwards: bytes) -> bytes:
 def _cookie_name(set_cookie: bytes) -> bytes:
     # A cookie without a name is sent back as its bare value, so the value can pass for a name (RFC 6265bis section
     # 5.6).
-    name, equals, rest = set_cookie.partition(b";")[0].partition(b"=")
+    name, _, rest = set_cookie.partition(b";")[0].partition(b"=")
     name = name.strip(b" \t")
-    if equals and not name:
+    if not name:
         name = rest.partition(b"=")[0].strip(b" \t")
     return name
 
