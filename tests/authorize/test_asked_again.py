@@ -5,17 +5,22 @@ Tests of `pomerium_tx.authorize.check`: the same question again, of heads that h
 from __future__ import annotations
 
 import gc
+import json
 from dataclasses import replace
+from io import StringIO
 
+from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
 from pomerium_tx.http11.request_head import request_head
+from pomerium_tx.logs import JsonLines, Threshold
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.criteria import from_legacy
 from pomerium_tx.policy.decision import Decision, Policy
+from pomerium_tx.request_lines import lines
 from pomerium_tx.sessions.session import Session
 from tests.authorize.asking import ALICE, BOB, HANDSHAKE, NAVIGATION, PUBLIC, CheckTestCase
 from tests.policy.clients import CLIENT
@@ -44,7 +49,14 @@ class AskedAgainTests(CheckTestCase):
     """
 
     def again(
-        self, host: str, target: str = "/", *, cookie: str = "", method: str = "GET", more: dict[str, str] | None = None
+        self,
+        host: str,
+        target: str = "/",
+        *,
+        cookie: str = "",
+        method: str = "GET",
+        more: dict[str, str] | None = None,
+        forward_auth: bool = False,
     ) -> Verdict:
         """
         The verdict on a request as it comes from the wire, whose fields may have come before.
@@ -54,7 +66,7 @@ class AskedAgainTests(CheckTestCase):
             fields["Cookie"] = cookie
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         head = request_head(f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode(), LIMITS)
-        return self.authorizer.check(head, canonicalise(head), CLIENT, "request-1")
+        return self.authorizer.check(head, canonicalise(head), CLIENT, "request-1", forward_auth=forward_auth)
 
     def test_same_verdict(self) -> None:
         """
@@ -235,6 +247,24 @@ class AskedAgainTests(CheckTestCase):
                 (first, Action.PROCEED),
             ):
                 self.assertIs(authorizer.check(head, canonical, CLIENT, "request-1").action, action)
+
+    def test_line_of_its_own(self) -> None:
+        """
+        The same fields come here, and another proxy asks about them: the line of each says which of the two it was.
+        """
+        text = StringIO()
+        output = JsonLines(text, Threshold())
+        lines.start(Clock(), output)
+        self.addCleanup(lines.stop)
+        asked = [False, True, True, False]
+        for cookie in (self.cookie(ALICE)["Cookie"], ""):
+            text.seek(0)
+            text.truncate()
+            for by_a_proxy in asked:
+                self.again("app.example.com", cookie=cookie, forward_auth=by_a_proxy)
+            output.flush()
+            said = [json.loads(line).get("forward-auth", False) for line in text.getvalue().splitlines()]
+            self.assertEqual(said, asked)
 
     def test_signed_in_meanwhile(self) -> None:
         """
