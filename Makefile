@@ -11,7 +11,7 @@ help:
 	@echo 'make demo            two applications, a provider and the proxy, on this machine; open a browser and try'
 	@echo 'make test            every test, ruff, mypy'
 	@echo 'make interop         the same proxy with real providers and a real browser'
-	@echo 'make hostile         every bad input, every end of a session, 100,000 redirect targets, and docs/security-cases.md'
+	@echo 'make hostile         every bad input, every end of a session, 200,000 redirect targets, and docs/security-cases.md'
 	@echo 'make check           ruff and mypy only'
 	@echo 'make fuzz            every reader of what peers and operators write; SECONDS=60 TARGET=cookies,policy'
 	@echo 'make mutants         every small mistake in the security core, and whether a test notices (hours); MODULE=web/csrf'

@@ -1,6 +1,6 @@
 """
 ``python -m tests.hostile [group...]``: every case, slow ones too, and the table of what became of them; then every way
-in which a session ends, and 100,000 redirect targets.
+in which a session ends, and 200,000 redirect targets.
 
 Ends with 0 if all of it went as it has to. Groups that are named are run alone, and no table is written.
 """
@@ -18,6 +18,7 @@ from twisted.internet import task
 from pomerium_tx.web.redirect_target import origin_of
 from tests.hostile.identity_after import all_ended
 from tests.hostile.identity_redirects import MANY, strays
+from tests.hostile.identity_tricks import nearly_good, targets
 from tests.hostile.identity_ways import WAYS
 from tests.hostile.report import report
 from tests.hostile.run import Result, step_of
@@ -73,11 +74,14 @@ def _targets() -> list[str]:
     """
     The targets that lead elsewhere than the rule believes.
     """
-    astray = strays(origin_of)
-    for value in astray[:20]:
-        print(f"          {value!r}")
-    print(f"{MANY:,} redirect targets, {len(astray)} of which lead elsewhere than the rule believes")
-    return astray
+    wrong = []
+    for kind, values in (("at random", targets(MANY)), ("nearly good", nearly_good(MANY))):
+        honoured, astray = strays(origin_of, values)
+        for value in astray[:20]:
+            print(f"          {value!r}")
+        print(f"{MANY:,} redirect targets, {kind}: {honoured:,} honoured, {len(astray):,} elsewhere than believed")
+        wrong += astray
+    return wrong
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Where a person may be sent: every target of the catalogue, at both places that t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote
 
 import ada_url
@@ -26,7 +26,7 @@ LISTED = 834
 """
 As many of our own making as there are lines in the list that the catalogue names.
 """
-MANY, SEED = 100_000, 6
+MANY = 100_000
 """
 For `strays`, which takes a second for them.
 """
@@ -191,17 +191,18 @@ async def _for_a_program(world: IdentityWorld) -> Seen:
     return Seen(one(statuses))
 
 
-def strays(rule: Callable[[str], str | None], count: int = MANY, seed: int = SEED) -> list[str]:
+def strays(rule: Callable[[str], str | None], values: Iterable[str]) -> tuple[int, list[str]]:
     """
-    Of so many targets those that a rule honours and that lead a browser elsewhere than the rule believes.
+    How many targets a rule honours, and those of them that lead a browser elsewhere than the rule believes.
 
     :param rule: The origin that a target is believed to have, if it is honoured.
     """
-    found = []
-    for value in targets(count, seed):
+    honoured, found = 0, []
+    for value in values:
         believed = rule(value)
         if believed is None:
             continue
+        honoured += 1
         try:
             url = ada_url.URL(value, base=PAGE)
         except ValueError:
@@ -209,4 +210,4 @@ def strays(rule: Callable[[str], str | None], count: int = MANY, seed: int = SEE
             continue
         if url.origin != believed or url.username or url.password:
             found.append(value)
-    return found
+    return honoured, found

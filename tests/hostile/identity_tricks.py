@@ -7,7 +7,7 @@ Seeded, so that a number and a seed name the same targets everywhere.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from tests.hostile.names import APP, AUTHENTICATE, OTHER, PUB
@@ -115,6 +115,32 @@ LETTERS = (
     "aA0.-_~%/\\:@?#[]!$&'()*+,;= \t\r\n\x00\x01\x7f\x85"
     "\u00a0\u00ad\u200b\u2028\u3002\uff0e\uff0f\uff20\u24d4\u0130\u212a\U0001f600"
 )
+
+
+def nearly_good(count: int, seed: int = 6) -> Iterator[str]:
+    """
+    So many targets of which one part, a letter, or both are not those of a good one: many of them are honoured.
+    """
+    chance = random.Random(seed)
+    for _ in range(count):
+        ours = chance.choice(OURS)
+        parts = ["https://", "", "", ours, chance.choice(("", "", ":443", ":8443")), chance.choice(("", "/", "/page"))]
+        tricks: tuple[Sequence[str], ...] = (
+            SCHEMES,
+            BEFORE_HOST,
+            tuple(each.replace("{ours}", chance.choice(OURS)) for each in USERINFO),
+            (*EVIL, f"{ours}.evil.test", f"evil-{ours}", ours.upper()),
+            AFTER_HOST,
+            SUFFIXES,
+        )
+        place = chance.randrange(len(parts))
+        parts[place] = chance.choice(tricks[place])
+        target = "".join(parts)
+        if chance.random() < 0.5:
+            position = chance.randrange(len(target) + 1)
+            # In the place of another letter, or before it.
+            target = target[:position] + chance.choice(LETTERS) + target[position + chance.randrange(2) :]
+        yield target
 
 
 def targets(count: int, seed: int = 6) -> Iterator[str]:

@@ -37,8 +37,9 @@ Beyond the catalogue `make hostile` looks whether these hold, and fails if one d
 * After every end of a session that `tests/hostile/identity_ways.py` names - the catalogue's, and idle time that has
   passed, a refresh that the provider refuses, a provider that a reload takes away - nothing goes on of all that a
   session can have open, all of it at once and at two processes, and nothing is let in.
-* Of 100,000 redirect targets (`tests/hostile/identity_tricks.py`) each that the rule honours leads to the origin that
-  the rule believes it has, as a browser's URL parser (WHATWG) reads it.
+* Of 100,000 redirect targets of tricks at random, nearly all of which the rule refuses, and 100,000 that are a part or
+  a letter away from a good one, a good many of which it honours (`tests/hostile/identity_tricks.py`), each that is
+  honoured leads to the origin that the rule believes it has, as a browser's URL parser (WHATWG) reads it.
 """
 
 

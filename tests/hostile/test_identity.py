@@ -12,8 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from pomerium_tx.web.redirect_target import origin_of
 from tests.hostile.catalogue import catalogue
 from tests.hostile.identity_after import all_ended
-from tests.hostile.identity_redirects import strays
+from tests.hostile.identity_redirects import MANY, strays
 from tests.hostile.identity_suite import RUNNERS, run_identity
+from tests.hostile.identity_tricks import nearly_good, targets
 from tests.hostile.identity_ways import WAYS
 from tests.hostile.run import EXPECTED, NOT_HERE, is_slow
 
@@ -188,4 +189,9 @@ class TargetTests(SynchronousTestCase):
         """
         Whatever target the rule honours, a browser goes to the very origin that the rule has compared.
         """
-        self.assertEqual(strays(origin_of), [])
+        _, astray = strays(origin_of, targets(MANY))
+        self.assertEqual(astray, [])
+        honoured, astray = strays(origin_of, nearly_good(MANY))
+        self.assertEqual(astray, [])
+        # Of a rule that honours nothing nothing would be shown.
+        self.assertGreater(honoured, MANY // 10)
