@@ -9,11 +9,12 @@ import select
 import socket
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.tcp import Connection
+from twisted.internet.tcp import Connection, Server
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -221,9 +222,15 @@ class SendingTests(SynchronousTestCase):
         self.addCleanup(self.there.close)
         self.there.setblocking(False)
         self.protocol = Heard()
-        self.transport = Connection(self.here, self.protocol, self.reactor)
+        self.transport = self.connection()
         self.transport.connected = 1
         self.addCleanup(self.here.close)
+
+    def connection(self) -> Connection:
+        """
+        What speaks on our end.
+        """
+        return Connection(self.here, self.protocol, self.reactor)
 
     def arrived(self) -> bytes:
         """
@@ -279,6 +286,23 @@ class SendingTests(SynchronousTestCase):
             self.reactor.doPoll(0)
         self.assertEqual(found, sent)
         self.assertEqual((producer.calls[-1], producer.calls.count("resume"), self.is_polled()), ("resume", 1, False))
+
+    def test_no_room_in_the_kernel_at_all(self) -> None:
+        """
+        A kernel that takes nothing now is asked again when it says so, and the end that comes then is an orderly one.
+        """
+        for problem in (BlockingIOError(errno.EAGAIN, "again"), OSError(errno.ENOBUFS, "no buffers")):
+            self.write(b"hello")
+            with patch.object(self.transport, "socket") as full:
+                full.send.side_effect = problem
+                self.reactor.doPoll(0)
+            self.assertEqual((self.arrived(), self.is_polled()), (b"", True))
+            self.reactor.doPoll(0)
+            self.assertEqual((self.arrived(), self.is_polled()), (b"hello", False))
+        self.transport.startReading()
+        self.there.close()
+        self.reactor.doPoll(0)
+        self.assertEqual(self.protocol.lost, [ConnectionDone])
 
     def test_dropped(self) -> None:
         """
@@ -456,3 +480,14 @@ class SendingTests(SynchronousTestCase):
         self.transport.startWriting()
         self.assertEqual((self.is_polled(), self.reactor._unsent), (True, {}))
         self.transport.stopWriting()
+
+
+class AcceptedSendingTests(SendingTests):
+    """
+    The same on a connection that was accepted, as those of user agents are.
+    """
+
+    def connection(self) -> Connection:
+        accepted = Server(self.here, self.protocol, ("192.0.2.1", 1), None, 1, self.reactor)  # type: ignore[no-untyped-call] # Twisted's own
+        accepted.stopReading()
+        return accepted

@@ -57,6 +57,7 @@ class AskedAgainTests(CheckTestCase):
         method: str = "GET",
         more: dict[str, str] | None = None,
         forward_auth: bool = False,
+        client: Client = CLIENT,
     ) -> Verdict:
         """
         The verdict on a request as it comes from the wire, whose fields may have come before.
@@ -66,7 +67,7 @@ class AskedAgainTests(CheckTestCase):
             fields["Cookie"] = cookie
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         head = request_head(f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode(), LIMITS)
-        return self.authorizer.check(head, canonicalise(head), CLIENT, "request-1", forward_auth=forward_auth)
+        return self.authorizer.check(head, canonicalise(head), client, "request-1", forward_auth=forward_auth)
 
     def test_same_verdict(self) -> None:
         """
@@ -250,21 +251,25 @@ class AskedAgainTests(CheckTestCase):
 
     def test_line_of_its_own(self) -> None:
         """
-        The same fields come here, and another proxy asks about them: the line of each says which of the two it was.
+        The same fields come here from two addresses, and another proxy asks about them: the line of each says which of
+        all these it was.
         """
         text = StringIO()
         output = JsonLines(text, Threshold())
         lines.start(Clock(), output)
         self.addCleanup(lines.stop)
         asked = [False, True, True, False]
+        clients = [CLIENT, replace(CLIENT, address="203.0.113.9")]
+        expected = [(client.address, by_a_proxy) for client in clients for by_a_proxy in asked]
         for cookie in (self.cookie(ALICE)["Cookie"], ""):
             text.seek(0)
             text.truncate()
-            for by_a_proxy in asked:
-                self.again("app.example.com", cookie=cookie, forward_auth=by_a_proxy)
+            for client in clients:
+                for by_a_proxy in asked:
+                    self.again("app.example.com", cookie=cookie, forward_auth=by_a_proxy, client=client)
             output.flush()
-            said = [json.loads(line).get("forward-auth", False) for line in text.getvalue().splitlines()]
-            self.assertEqual(said, asked)
+            said = [json.loads(line) for line in text.getvalue().splitlines()]
+            self.assertEqual([(line["ip"], line.get("forward-auth", False)) for line in said], expected)
 
     def test_signed_in_meanwhile(self) -> None:
         """

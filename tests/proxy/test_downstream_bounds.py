@@ -4,11 +4,13 @@ What one connection may ask of us: how much at a time, and for how long.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from twisted.internet.error import ConnectionDone
 
 from pomerium_tx.proxy.connection import Times
+from tests.doubles.network import BUFFER
 from tests.doubles.peers import request
 from tests.proxy.harness import ProxyTestCase
 
@@ -66,6 +68,26 @@ class PipeliningTests(ProxyTestCase):
                     self.settle()
                 self.assertEqual(agent.take().count(b"HTTP/1.1 200 "), count)
                 self.assertTrue(server._reading)
+
+    def test_reader_who_does_not_read(self) -> None:
+        """
+        Whoever asks and asks, in a segment for each request, and reads no answer, is not asked for more before long:
+        what waits for them is bounded. Once they read, every request is answered, in order.
+        """
+        server = self.agent.transport.peer
+        server.window = 1_000
+        self.agent.transport.pauseProducing()
+        count, most = 200, 0
+        for number in range(count):
+            self.agent.say(request("GET", f"/{number}", "app.example.com"))
+            self.settle()
+            most = max(most, len(server._buffer))
+        self.assertFalse(server._reading)
+        self.assertLess(most, 2 * BUFFER)
+        self.agent.transport.resumeProducing()
+        self.settle()
+        places = [int(place) for place in re.findall(rb"app\.example\.com/([0-9]+)\r\n", self.agent.take())]
+        self.assertEqual(places, list(range(count)))
 
     def test_content_goes_on(self) -> None:
         """

@@ -47,6 +47,24 @@ class IncomingTests(SynchronousTestCase):
                 self.assertEqual(targets(self.incoming), [b"/0", b"/1", b"/2"])
                 self.assertTrue(self.incoming.is_empty)
 
+    def test_whole(self) -> None:
+        """
+        A request is taken past the queue only where nothing stands in it, and nothing is lost where something does.
+        """
+        for is_wanted in (True, False):
+            with self.subTest(is_wanted=is_wanted):
+                self.assertFalse(self.incoming.has_begun)
+                self.assertIsNotNone(self.incoming.whole(GET % 0))
+                self.assertFalse(self.incoming.has_begun)
+                self.incoming.add(GET % 1, is_wanted=is_wanted)
+                self.assertTrue(self.incoming.has_begun)
+                self.assertIsNone(self.incoming.whole(GET % 2))
+                self.incoming.add(GET % 2, is_wanted=is_wanted)
+                self.assertEqual(targets(self.incoming), [b"/1", b"/2"])
+        self.incoming.add(b"GET", is_wanted=True)
+        self.assertEqual((self.incoming.next(), self.incoming.has_begun), (None, True))
+        self.assertIsNone(self.incoming.whole(GET % 3))
+
     def test_a_piece_at_a_time(self) -> None:
         """
         However much comes at once, no more becomes events than one piece holds; content comes through whole.
