@@ -23,6 +23,7 @@ from zope.interface import implementer
 from pomerium_tx.eager import BULK, write_soon
 from pomerium_tx.lean_reactor import LeanEPollReactor
 from pomerium_tx.proxy.transports import holds_unsent_bytes
+from tests.doubles.sockets import reset, tcp_pair
 
 
 class Poller:
@@ -491,3 +492,17 @@ class AcceptedSendingTests(SendingTests):
         accepted = Server(self.here, self.protocol, ("192.0.2.1", 1), None, 1, self.reactor)  # type: ignore[no-untyped-call] # Twisted's own
         accepted.stopReading()
         return accepted
+
+    def test_reset(self) -> None:
+        """
+        A peer that is gone is a loss, also where it is the send that is told so: never an orderly end.
+        """
+        self.here, self.there = tcp_pair()
+        self.addCleanup(self.here.close)
+        self.transport = self.connection()
+        self.transport.startReading()
+        self.write(b"more of the request")
+        reset(self.there)
+        for _ in range(3):
+            self.reactor.doPoll(0)
+        self.assertEqual(self.protocol.lost, [ConnectionLost])
