@@ -24,3 +24,9 @@ class DecisionTests(SynchronousTestCase):
                     with self.subTest(allow=allow, deny=deny, unauthenticated=unauthenticated):
                         decision = Decision(allow=allow, deny=deny, reasons=(), unauthenticated=unauthenticated)
                         self.assertEqual(decision.admits, (allow, deny, unauthenticated) == (True, False, False))
+
+    def test_of_another_request(self) -> None:
+        """
+        A decision of which nothing else is said is about one request, and is not taken for the next one's.
+        """
+        self.assertFalse(Decision(allow=True, deny=False, reasons=(), unauthenticated=False).of_session)
