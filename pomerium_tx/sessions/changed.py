@@ -7,7 +7,7 @@ come to the very same object, so that what the log keeps of a session costs noth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import RouteUsed, SessionRefreshed
@@ -26,6 +26,10 @@ class _Latest:
         if self._answer is None or self._asked[0] is not session or self._asked[1] is not change:
             self._asked, self._answer = (session, change), make()
         return self._answer
+
+    def forget(self, session_ids: Collection[str]) -> None:
+        if self._answer is not None and self._answer.id in session_ids:
+            self._asked, self._answer = (None, None), None
 
 
 _latest = _Latest()
@@ -54,3 +58,10 @@ def refreshed(session: Session, change: SessionRefreshed) -> Session:
         )
 
     return _latest.get(session, change, make)
+
+
+def ended(session_ids: Collection[str]) -> None:
+    """
+    Keep nothing of these sessions: they have ended, and nobody asks any more.
+    """
+    _latest.forget(session_ids)

@@ -234,6 +234,7 @@ class Ledger:
             named = (*named, *self.bearers.of_same_tokens(named))
         ids = tuple(name for name in dict.fromkeys(named) if name not in self._ended)
         sessions = tuple(self.sessions.pop(name) for name in ids if name in self.sessions)
+        changed.ended(ids)
         for session in sessions:
             self.by_browser.discard("", session.browser, session.id)
             self.by_sub.discard(session.iss, session.sub, session.id)

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.sessions.changed import refreshed, used
+from pomerium_tx.sessions.changed import ended, refreshed, used
 from pomerium_tx.sessions.session import RouteUse
 from pomerium_tx.sessions.store import RouteUsed, SessionRefreshed
 from tests.sessions.records import NOW, session, tokens
@@ -78,3 +78,14 @@ class ChangedTests(SynchronousTestCase):
         self.assertIs(refreshed(one, change), refreshed(one, change))
         self.assertIsNot(refreshed(one, change), refreshed(session(), change))
         self.assertIsNot(refreshed(one, change), refreshed(one, refresh()))
+
+    def test_ended(self) -> None:
+        """
+        Of a session that has ended nothing is kept, neither what it was nor what it became; others are.
+        """
+        one, change = session(), refresh()
+        known = refreshed(one, change)
+        ended(["somebody-else"])
+        self.assertIs(refreshed(one, change), known)
+        ended(["somebody-else", "alice-1"])
+        self.assertIsNot(refreshed(one, change), known)
