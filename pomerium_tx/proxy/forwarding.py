@@ -62,6 +62,11 @@ _SET_ELSEWHERE = _COPIED_WITHOUT_HANDLE | frozenset(
         b"via",
     )
 )
+_WITH_RULES = _SET_ELSEWHERE | HOP_BY_HOP
+_WITH_RULES_FOLDED = frozenset(map(folded, _WITH_RULES))
+"""
+Fields of which not everything may pass, folded: another spelling would pass the rule by, and may be mistaken for them.
+"""
 _IMPERSONATE = b"IMPERSONATE_"
 """
 How the fields begin, folded, by which Kubernetes is told who asks.
@@ -345,10 +350,12 @@ class Forwarding:
         return not (lower in _SET_ELSEWHERE or self._is_dropped(lower))
 
     def _is_dropped(self, lower: bytes) -> bool:
+        name = folded(lower)
         return (
             lower in HOP_BY_HOP
+            or (name in _WITH_RULES_FOLDED and lower not in _WITH_RULES)
             or lower in self._reserved
-            or (self._impersonates and folded(lower).startswith(_IMPERSONATE))
+            or (self._impersonates and name.startswith(_IMPERSONATE))
         )
 
     def _sets_our_cookie(self, set_cookie: bytes) -> bool:

@@ -250,6 +250,18 @@ class RequestTests(ForwardingTestCase):
                 seen = self.request_fields(f"Referer: http://app.example.com/?{query}", target=f"/x?{query}")
                 self.assertNotIn("secret", str(seen))
 
+    def test_rules_in_any_spelling(self) -> None:
+        """
+        Nothing that a rule of ours takes out of a field passes in one whose name folds to the same.
+        """
+        for name in ("Cookie", "Authorization", "Referer", "Content-Length", "Transfer-Encoding", "Host", "Connection"):
+            for spelling in (f"%{name}", f"{name}.", name.replace("-", "."), f"Http-{name}", name.replace("-", "--")):
+                if spelling.lower() != name.lower():
+                    with self.subTest(spelling=spelling):
+                        seen = self.request_fields(f"{spelling}: planted", "X-Other: 1")
+                        self.assertNotIn(spelling.lower(), seen)
+                        self.assertEqual(seen["x-other"], ["1"])
+
     def test_set_names_in_any_spelling(self) -> None:
         """
         A configured field cannot be accompanied, nor a removed one replaced, by a name that folds to the same.
