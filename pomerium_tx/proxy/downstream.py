@@ -88,9 +88,14 @@ class Downstream(TwistedProtocol):
     def begin_again(self, head: RequestHead, *, is_complete: bool) -> None:
         self._exchange = None
         self.resume(UPSTREAM_AWAITED)
-        self._begin(head)
-        if is_complete and self._exchange is not None:
-            self._request_ended(self._exchange)
+        # What stands behind it waits for its turn, also where it is answered at once.
+        self._pumping = True
+        try:
+            self._begin(head, is_whole=is_complete)
+            if is_complete and self._exchange is not None:
+                self._request_ended(self._exchange)
+        finally:
+            self._pumping = False
         self._pump()
 
     def exchange_ended(self, *, reusable: bool) -> None:

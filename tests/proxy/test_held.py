@@ -13,6 +13,7 @@ from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy.client import Client
+from pomerium_tx.proxy.forwarding import MOST_PASSES
 from pomerium_tx.proxy.held import HELD_SECONDS
 from tests.doubles.peers import request
 from tests.proxy.harness import ProxyTestCase
@@ -117,6 +118,23 @@ class HeldTests(ProxyTestCase):
         self.assertEqual(len(self.waiting), 1)
         self.answer()
         self.assertEqual(self.upstreams.heard.count(b"GET "), 1)
+
+    def test_answered_at_once_then(self) -> None:
+        """
+        One that waited, and is then answered by us before its turn is over, leaves the connection to what stands
+        behind it, as one that has not waited does.
+        """
+        passed = "Via: " + ", ".join(["1.1 pomerium_tx"] * MOST_PASSES)
+        half = b"POST /public HTTP/1.1\r\nHost: app.example.com\r\nContent-Length: 10\r\n\r\nhello"
+        self.agent.ask(request("GET", PUBLIC, "app.example.com", passed) + half)
+        self.answer()
+        answer = self.agent.take()
+        self.assertTrue(answer.startswith(b"HTTP/1.1 508 "), answer)
+        self.assertNotIn(b"Connection: close", answer)
+        self.assertTrue(self.upstreams.heard.endswith(b"\r\n\r\nhello"), self.upstreams.heard)
+        self.agent.ask(b"there")
+        self.assertTrue(self.upstreams.heard.endswith(b"hellothere"), self.upstreams.heard)
+        self.assertIsNone(self.agent.lost)
 
     def test_refused_then(self) -> None:
         """
