@@ -97,7 +97,7 @@ class VerdictTests(SynchronousTestCase):
 
     def test_no_secret_shown(self) -> None:
         """
-        A verdict can be logged: it does not show the person's tokens.
+        A verdict can be logged: it does not show the person's tokens, and says nothing twice.
         """
         tokens = type(NOTHING)(id_token="PLANTED-1", access_token="PLANTED-2", refresh_token="PLANTED-3")
         session = alice(tokens=tokens)
@@ -106,3 +106,5 @@ class VerdictTests(SynchronousTestCase):
         )
         self.assertIn("session-of-alice", repr(verdict))
         self.assertNotIn("PLANTED", repr(verdict))
+        self.assertEqual(verdict.live_ids, (session.id,))
+        self.assertNotIn("live_ids", repr(verdict))
