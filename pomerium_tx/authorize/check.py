@@ -234,8 +234,7 @@ class Authorizer:
         if admitted is not None:
             last, before = admitted
             if (
-                last.route is route
-                and last.origin == origin
+                last.origin == origin
                 and self._sessions.find(read.session_id) is last.session
                 and (before.of_session or route.policy(last.session, head, canonical, client) is before)
             ):
@@ -269,9 +268,9 @@ class Authorizer:
             presented=presented,
             origin=origin,
         )
-        if action is Action.PROCEED and read.names_one and not head.upgrade:
+        if action is Action.PROCEED and read.names_one:
             self._admitted.keep(read.session_id, (read, route.id), verdict, decision)
-        elif action is Action.SIGN_IN and not presented.claimed:
+        elif action is Action.SIGN_IN:
             # Whether somebody is sent to sign in, or told that they are not, is seen from other fields, too.
             head.derived[self._to_sign_in] = verdict, decision
         return verdict

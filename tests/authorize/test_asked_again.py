@@ -386,6 +386,21 @@ class AskedAgainTests(CheckTestCase):
         self.authorizer.forget(session.id)
         self.assertEqual(self.kept(session), 0)
 
+    def test_bounded(self) -> None:
+        """
+        What cookies present is remembered of some, not of long ones, and of none when the configuration is not asked
+        any more.
+        """
+        for number in range(2_000):
+            self.again("app.example.com", cookie=f"theme={number}")
+            self.again("app.example.com", cookie=f"theme={number}{'x' * 4_000}")
+        self.again("app.example.com", cookie=f"theme={'x' * 5_000}")
+        kept = self.authorizer._reads.cache_info().currsize
+        self.assertEqual(kept, 1_024)
+        self.authorizer.forget_all()
+        self.again("app.example.com", cookie=f"theme={'y' * 5_000}")
+        self.assertEqual(self.authorizer._reads.cache_info().currsize, 0)
+
     def kept(self, session: Session) -> int:
         """
         How many verdicts about *session* are in memory.

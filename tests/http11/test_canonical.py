@@ -247,6 +247,16 @@ class CanonicaliseTests(SynchronousTestCase):
             with self.subTest(target=target):
                 self.assertEqual(canonicalise(head(target), merge_slashes=False).path, expected)
 
+    def test_what_others_found(self) -> None:
+        """
+        What somebody has found out about a target is no part of it, and is not shown.
+        """
+        first, second = canonicalise(head(b"/a")), canonicalise(head(b"/a"))
+        first.place = "found there"
+        self.assertEqual(first, second)
+        self.assertIsNone(second.place)
+        self.assertNotIn("found there", repr(first))
+
     def test_same_head_again(self) -> None:
         """
         A head that is asked about again has the same target, and another one by other rules.
