@@ -72,7 +72,7 @@ _IMPERSONATE = b"IMPERSONATE_"
 How the fields begin, folded, by which Kubernetes is told who asks.
 """
 _RESPONSE_SET_ELSEWHERE = frozenset((b"content-length", b"via", b"x-request-id"))
-_FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id")
+_FORWARDED = (b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id")
 # As the variable HTTP_PROXY it would tell an application's HTTP client where to connect (CVE-2016-1000111).
 _MISTAKEN = (b"proxy",)
 

@@ -82,6 +82,25 @@ class UrlSignerTests(SynchronousTestCase):
         changed = [(name, changes.pop(name, value)) for name, value in pairs]
         return f"{base}?{urlencode(changed + list(changes.items()), errors='surrogateescape')}"
 
+    def test_in_the_order_of_their_names(self) -> None:
+        """
+        The parameters stand in the order of their names, the signature among them, wherever it comes.
+        """
+        for query in (
+            "a=z",
+            "z=a",
+            "z=a&a=z",
+            "pomerium_signaturf=1",
+            "pomerium_a=1&q=2&pomerium_z=0",
+            "q=1&pomerium_a=z",
+        ):
+            with self.subTest(query=query):
+                signed = self.signer.sign(f"{SIGN_OUT}?{query}", NOW)
+                names = [pair.partition("=")[0] for pair in signed.partition("?")[2].split("&")]
+                self.assertEqual(names, sorted(names))
+                self.assertIn("pomerium_signature", names)
+                self.signer.verify(signed, NOW)
+
     def test_order_of_names_does_not_matter(self) -> None:
         """
         A user agent or proxy that orders parameters differently breaks nothing.
