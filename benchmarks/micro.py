@@ -38,8 +38,8 @@ from pomerium_tx.http11.reader import RequestReader, ResponseReader
 from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import Answered
-from pomerium_tx.proxy.forwarding import ForwardedRequest, Framing
-from pomerium_tx.proxy.request_ids import request_id_line
+from pomerium_tx.proxy.heads.forwarding import ForwardedRequest, Framing
+from pomerium_tx.proxy.heads.request_ids import request_id_line
 from pomerium_tx.routing.route import build
 from pomerium_tx.routing.table import RouteTable
 from pomerium_tx.sessions.handle import Handles

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.deployment import Daemon, free_ports
-from pomerium_tx.proxy.websocket import accept_value
+from pomerium_tx.proxy.exchanges.websocket import accept_value
 
 GIB = 1 << 30
 PIECE = 1 << 20

@@ -14,7 +14,7 @@ from pomerium_tx.operations.site import admin_site, check, decide
 from pomerium_tx.proxy.admission import ConnectionLimits
 from pomerium_tx.proxy.connection import Answered, Proxy, Times
 from pomerium_tx.proxy.deadlines import Deadlines
-from pomerium_tx.proxy.refusals import Refusals
+from pomerium_tx.proxy.exchanges.refusals import Refusals
 
 CONNECTIONS = ConnectionLimits(connections=32, per_address=32)
 """

@@ -16,15 +16,15 @@ from pomerium_tx import limits
 from pomerium_tx.config.model import Config
 from pomerium_tx.http11.heads import HeadLimits
 from pomerium_tx.proxy.deadlines import Deadlines
-from pomerium_tx.proxy.forwarding import Forwarding
-from pomerium_tx.proxy.header_values import Assertion, HeaderValues
-from pomerium_tx.proxy.health_checks import HealthWatch
-from pomerium_tx.proxy.members import Health, Member, Members, UpstreamHealth
-from pomerium_tx.proxy.outliers import Outliers
-from pomerium_tx.proxy.places import Places
-from pomerium_tx.proxy.pool import Pool
+from pomerium_tx.proxy.heads.forwarding import Forwarding
+from pomerium_tx.proxy.heads.header_values import Assertion, HeaderValues
 from pomerium_tx.proxy.resource import ReverseProxyResource
-from pomerium_tx.proxy.watched import WatchedMembers
+from pomerium_tx.proxy.upstreams.health_checks import HealthWatch
+from pomerium_tx.proxy.upstreams.members import Health, Member, Members, UpstreamHealth
+from pomerium_tx.proxy.upstreams.outliers import Outliers
+from pomerium_tx.proxy.upstreams.places import Places
+from pomerium_tx.proxy.upstreams.pool import Pool
+from pomerium_tx.proxy.upstreams.watched import WatchedMembers
 from pomerium_tx.routing.balancing import Balancing
 from pomerium_tx.routing.route import Route, Upstream, UpstreamTls
 from pomerium_tx.sessions.session import Session, Tokens

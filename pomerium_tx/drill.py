@@ -21,8 +21,8 @@ from twisted.python.failure import Failure
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.house import House
 from pomerium_tx.operations.drill_report import DrillFailed, DrillReport
+from pomerium_tx.proxy.exchanges.websocket import accept_value
 from pomerium_tx.proxy.factory import DownstreamFactory
-from pomerium_tx.proxy.websocket import accept_value
 from pomerium_tx.sessions.session import Session, Tokens, new_session_id
 from pomerium_tx.sessions.store import Cause
 

@@ -23,7 +23,7 @@ from pomerium_tx.authorize.accessible import Entrances
 from pomerium_tx.authorize.check import Authorizer
 from pomerium_tx.authorize.refusal import unauthenticated
 from pomerium_tx.authorize.verdict import Verdict
-from pomerium_tx.config import values
+from pomerium_tx.config.forms import values
 from pomerium_tx.config.model import Config
 from pomerium_tx.dashboard.login import LoginStart
 from pomerium_tx.dashboard.published import PingPage
@@ -46,9 +46,9 @@ from pomerium_tx.programs import Bearers, Programs
 from pomerium_tx.proxy.access_lines import AccessLines
 from pomerium_tx.proxy.connection import Proxy
 from pomerium_tx.proxy.deadlines import Deadlines
-from pomerium_tx.proxy.header_values import KeptTokens
-from pomerium_tx.proxy.members import UpstreamHealth
-from pomerium_tx.proxy.refusals import Refusals
+from pomerium_tx.proxy.exchanges.refusals import Refusals
+from pomerium_tx.proxy.heads.header_values import KeptTokens
+from pomerium_tx.proxy.upstreams.members import UpstreamHealth
 from pomerium_tx.registrations import ClientsOfRoutes, Registrations
 from pomerium_tx.routing.route import Route, build
 from pomerium_tx.routing.table import RouteTable

@@ -10,7 +10,7 @@ from pomerium_tx.proxy import admission
 from pomerium_tx.proxy.admission import ConnectionLimits
 from pomerium_tx.proxy.connection import Times
 from pomerium_tx.proxy.deadlines import NEVER, Deadlines
-from pomerium_tx.proxy.places import Descriptors, PlaceLimits, Places
+from pomerium_tx.proxy.upstreams.places import Descriptors, PlaceLimits, Places
 from pomerium_tx.routing.route import Route, Upstream
 
 

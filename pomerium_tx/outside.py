@@ -17,7 +17,7 @@ from twisted.web.iweb import IAgent, IBodyProducer, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
 from pomerium_tx import logs
-from pomerium_tx.config.client_certificate_keys import NamePattern
+from pomerium_tx.config.keys.client_certificates import NamePattern
 from pomerium_tx.config.model import Config
 from pomerium_tx.oidc.fetch import HTTPClient, http_client
 from pomerium_tx.routing.route import Route, Upstream

@@ -11,9 +11,9 @@ from twisted.internet.interfaces import IReactorTime
 from pomerium_tx.bearer.kinds import AccessTokens, IdentityTokens, IssuedTokens, TokenKind, issuer_id
 from pomerium_tx.bearer.route_tokens import RouteTokens
 from pomerium_tx.bearer.tokens import BearerTokens
+from pomerium_tx.config.forms.values import origin
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.route_section import RouteSection
-from pomerium_tx.config.values import origin
 from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.provider import Provider
 from pomerium_tx.oidc.token_issuer import IssuerSettings, TokenIssuer

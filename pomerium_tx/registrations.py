@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from twisted.internet.interfaces import IReactorTime
 
 from pomerium_tx import paths
+from pomerium_tx.config.keys.provider import ProviderSection
 from pomerium_tx.config.model import Config
-from pomerium_tx.config.provider_section import ProviderSection
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.oidc.github import GitHub

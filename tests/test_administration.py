@@ -13,8 +13,8 @@ from twisted.logger import capturedLogs
 from pomerium_tx import logs
 from pomerium_tx.access import log_access
 from pomerium_tx.administration import CONNECTIONS, admin_proxy
+from pomerium_tx.config.forms.values import AdminAddress
 from pomerium_tx.config.model import Config
-from pomerium_tx.config.values import AdminAddress
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.factory import DownstreamFactory
 from tests.config.material import ROUTE, SMALLEST

@@ -13,8 +13,8 @@ from pomerium_tx import limits
 from pomerium_tx.applications import Applications
 from pomerium_tx.config.model import Config
 from pomerium_tx.proxy.deadlines import Deadlines
-from pomerium_tx.proxy.members import Member, UpstreamHealth
-from pomerium_tx.proxy.pool import Pool
+from pomerium_tx.proxy.upstreams.members import Member, UpstreamHealth
+from pomerium_tx.proxy.upstreams.pool import Pool
 from pomerium_tx.routing.route import Route, Upstream, build
 from tests.config.material import ROUTE, SMALLEST
 from tests.doubles.network import Endpoint, Network

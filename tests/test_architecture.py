@@ -34,6 +34,12 @@ LEVELS = (
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
+INNER = {
+    # Of the rooms in a room, each may import those before it.
+    "config": ("forms", "policy", "keys", "rules", "told"),
+    "proxy": ("heads", "upstreams", "exchanges"),
+}
+
 ONLY_IN = {
     "josepy": {"jose"},
     "OpenSSL": {"tls"},
@@ -91,6 +97,10 @@ def imports(tree: ast.Module, package: list[str]) -> Iterator[str]:
 def _inward(module: str, room: str, imported: str) -> Iterator[str]:
     other = [*imported.split("."), ""][1]
     if other == room:
+        inner = INNER.get(room, ())
+        from_, to = (inner.index(part) if part in inner else None for part in (_inner(module), _inner(imported)))
+        if from_ is not None and to is not None and to > from_:
+            yield f"{module}: {inner[from_]} may not import {inner[to]} ({imported})"
         return
     if other not in LEVEL:
         yield f"{module}: {imported} is in no room of the table"
@@ -98,6 +108,10 @@ def _inward(module: str, room: str, imported: str) -> Iterator[str]:
         yield f"{module}: stands in no room of the table but imports {imported}"
     elif LEVEL[other] >= LEVEL[room]:
         yield f"{module}: {room} may not import {other} ({imported})"
+
+
+def _inner(module: str) -> str:
+    return [*module.split("."), "", ""][2]
 
 
 def _ends(node: ast.AST) -> bool:
@@ -119,29 +133,35 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 VIOLATIONS = [
     ("upwards", "pomerium_tx.sessions.registry", "from pomerium_tx.logout import ending"),
-    ("upwards, to the assembly", "pomerium_tx.proxy.exchange", "import pomerium_tx.service"),
-    ("sideways", "pomerium_tx.proxy.exchange", "from pomerium_tx.authenticate.site import Site"),
+    ("upwards, to the assembly", "pomerium_tx.proxy.exchanges.exchange", "import pomerium_tx.service"),
+    ("sideways", "pomerium_tx.proxy.exchanges.exchange", "from pomerium_tx.authenticate.site import Site"),
     ("sideways on the ground", "pomerium_tx.config.loader", "from pomerium_tx import logs"),
+    ("upwards in a room", "pomerium_tx.config.forms.values", "from pomerium_tx.config.keys import limits"),
+    ("upwards in a room, relative", "pomerium_tx.proxy.upstreams.pool", "from ..exchanges.exchange import E"),
     ("by a dotted import", "pomerium_tx.http11.reader", "import pomerium_tx.sessions.session as session"),
     ("relative", "pomerium_tx.policy.criteria", "from ..routing import table"),
     ("relative, the package itself", "pomerium_tx.policy.criteria", "from .. import routing"),
     ("late", "pomerium_tx.web.html", "def page():\n    from pomerium_tx.dashboard import user\n    return user"),
     ("for types only", "pomerium_tx.oidc.provider", "if TYPE_CHECKING:\n    from pomerium_tx.sessions import store"),
-    ("by name", "pomerium_tx.routing.table", "import_module('pomerium_tx.proxy.pool')"),
-    ("a room that is not in the table", "pomerium_tx.proxy.pool", "from pomerium_tx.util import helpers"),
+    ("by name", "pomerium_tx.routing.table", "import_module('pomerium_tx.proxy.upstreams.pool')"),
+    ("a room that is not in the table", "pomerium_tx.proxy.upstreams.pool", "from pomerium_tx.util import helpers"),
     ("from a room that is not in the table", "pomerium_tx.util.helpers", "from pomerium_tx import paths"),
-    ("everything", "pomerium_tx.proxy.pool", "from pomerium_tx import *"),
+    ("everything", "pomerium_tx.proxy.upstreams.pool", "from pomerium_tx import *"),
     ("josepy", "pomerium_tx.assertion.assertion", "from josepy.jwk import JWK"),
-    ("OpenSSL", "pomerium_tx.proxy.upstream", "from OpenSSL import SSL"),
+    ("OpenSSL", "pomerium_tx.proxy.upstreams.upstream", "from OpenSSL import SSL"),
     ("treq", "pomerium_tx.authenticate.callback", "import treq"),
-    ("httptools", "pomerium_tx.proxy.upstream", "from httptools import HttpResponseParser"),
+    ("httptools", "pomerium_tx.proxy.upstreams.upstream", "from httptools import HttpResponseParser"),
     ("yaml", "pomerium_tx.service", "import yaml"),
-    ("re2", "pomerium_tx.proxy.forwarding", "import re2"),
+    ("re2", "pomerium_tx.proxy.heads.forwarding", "import re2"),
     ("pydantic", "pomerium_tx.routing.route", "from pydantic import BaseModel"),
     ("pydantic_core", "pomerium_tx.routing.route", "import pydantic_core"),
     ("the reactor", "pomerium_tx.service", "from twisted.internet import reactor"),
-    ("the reactor, dotted", "pomerium_tx.proxy.pool", "import twisted.internet.reactor"),
-    ("the reactor, late", "pomerium_tx.proxy.pool", "def f():\n    from twisted.internet.reactor import callLater"),
+    ("the reactor, dotted", "pomerium_tx.proxy.upstreams.pool", "import twisted.internet.reactor"),
+    (
+        "the reactor, late",
+        "pomerium_tx.proxy.upstreams.pool",
+        "def f():\n    from twisted.internet.reactor import callLater",
+    ),
     ("the reactor, as an attribute", "pomerium_tx.cli", "import twisted.internet\ntwisted.internet.reactor.run()"),
     (
         "ending sessions",
@@ -157,6 +177,11 @@ PERMITTED = [
     ("pomerium_tx.logout.ending", "from pomerium_tx.sessions.registry import X\nself._registry.end(X())"),
     ("pomerium_tx.oidc.provider", "import treq\nfrom pomerium_tx.jose.jwt import parse\nfrom .metadata import M"),
     ("pomerium_tx.http11.heads", "match.end()\nfrom twisted.internet import interfaces"),
+    (
+        "pomerium_tx.proxy.exchanges.exchange",
+        "from pomerium_tx.proxy.upstreams import pool\nfrom ..heads import caching",
+    ),
+    ("pomerium_tx.proxy.heads.header_values", "from pomerium_tx.proxy.asked import Asked"),
     ("pomerium_tx.tls.upstream", "from OpenSSL import SSL\nfrom pomerium_tx import paths"),
 ]
 

@@ -13,7 +13,7 @@ from pomerium_tx.http11.heads import HeadLimits
 from pomerium_tx.proxy.admission import ConnectionLimits
 from pomerium_tx.proxy.connection import Times
 from pomerium_tx.proxy.deadlines import NEVER, Deadlines
-from pomerium_tx.proxy.places import Places
+from pomerium_tx.proxy.upstreams.places import Places
 from pomerium_tx.routing.route import Route, build
 from tests.config.material import ROUTE, SMALLEST
 

@@ -60,7 +60,7 @@ class JsonLineTests(SynchronousTestCase):
         self.output = io.StringIO()
         self.threshold = logs.Threshold()
         self.publisher = LogPublisher(logs.JsonLines(self.output, self.threshold))
-        self.log = Logger(namespace="pomerium_tx.proxy.exchange", observer=self.publisher)
+        self.log = Logger(namespace="pomerium_tx.proxy.exchanges.exchange", observer=self.publisher)
 
     def line(self) -> dict[str, object]:
         """

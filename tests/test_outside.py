@@ -24,8 +24,8 @@ from pomerium_tx.config.model import Config
 from pomerium_tx.outside import Outside, _ProviderTls
 from pomerium_tx.tls.client_certificate import Shown
 from pomerium_tx.tls.downstream import DownstreamContexts
+from tests.config.keys.test_client_certificates import with_tls
 from tests.config.material import SMALLEST, key_pair, loaded
-from tests.config.test_client_certificate_keys import with_tls
 from tests.tls.authorities import Authority
 from tests.tls.clients import Identity, Presenter, authority, identity, principal, revocation_list
 from tests.tls.handshakes import handshake

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from pomerium_tx.config.forms.values import origin
 from pomerium_tx.config.model import Config
-from pomerium_tx.config.values import origin
 from pomerium_tx.tls.certificates import certificates, dns_names
 from pomerium_tx.tls.downstream import DownstreamContexts
 

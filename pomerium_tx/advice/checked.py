@@ -17,7 +17,7 @@ from pomerium_tx.advice.plan import Plan, what_it_matches, where_it_goes
 from pomerium_tx.advice.requests import asked_for
 from pomerium_tx.config.loader import Loaded, load
 from pomerium_tx.config.model import Config
-from pomerium_tx.config.policy_rules import Rules
+from pomerium_tx.config.policy.rules import Rules
 from pomerium_tx.config.problems import InvalidConfig, Problem
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.oidc.registered_uris import RegisteredUris

@@ -19,10 +19,10 @@ from pomerium_tx.advice.configuration_page import configuration_page
 from pomerium_tx.advice.explained import Explained, Question, explain
 from pomerium_tx.advice.requests import Unreadable
 from pomerium_tx.advice.text import checked_text, explained_text, printable
+from pomerium_tx.config.forms.secrets import UnreadableFile, read_file
 from pomerium_tx.config.loader import load
 from pomerium_tx.config.problems import InvalidConfig
-from pomerium_tx.config.schema import schema
-from pomerium_tx.config.secrets import UnreadableFile, read_file
+from pomerium_tx.config.told.schema import schema
 from pomerium_tx.policy.explanation import a_person
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.tls.certificates import UnusableCertificate

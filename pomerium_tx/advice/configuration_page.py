@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from pomerium_tx.config.described import Described, Key, described
-from pomerium_tx.config.keys import KeyClass, KnownKey
-from pomerium_tx.config.written_forms import SECTIONS
+from pomerium_tx.config.told.described import Described, Key, described
+from pomerium_tx.config.told.unsupported import KeyClass, KnownKey
+from pomerium_tx.config.told.written_forms import SECTIONS
 
 _HEAD = """\
 # Configuration

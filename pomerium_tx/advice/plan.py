@@ -9,7 +9,7 @@ from typing import Never
 from twisted.internet.task import Clock
 
 from pomerium_tx.config.loader import Loaded
-from pomerium_tx.config.policy_rules import Rules
+from pomerium_tx.config.policy.rules import Rules
 from pomerium_tx.config.problems import Place
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.oidc.provider import Provider

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from pomerium_tx.config.forms.values import split_url
 from pomerium_tx.config.model import Config
-from pomerium_tx.config.values import split_url
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
 from pomerium_tx.http11.request_head import request_head

@@ -10,8 +10,8 @@ from pomerium_tx.advice.plan import Plan
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.http11.writer import NO_LINES
-from pomerium_tx.proxy.answering import route_answer
-from pomerium_tx.proxy.forwarding import ForwardedRequest, Forwarding
+from pomerium_tx.proxy.exchanges.answering import route_answer
+from pomerium_tx.proxy.heads.forwarding import ForwardedRequest, Forwarding
 from pomerium_tx.routing.route import Route
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 
 from twisted.logger import Logger
 
-from pomerium_tx.config import values
-from pomerium_tx.config.values import DEFAULT_PORTS
+from pomerium_tx.config.forms import values
+from pomerium_tx.config.forms.values import DEFAULT_PORTS
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy.client import Client

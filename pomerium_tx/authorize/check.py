@@ -24,7 +24,7 @@ from pomerium_tx.authorize.handshake import refused_handshake
 from pomerium_tx.authorize.read import Read
 from pomerium_tx.authorize.refusal import refusal
 from pomerium_tx.authorize.verdict import Action, Verdict
-from pomerium_tx.config import values
+from pomerium_tx.config.forms import values
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.logs import AUTHORIZE

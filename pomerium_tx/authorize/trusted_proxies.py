@@ -15,7 +15,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-from pomerium_tx.config.networks import Network
+from pomerium_tx.config.forms.networks import Network
 from pomerium_tx.http11.heads import BadRequest, RequestHead
 from pomerium_tx.policy.client import Client
 

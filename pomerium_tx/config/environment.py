@@ -12,11 +12,11 @@ import base64
 import binascii
 from collections.abc import Mapping
 
-from pomerium_tx.config.client_certificate_keys import DownstreamMtls
 from pomerium_tx.config.document import HALF_A_CHARACTER, Document, read_yaml
-from pomerium_tx.config.keys import ROOT_KEYS
+from pomerium_tx.config.keys.client_certificates import DownstreamMtls
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.problems import InvalidConfig, Problem
+from pomerium_tx.config.told.unsupported import ROOT_KEYS
 
 _LISTS_OF_SECTIONS = ("routes", "policy", "certificates")
 _SECTIONS = {"downstream_mtls": DownstreamMtls}

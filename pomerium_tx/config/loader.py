@@ -12,12 +12,13 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from pomerium_tx.config import rules, secrets
 from pomerium_tx.config.document import Document, KeyPath, read_document
 from pomerium_tx.config.environment import read_environment
-from pomerium_tx.config.findings import numbered_routes
+from pomerium_tx.config.forms import secrets
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.problems import InvalidConfig, Place, Problem
+from pomerium_tx.config.rules import whole as rules
+from pomerium_tx.config.rules.findings import numbered_routes
 from pomerium_tx.config.sieve import Sieve
 
 _STAND_INS: Mapping[str, object] = {

@@ -1,9 +1,10 @@
 """
 The schema: every key that is supported, its type and its default.
 
-Keys stand by topic in the ``..._keys`` modules, each with the words that `docs/configuration.md` has for it; a route's
-are in `pomerium_tx.config.route_section`. What is known but not supported is in `pomerium_tx.config.keys`; what needs
-more than one key to be judged, in `pomerium_tx.config.rules`. Attributes are spelled as the keys.
+Keys stand by topic in `pomerium_tx.config.keys`, each with the words that `docs/configuration.md` has for it; those of
+a route come together in `pomerium_tx.config.route_section`. What is known but not supported is in
+`pomerium_tx.config.told.unsupported`; what needs more than one key to be judged, in `pomerium_tx.config.rules`.
+Attributes are spelled as the keys.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ from typing import ClassVar
 
 from pydantic import SecretBytes
 
-from pomerium_tx.config import values
-from pomerium_tx.config.client_certificate_keys import ClientCertificateKeys, DownstreamMtls
-from pomerium_tx.config.front_keys import FrontKeys
-from pomerium_tx.config.identity_keys import IdentityKeys
-from pomerium_tx.config.limit_keys import LimitKeys
-from pomerium_tx.config.listening_keys import CertificateSection, ListeningKeys
-from pomerium_tx.config.look_keys import LookKeys
-from pomerium_tx.config.program_keys import ProgramKeys
-from pomerium_tx.config.provider_keys import ProviderKeys
+from pomerium_tx.config.forms import values
+from pomerium_tx.config.forms.values import Address
+from pomerium_tx.config.keys.client_certificates import ClientCertificateKeys, DownstreamMtls
+from pomerium_tx.config.keys.fronts import FrontKeys
+from pomerium_tx.config.keys.identity import IdentityKeys
+from pomerium_tx.config.keys.limits import LimitKeys
+from pomerium_tx.config.keys.listening import CertificateSection, ListeningKeys
+from pomerium_tx.config.keys.looks import LookKeys
+from pomerium_tx.config.keys.programs import ProgramKeys
+from pomerium_tx.config.keys.providers import ProviderKeys
+from pomerium_tx.config.keys.running import RunningKeys, RuntimeFlags
+from pomerium_tx.config.keys.sessions import SessionKeys
+from pomerium_tx.config.keys.upstreams import UpstreamKeys
 from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
-from pomerium_tx.config.running_keys import RunningKeys, RuntimeFlags
 from pomerium_tx.config.section import Section
-from pomerium_tx.config.session_keys import SessionKeys
-from pomerium_tx.config.upstream_keys import UpstreamKeys
-from pomerium_tx.config.values import Address
 
 __all__ = ["DISABLE", "CertificateSection", "Config", "RuntimeFlags"]
 

@@ -12,17 +12,17 @@ from typing import ClassVar
 
 from pydantic import SecretBytes
 
-from pomerium_tx.config.route_access_keys import RouteAccessKeys
-from pomerium_tx.config.route_answer_keys import RedirectSection, ResponseSection, RouteAnswerKeys
-from pomerium_tx.config.route_forwarding_keys import CircuitBreakerThresholds, RouteForwardingKeys
-from pomerium_tx.config.route_header_keys import RouteHeaderKeys
-from pomerium_tx.config.route_identity_keys import RouteIdentityKeys
-from pomerium_tx.config.route_match_keys import RouteMatchKeys
-from pomerium_tx.config.route_program_keys import RouteProgramKeys
-from pomerium_tx.config.route_provider_keys import RouteProviderKeys
-from pomerium_tx.config.route_rewrite_keys import RouteRewriteKeys
-from pomerium_tx.config.route_tls_keys import RouteTlsKeys
-from pomerium_tx.config.route_upstream_keys import RouteUpstreamKeys
+from pomerium_tx.config.keys.route_access import RouteAccessKeys
+from pomerium_tx.config.keys.route_answer import RedirectSection, ResponseSection, RouteAnswerKeys
+from pomerium_tx.config.keys.route_forwarding import CircuitBreakerThresholds, RouteForwardingKeys
+from pomerium_tx.config.keys.route_headers import RouteHeaderKeys
+from pomerium_tx.config.keys.route_identity import RouteIdentityKeys
+from pomerium_tx.config.keys.route_match import RouteMatchKeys
+from pomerium_tx.config.keys.route_programs import RouteProgramKeys
+from pomerium_tx.config.keys.route_provider import RouteProviderKeys
+from pomerium_tx.config.keys.route_rewriting import RouteRewriteKeys
+from pomerium_tx.config.keys.route_tls import RouteTlsKeys
+from pomerium_tx.config.keys.route_upstreams import RouteUpstreamKeys
 from pomerium_tx.config.section import Section
 
 __all__ = ["CircuitBreakerThresholds", "RouteSection"]

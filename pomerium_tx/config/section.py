@@ -12,9 +12,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretBytes, SecretStr
 
-from pomerium_tx.config import forms, secrets, values
-from pomerium_tx.config.networks import Network, networks
-from pomerium_tx.config.values import Address, AdminAddress
+from pomerium_tx.config.forms import general as forms
+from pomerium_tx.config.forms import secrets, values
+from pomerium_tx.config.forms.networks import Network, networks
+from pomerium_tx.config.forms.values import Address, AdminAddress
 
 Duration = Annotated[timedelta, BeforeValidator(values.duration)]
 Positive = Annotated[timedelta, BeforeValidator(values.positive_duration)]

@@ -9,20 +9,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pomerium_tx.config import keys, secrets
 from pomerium_tx.config.document import Document, KeyPath, dotted
 from pomerium_tx.config.environment import overridden
-from pomerium_tx.config.health_keys import HealthCheck, HttpHealthCheck, OutlierDetection
-from pomerium_tx.config.identity_provider_section import IdentityProviderSection
-from pomerium_tx.config.keys import KeyClass, KnownKey
+from pomerium_tx.config.forms import secrets
+from pomerium_tx.config.forms.values import json_mapping
+from pomerium_tx.config.keys.health import HealthCheck, HttpHealthCheck, OutlierDetection
+from pomerium_tx.config.keys.identity_provider import IdentityProviderSection
+from pomerium_tx.config.keys.provider import ProviderSection
 from pomerium_tx.config.model import Config, RuntimeFlags
-from pomerium_tx.config.policy_rules import read_rules
+from pomerium_tx.config.policy.rules import read_rules
 from pomerium_tx.config.problems import Place, Problem
-from pomerium_tx.config.provider_section import ProviderSection
 from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
 from pomerium_tx.config.section import Section
 from pomerium_tx.config.suggestion import suggestion
-from pomerium_tx.config.values import json_mapping
+from pomerium_tx.config.told import unsupported as keys
+from pomerium_tx.config.told.unsupported import KeyClass, KnownKey
 
 _CONFIDENTIAL = {
     "shared_secret_file",

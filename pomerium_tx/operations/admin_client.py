@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from pomerium_tx.config.values import AdminAddress
+from pomerium_tx.config.forms.values import AdminAddress
 
 PATIENCE = 120.0
 """

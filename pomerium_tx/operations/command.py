@@ -14,10 +14,10 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from pomerium_tx.config import secrets, values
+from pomerium_tx.config.forms import secrets, values
+from pomerium_tx.config.forms.values import AdminAddress
 from pomerium_tx.config.loader import load
 from pomerium_tx.config.problems import InvalidConfig
-from pomerium_tx.config.values import AdminAddress
 from pomerium_tx.operations.admin_client import AdminClient, NotReachable, Refused
 from pomerium_tx.operations.doctor_report import drill_report, needs_attention, providers_report
 from pomerium_tx.operations.listing import MOST

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pomerium_tx.config import values
+from pomerium_tx.config.forms import values
 from pomerium_tx.logout.lost_sign_ins import Name
 from pomerium_tx.logs import REDACTED
 from pomerium_tx.routing.route import Route

@@ -15,7 +15,7 @@ from twisted.web.server import Request, Site
 
 from pomerium_tx.authorize import verdict as outcome
 from pomerium_tx.authorize.verdict import Action, Verdict
-from pomerium_tx.config.values import AdminAddress
+from pomerium_tx.config.forms.values import AdminAddress
 from pomerium_tx.http11.authority import InvalidAuthority, authority
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead

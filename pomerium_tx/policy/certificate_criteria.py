@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from pomerium_tx.config.policy_certificates import CertificateMatcher
-from pomerium_tx.config.policy_rules import Criterion
+from pomerium_tx.config.policy.certificates import CertificateMatcher
+from pomerium_tx.config.policy.rules import Criterion
 from pomerium_tx.policy import reasons
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.kinds import Kind, Outcome, Question, outcomes

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from pomerium_tx.config.policy_matchers import Condition, Scalar
-from pomerium_tx.config.policy_rules import Criterion, Rule, Rules
-from pomerium_tx.config.route_access_keys import RouteAccessKeys
+from pomerium_tx.config.keys.route_access import RouteAccessKeys
+from pomerium_tx.config.policy.matchers import Condition, Scalar
+from pomerium_tx.config.policy.rules import Criterion, Rule, Rules
 from pomerium_tx.policy.decision import Policy
 from pomerium_tx.policy.language import compiled
 

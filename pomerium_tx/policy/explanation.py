@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pomerium_tx.config.policy_matchers import Scalar
-from pomerium_tx.config.policy_rules import Criterion, Rule, Rules
+from pomerium_tx.config.policy.matchers import Scalar
+from pomerium_tx.config.policy.rules import Criterion, Rule, Rules
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy.client import Client

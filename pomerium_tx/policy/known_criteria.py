@@ -1,5 +1,5 @@
 """
-All kinds of criteria, by name: those that `pomerium_tx.config.policy_criteria` knows how to read.
+All kinds of criteria, by name: those that `pomerium_tx.config.policy.criteria` knows how to read.
 """
 
 from __future__ import annotations

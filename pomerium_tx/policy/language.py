@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from pomerium_tx.config.policy_rules import Criterion, Operator, Rule, Rules
+from pomerium_tx.config.policy.rules import Criterion, Operator, Rule, Rules
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy import reasons

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 
-from pomerium_tx.config.policy_matchers import Conditions
+from pomerium_tx.config.policy.matchers import Conditions
 
 _WORDS = {
     "is": "is {}",

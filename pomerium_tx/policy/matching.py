@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from pomerium_tx.config.policy_matchers import Condition, Conditions
+from pomerium_tx.config.policy.matchers import Condition, Conditions
 
 T = TypeVar("T")
 StringTest = Callable[[str], bool]

@@ -9,8 +9,8 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import unquote
 
-from pomerium_tx.config.networks import Network
-from pomerium_tx.config.policy_rules import Criterion
+from pomerium_tx.config.forms.networks import Network
+from pomerium_tx.config.policy.rules import Criterion
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy import reasons

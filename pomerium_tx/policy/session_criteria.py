@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pomerium_tx.config.policy_rules import Criterion
+from pomerium_tx.config.policy.rules import Criterion
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy import reasons

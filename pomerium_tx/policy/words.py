@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pomerium_tx.config.policy_rules import Criterion, Rule, Rules
+from pomerium_tx.config.policy.rules import Criterion, Rule, Rules
 from pomerium_tx.policy.known_criteria import KINDS
 
 ALWAYS: Final = "always"

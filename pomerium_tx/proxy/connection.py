@@ -20,7 +20,7 @@ from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.admission import ConnectionLimits
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.deadlines import Deadlines
-from pomerium_tx.proxy.refusals import Refusals
+from pomerium_tx.proxy.exchanges.refusals import Refusals
 from pomerium_tx.proxy.resource import ReverseProxyResource
 from pomerium_tx.proxy.unsent import Unsent
 from pomerium_tx.routing.route import Route

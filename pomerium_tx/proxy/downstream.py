@@ -25,7 +25,6 @@ from pomerium_tx.eager import write_soon
 from pomerium_tx.http11.heads import BadRequest, RequestHead
 from pomerium_tx.http11.reader import EndOfMessage, RequestEvent
 from pomerium_tx.policy.client import Client
-from pomerium_tx.proxy.beginnings import answer_at_once, answer_what_is_wrong, decided, exchange_for
 from pomerium_tx.proxy.connection import (
     DOWNSTREAM_FULL,
     HELD,
@@ -36,6 +35,7 @@ from pomerium_tx.proxy.connection import (
     RawExchange,
 )
 from pomerium_tx.proxy.deadlines import NEVER
+from pomerium_tx.proxy.exchanges.beginnings import answer_at_once, answer_what_is_wrong, decided, exchange_for
 from pomerium_tx.proxy.incoming import Incoming
 from pomerium_tx.proxy.lingering import QUIET_SECONDS, Lingering
 from pomerium_tx.proxy.patience import Patience

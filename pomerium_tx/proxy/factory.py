@@ -12,7 +12,7 @@ from zope.interface import implementer
 from pomerium_tx.proxy.admission import Admission
 from pomerium_tx.proxy.connection import Proxy
 from pomerium_tx.proxy.downstream import Downstream
-from pomerium_tx.proxy.exchange import ProxiedExchange
+from pomerium_tx.proxy.exchanges.exchange import ProxiedExchange
 from pomerium_tx.proxy.transports import close_at_once, owes_bytes, shown_by
 
 _MAPPED = "::ffff:"

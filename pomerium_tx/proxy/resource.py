@@ -7,13 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pomerium_tx.proxy.forwarding import Forwarding
-from pomerium_tx.proxy.header_values import HeaderValues
-from pomerium_tx.proxy.pool import Pool
+from pomerium_tx.proxy.heads.forwarding import Forwarding
+from pomerium_tx.proxy.heads.header_values import HeaderValues
+from pomerium_tx.proxy.upstreams.pool import Pool
 from pomerium_tx.routing.route import Route, Upstream
 
 if TYPE_CHECKING:
-    from pomerium_tx.proxy.watched import WatchedMembers
+    from pomerium_tx.proxy.upstreams.watched import WatchedMembers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

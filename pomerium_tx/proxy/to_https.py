@@ -18,7 +18,7 @@ from pomerium_tx.proxy.admission import ConnectionLimits
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import Answered, Proxy, Times
 from pomerium_tx.proxy.deadlines import Deadlines
-from pomerium_tx.proxy.refusals import Refusals
+from pomerium_tx.proxy.exchanges.refusals import Refusals
 from pomerium_tx.sessions.registry import SessionRegistry
 
 CONNECTIONS = ConnectionLimits(connections=32, per_address=16)

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pomerium_tx.config.forms.values import DEFAULT_PORTS, Origin
 from pomerium_tx.config.route_section import RouteSection
-from pomerium_tx.config.values import DEFAULT_PORTS, Origin
 from pomerium_tx.routing.rewriting import PrefixRewrite
 
 

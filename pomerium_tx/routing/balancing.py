@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from pomerium_tx.config import health_keys
+from pomerium_tx.config.forms.upstreams import upstream_url
+from pomerium_tx.config.keys import health as health_keys
 from pomerium_tx.config.route_section import RouteSection
-from pomerium_tx.config.upstreams import upstream_url
 
 _OK = (range(200, 201),)
 

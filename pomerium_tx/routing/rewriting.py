@@ -7,9 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from pomerium_tx.config.expressions import Rewrite
+from pomerium_tx.config.forms.expressions import Rewrite
+from pomerium_tx.config.forms.upstreams import upstream_url
 from pomerium_tx.config.route_section import RouteSection
-from pomerium_tx.config.upstreams import upstream_url
 from pomerium_tx.http11.canonical import canonical_path
 
 

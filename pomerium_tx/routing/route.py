@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Protocol
 
-from pomerium_tx.config.expressions import Expression, Rewrite
-from pomerium_tx.config.header_template import Template
+from pomerium_tx.config.forms.expressions import Expression, Rewrite
+from pomerium_tx.config.forms.header_template import Template
+from pomerium_tx.config.forms.upstreams import upstream_url
+from pomerium_tx.config.forms.values import DEFAULT_PORTS, Origin, origin
 from pomerium_tx.config.model import RuntimeFlags
 from pomerium_tx.config.route_section import RouteSection
-from pomerium_tx.config.upstreams import upstream_url
-from pomerium_tx.config.values import DEFAULT_PORTS, Origin, origin
 from pomerium_tx.policy.criteria import policy_of
 from pomerium_tx.policy.decision import Policy
 from pomerium_tx.routing.answers import FixedResponse, Redirect, answer_of

@@ -12,8 +12,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from pomerium_tx.config.expressions import Expression
-from pomerium_tx.config.values import DEFAULT_PORTS, origin_of, split_url
+from pomerium_tx.config.forms.expressions import Expression
+from pomerium_tx.config.forms.values import DEFAULT_PORTS, origin_of, split_url
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.routing.route import Route
 

@@ -23,7 +23,7 @@ from OpenSSL import SSL, crypto
 # pyOpenSSL has no names of its own for these.
 from OpenSSL._util import ffi, lib
 
-from pomerium_tx.config.secrets import UNREADABLE
+from pomerium_tx.config.forms.secrets import UNREADABLE
 from pomerium_tx.tls.certificates import for_openssl
 from pomerium_tx.tls.client_certificate import (
     ClientCertificate,

@@ -11,7 +11,7 @@ from hashlib import sha256
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pomerium_tx.config.secrets import UNREADABLE
+from pomerium_tx.config.forms.secrets import UNREADABLE
 
 _PRINCIPAL_NAME = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 _UTF8_STRING = 0x0C

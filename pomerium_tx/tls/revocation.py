@@ -15,7 +15,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
-from pomerium_tx.config.secrets import UNREADABLE
+from pomerium_tx.config.forms.secrets import UNREADABLE
 from pomerium_tx.tls.certificates import UnusableCertificate
 
 _BLOCK = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)

@@ -17,8 +17,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pomerium_tx import logs
+from pomerium_tx.config.forms.values import Address
 from pomerium_tx.config.model import Config
-from pomerium_tx.config.values import Address
 from pomerium_tx.house import House, Part, drained
 from pomerium_tx.outside import Outside
 from pomerium_tx.proxy.listener import Listener, port_of

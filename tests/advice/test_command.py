@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 
-from pomerium_tx.config.schema import schema
+from pomerium_tx.config.told.schema import schema
 from tests.advice.asking import AskingTestCase
 from tests.advice.test_configuration_page import PAGE
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.advice.configuration_page import configuration_page
-from pomerium_tx.config import keys
-from pomerium_tx.config.described import described
+from pomerium_tx.config.told import unsupported as keys
+from pomerium_tx.config.told.described import described
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 

@@ -5,7 +5,7 @@ Tests of `pomerium_tx.advice.plan`: routes and providers, connected to nothing.
 from __future__ import annotations
 
 from pomerium_tx.advice.plan import Plan, what_it_matches
-from pomerium_tx.config.expressions import Expression
+from pomerium_tx.config.forms.expressions import Expression
 from pomerium_tx.config.loader import load
 from tests.advice.asking import ROUTES, AskingTestCase
 from tests.routing.routes import a_route

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.keys import ROOT_KEYS, ROUTE_KEYS
 from pomerium_tx.config.loader import load
 from pomerium_tx.config.model import Config
 from pomerium_tx.config.problems import InvalidConfig
 from pomerium_tx.config.route_section import RouteSection
+from pomerium_tx.config.told.unsupported import ROOT_KEYS, ROUTE_KEYS
 from tests.config.material import KEY_32, ROUTE, SMALLEST, complaints, key_pair, loaded, written
 
 BAD = """\

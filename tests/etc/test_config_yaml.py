@@ -10,12 +10,12 @@ from pathlib import Path
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.client_certificate_keys import DownstreamMtls
-from pomerium_tx.config.health_keys import HealthCheck, HttpHealthCheck, OutlierDetection, TcpHealthCheck
+from pomerium_tx.config.keys.client_certificates import DownstreamMtls
+from pomerium_tx.config.keys.health import HealthCheck, HttpHealthCheck, OutlierDetection, TcpHealthCheck
+from pomerium_tx.config.keys.provider import ProviderSection
 from pomerium_tx.config.loader import load
 from pomerium_tx.config.model import CertificateSection, Config, RuntimeFlags
 from pomerium_tx.config.problems import InvalidConfig
-from pomerium_tx.config.provider_section import ProviderSection
 from pomerium_tx.config.route_section import CircuitBreakerThresholds, RouteSection
 from pomerium_tx.config.section import Section
 from tests.config.material import key_pair, written

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx import paths
-from pomerium_tx.config.provider_types import PROVIDER_TYPES
+from pomerium_tx.config.forms.provider_types import PROVIDER_TYPES
 from pomerium_tx.oidc.fetch import HTTPClient
 from pomerium_tx.registrations import Registrations
 from tests.config.material import ROUTE, SMALLEST, loaded, written

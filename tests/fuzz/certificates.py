@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 
-from pomerium_tx.config import secrets
+from pomerium_tx.config.forms import secrets
 from pomerium_tx.tls.certificates import UnusableCertificate, certificates, dns_names, key_pair
 from pomerium_tx.tls.client_authorities import ClientAuthorities
 from pomerium_tx.tls.revocation import revocation_lists

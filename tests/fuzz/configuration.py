@@ -13,23 +13,23 @@ from pathlib import Path
 import yaml
 
 from pomerium_tx.config.document import KeyPath, read_yaml
-from pomerium_tx.config.header_template import Template
+from pomerium_tx.config.forms.header_template import Template
 from pomerium_tx.config.loader import load
-from pomerium_tx.config.policy_rules import Rules, read_rules
+from pomerium_tx.config.policy.rules import Rules, read_rules
 from pomerium_tx.config.problems import InvalidConfig
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.explanation import explained
 from pomerium_tx.policy.language import compiled
 from pomerium_tx.policy.words import rule_in_words
 from pomerium_tx.proxy.asked import Asked
-from pomerium_tx.proxy.header_values import HeaderValues, KeptTokens
+from pomerium_tx.proxy.heads.header_values import HeaderValues, KeptTokens
 from pomerium_tx.routing.route import build
 from tests.config.material import SMALLEST
 from tests.doubles.sessions import a_session
 from tests.fuzz.ways import lines_of
 from tests.policy.clients import CANONICAL, CLIENT, HEAD, a_head
 from tests.proxy.harness import a_route
-from tests.proxy.test_header_values import asked
+from tests.proxy.heads.test_header_values import asked
 
 SECRET = "planted-client-secret"
 _SMALLEST = yaml.safe_dump(dict(SMALLEST)).encode()

@@ -14,9 +14,9 @@ from pomerium_tx.http11.fields import folded
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
 from pomerium_tx.http11.reader import EndOfMessage, RequestReader
 from pomerium_tx.http11.writer import field_lines
-from pomerium_tx.proxy.forwarding import ForwardedRequest, Forwarding
-from pomerium_tx.proxy.request_ids import request_id_line
-from pomerium_tx.proxy.rewriting import without_handles
+from pomerium_tx.proxy.heads.forwarding import ForwardedRequest, Forwarding
+from pomerium_tx.proxy.heads.request_ids import request_id_line
+from pomerium_tx.proxy.heads.rewriting import without_handles
 from pomerium_tx.web.cookies import cookie_pairs, is_reserved_cookie
 from tests.fuzz.node import IS_THERE, by_node
 from tests.hostile.readers import Read, by_h11, by_the_letter, by_twisted

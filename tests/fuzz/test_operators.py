@@ -11,10 +11,10 @@ import yaml
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.keys import ROOT_KEYS, ROUTE_KEYS
 from pomerium_tx.config.model import Config
-from pomerium_tx.config.policy_criteria import FORMS
+from pomerium_tx.config.policy.criteria import FORMS
 from pomerium_tx.config.route_section import RouteSection
+from pomerium_tx.config.told.unsupported import ROOT_KEYS, ROUTE_KEYS
 from tests.fuzz import certificates, configuration
 from tests.fuzz.engine import Octets, damaged, fuzzed, joined, lines, words
 from tests.fuzz.targets import kept

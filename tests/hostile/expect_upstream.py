@@ -169,7 +169,7 @@ expects(
 expects(
     "UP-054",
     status=200,
-    outcome="tests.proxy.test_pool: no handshake within 10 s, refused; this application behaves",
+    outcome="tests.proxy.upstreams.test_pool: no handshake within 10 s, refused; this application behaves",
     because=f"{_LIMITS}, Applications: time for the TLS handshake, 10 s, 503.",
     overrules="docs/limits.md: 503, after 10 s.",
 )

@@ -250,7 +250,7 @@ async def _bomb(run: Run) -> None:
 
 @script("(tls hang)")
 async def _tls(run: Run) -> None:
-    await tests_pass(run, "tests.proxy.test_pool.PlacesTests.test_no_handshake")
+    await tests_pass(run, "tests.proxy.upstreams.test_pool.PlacesTests.test_no_handshake")
 
 
 @script("trailers")

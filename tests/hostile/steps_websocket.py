@@ -319,4 +319,4 @@ async def _every_frame_then_cut(run: Run) -> None:
 
 @play("Autobahn fuzzingclient through the proxy == direct (104-case quick set, 500+ full)")
 async def _every_frame(run: Run) -> None:
-    await tests_pass(run, "tests.proxy.test_websocket_bytes", "tests.proxy.test_tunnel")
+    await tests_pass(run, "tests.proxy.test_websocket_bytes", "tests.proxy.exchanges.test_tunnel")

@@ -30,30 +30,30 @@ _GUARDS: dict[str, str] = {
     "web/csrf.py": "web.test_csrf web.test_resource",
     "logout/target.py": "logout.test_target logout.test_rp_initiated authenticate.test_sign_out",
     "policy/language.py": """
-        policy.test_language policy.test_documented config.test_policy_rules config.test_policy_criteria""",
+        policy.test_language policy.test_documented config.policy.test_rules config.policy.test_criteria""",
     "policy/criteria.py": """
-        policy.test_criteria policy.test_language config.test_policy_criteria policy.test_documented""",
+        policy.test_criteria policy.test_language config.policy.test_criteria policy.test_documented""",
     "web/fetch_metadata.py": "web.test_fetch_metadata web.test_resource",
     "sessions/registry.py": """
         sessions.test_registry sessions.test_registry_joining sessions.test_registry_news sessions.test_registry_races
         sessions.test_elsewhere sessions.test_bearers sessions.test_memory""",
-    "http11/fields.py": "http11.test_fields http11.test_heads http11.test_request_head proxy.test_forwarding",
-    "proxy/forwarding.py": """
-        proxy.test_forwarding proxy.test_header_values proxy.test_http_rules proxy.test_websocket
+    "http11/fields.py": "http11.test_fields http11.test_heads http11.test_request_head proxy.heads.test_forwarding",
+    "proxy/heads/forwarding.py": """
+        proxy.heads.test_forwarding proxy.heads.test_header_values proxy.test_http_rules proxy.exchanges.test_websocket
         conformance.test_upstream_contract""",
     "http11/grammar.py": """
         http11.test_grammar http11.test_heads http11.test_request_head http11.test_response_head http11.test_authority
         http11.test_content http11.test_canonical""",
-    "policy/matching.py": "policy.test_matching policy.test_language config.test_policy_matchers",
+    "policy/matching.py": "policy.test_matching policy.test_language config.policy.test_matchers",
     "policy/session_criteria.py": """
-        policy.test_session_criteria policy.test_words policy.test_language config.test_policy_criteria
+        policy.test_session_criteria policy.test_words policy.test_language config.policy.test_criteria
         policy.test_documented""",
     "policy/request_criteria.py": """
-        policy.test_request_criteria policy.test_words policy.test_language config.test_policy_criteria""",
+        policy.test_request_criteria policy.test_words policy.test_language config.policy.test_criteria""",
     "policy/certificate_criteria.py": """
-        policy.test_certificate_criteria policy.test_words config.test_policy_certificates""",
+        policy.test_certificate_criteria policy.test_words config.policy.test_certificates""",
     "policy/decision.py": "policy.test_decision policy.test_language authorize.test_policies",
-    "policy/kinds.py": "policy.test_criteria policy.test_language config.test_policy_criteria",
+    "policy/kinds.py": "policy.test_criteria policy.test_language config.policy.test_criteria",
     "policy/explanation.py": "policy.test_explanation policy.test_documented",
     "policy/matcher_words.py": "policy.test_matcher_words policy.test_words",
     "policy/words.py": "policy.test_words policy.test_documented",
@@ -78,7 +78,7 @@ _GUARDS: dict[str, str] = {
     "sessions/ledger.py": """
         sessions.test_ledger sessions.test_knowledge sessions.test_registry sessions.test_registry_joining
         sessions.test_registry_races sessions.test_bearers sessions.test_memory""",
-    "config/expressions.py": "config.test_expressions config.test_policy_matchers",
+    "config/forms/expressions.py": "config.forms.test_expressions config.policy.test_matchers",
 }
 
 TARGETS = {_PACKAGE + module: tuple(f"tests.{test}" for test in tests.split()) for module, tests in _GUARDS.items()}

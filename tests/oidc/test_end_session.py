@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.provider_types import PROVIDER_TYPES
+from pomerium_tx.config.forms.provider_types import PROVIDER_TYPES
 from pomerium_tx.oidc.end_session import EndSession, brings_state_back, end_session_request, has_end_session
 from pomerium_tx.oidc.metadata import ProviderMetadata
 from pomerium_tx.oidc.provider import ProviderSettings

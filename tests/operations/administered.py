@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.values import AdminAddress
+from pomerium_tx.config.forms.values import AdminAddress
 from pomerium_tx.logout.ending import Ending
 from pomerium_tx.logout.heard import LastHeard
 from pomerium_tx.oidc.provider import Provider, ProviderSettings

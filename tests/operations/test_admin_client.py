@@ -11,7 +11,7 @@ from threading import Thread
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.values import AdminAddress
+from pomerium_tx.config.forms.values import AdminAddress
 from pomerium_tx.operations import admin_client
 from pomerium_tx.operations.admin_client import AdminClient, NotReachable, Refused
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.values import AdminAddress
+from pomerium_tx.config.forms.values import AdminAddress
 from pomerium_tx.operations import command
 from pomerium_tx.operations.admin_client import NotReachable, Refused
 from tests.config.material import ROUTE, SMALLEST

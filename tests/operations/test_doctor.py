@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 
-from pomerium_tx.config.values import AdminAddress
+from pomerium_tx.config.forms.values import AdminAddress
 from pomerium_tx.logout.heard import Heard
 from pomerium_tx.oidc.fetch import ProviderUnavailable
 from pomerium_tx.oidc.metadata import ProviderMetadata

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from pomerium_tx.authorize.verdict import Action
-from pomerium_tx.config.values import AdminAddress
+from pomerium_tx.config.forms.values import AdminAddress
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
 from pomerium_tx.http11.reader import RequestReader

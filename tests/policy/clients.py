@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pomerium_tx.config.policy_rules import rules
+from pomerium_tx.config.policy.rules import rules
 from pomerium_tx.http11.canonical import Canonical, canonical_path
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy.client import Client

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.policy_rules import rules
-from pomerium_tx.config.route_access_keys import RouteAccessKeys
+from pomerium_tx.config.keys.route_access import RouteAccessKeys
+from pomerium_tx.config.policy.rules import rules
 from pomerium_tx.policy.certificate_criteria import EMAIL_TOKEN, HEADER_TOKENS, header_value
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.criteria import policy_of, rules_of

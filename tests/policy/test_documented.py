@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.policy_criteria import FORMS, REFUSED
-from pomerium_tx.config.policy_rules import rules
+from pomerium_tx.config.policy.criteria import FORMS, REFUSED
+from pomerium_tx.config.policy.rules import rules
 from pomerium_tx.policy.known_criteria import KINDS
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "policy.md").read_text("utf-8")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.policy_rules import rules
+from pomerium_tx.config.policy.rules import rules
 from pomerium_tx.policy.criteria import access_rules
 from pomerium_tx.policy.explanation import Explanation, a_person, explained
 from pomerium_tx.sessions.session import Session, Tokens

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.policy_criteria import FORMS
+from pomerium_tx.config.policy.criteria import FORMS
 from pomerium_tx.policy import reasons
 from pomerium_tx.policy.kinds import Outcome, outcomes
 from pomerium_tx.policy.known_criteria import KINDS

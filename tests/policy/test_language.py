@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.policy_rules import Rules, rules
+from pomerium_tx.config.policy.rules import Rules, rules
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.explanation import explained
 from pomerium_tx.policy.known_criteria import KINDS

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.policy_matchers import list_matcher, string_matcher
+from pomerium_tx.config.policy.matchers import list_matcher, string_matcher
 from pomerium_tx.policy.matcher_words import matched, matched_list, shown
 
 

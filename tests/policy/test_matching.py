@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.policy_matchers import Condition, Conditions, list_matcher, string_matcher
+from pomerium_tx.config.policy.matchers import Condition, Conditions, list_matcher, string_matcher
 from pomerium_tx.policy.matching import list_test, names, string_test
 
 STRINGS: list[tuple[object, list[str], list[str]]] = [

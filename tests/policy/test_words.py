@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.policy_criteria import FORMS
-from pomerium_tx.config.policy_rules import rules
+from pomerium_tx.config.policy.criteria import FORMS
+from pomerium_tx.config.policy.rules import rules
 from pomerium_tx.policy.criteria import access_rules
 from pomerium_tx.policy.words import policy_in_words
 

@@ -21,7 +21,7 @@ from twisted.web.resource import Resource
 
 from pomerium_tx.config.loader import load
 from pomerium_tx.house import House
-from pomerium_tx.proxy.websocket import accept_value
+from pomerium_tx.proxy.exchanges.websocket import accept_value
 from pomerium_tx.sessions.memory import MemoryStore
 from pomerium_tx.sessions.session import Session
 from pomerium_tx.sessions.store import Cause

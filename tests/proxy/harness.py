@@ -20,11 +20,11 @@ from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.criteria import from_legacy
 from pomerium_tx.proxy.connection import Answered, Proxy, Times
 from pomerium_tx.proxy.deadlines import Deadlines
+from pomerium_tx.proxy.exchanges.refusals import Refusals
 from pomerium_tx.proxy.factory import DownstreamFactory
-from pomerium_tx.proxy.forwarding import Forwarding
-from pomerium_tx.proxy.pool import Pool
-from pomerium_tx.proxy.refusals import Refusals
+from pomerium_tx.proxy.heads.forwarding import Forwarding
 from pomerium_tx.proxy.resource import ReverseProxyResource
+from pomerium_tx.proxy.upstreams.pool import Pool
 from pomerium_tx.routing.route import Route, Upstream
 from pomerium_tx.sessions.memory import MemoryStore
 from pomerium_tx.sessions.receipt import Receipt

@@ -11,11 +11,11 @@ from typing import Any
 from twisted.logger import LogEvent, globalLogPublisher
 
 from pomerium_tx.http11.heads import HeadLimits
-from pomerium_tx.proxy.health_checks import HealthWatch
-from pomerium_tx.proxy.members import Health, Member, Members
-from pomerium_tx.proxy.outliers import Outliers
-from pomerium_tx.proxy.pool import Pool
-from pomerium_tx.proxy.watched import WatchedMembers
+from pomerium_tx.proxy.upstreams.health_checks import HealthWatch
+from pomerium_tx.proxy.upstreams.members import Health, Member, Members
+from pomerium_tx.proxy.upstreams.outliers import Outliers
+from pomerium_tx.proxy.upstreams.pool import Pool
+from pomerium_tx.proxy.upstreams.watched import WatchedMembers
 from pomerium_tx.routing.balancing import Balancing, HealthCheck, HttpCheck, OutlierDetection
 from pomerium_tx.routing.route import Route, Upstream
 from tests.doubles.peers import PeerFactory, UserAgent

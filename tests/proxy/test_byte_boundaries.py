@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pomerium_tx.proxy.websocket import accept_value
+from pomerium_tx.proxy.exchanges.websocket import accept_value
 from tests.doubles.peers import PeerFactory, UserAgent
 from tests.hostile.answers import answers
 from tests.hostile.application import take
+from tests.proxy.exchanges.test_tunnel import KEY
 from tests.proxy.harness import UPSTREAM, ProxyTestCase
-from tests.proxy.test_tunnel import KEY
 
 HOST = b"Host: app.example.com\r\nWho: alice\r\n"
 PASSING = {"x-request-id", "date"}

@@ -1,5 +1,5 @@
 """
-Tests of `pomerium_tx.proxy.factory`; what it does at the end of the service is in `tests.proxy.test_local`.
+Tests of `pomerium_tx.proxy.factory`; what it does at the end of the service is in `tests.proxy.exchanges.test_local`.
 """
 
 from __future__ import annotations

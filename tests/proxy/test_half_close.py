@@ -8,13 +8,13 @@ import re
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 
-from pomerium_tx.proxy.tunnel import DRAIN_SECONDS
-from pomerium_tx.proxy.websocket import accept_value
+from pomerium_tx.proxy.exchanges.tunnel import DRAIN_SECONDS
+from pomerium_tx.proxy.exchanges.websocket import accept_value
 from pomerium_tx.sessions.session import Session
 from tests.doubles.peers import PatientAgent, PatientPeer, PeerFactory, request
 from tests.doubles.sessions import a_session
+from tests.proxy.exchanges.test_tunnel import CLOSE_4401, GRANTED, HANDSHAKE, KEY
 from tests.proxy.harness import PROXY, UPSTREAM, ProxyTestCase
-from tests.proxy.test_tunnel import CLOSE_4401, GRANTED, HANDSHAKE, KEY
 
 ALICE = "Who: alice"
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from pomerium_tx.proxy.forwarding import MOST_PASSES, one_less
+from pomerium_tx.proxy.heads.forwarding import MOST_PASSES, one_less
 from tests.doubles.peers import Peer, request
 from tests.proxy.harness import ProxyTestCase
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pomerium_tx.proxy.websocket import accept_value
+from pomerium_tx.proxy.exchanges.websocket import accept_value
 from tests.doubles.peers import Peer, UserAgent, request
+from tests.proxy.exchanges.test_tunnel import GRANTED, HANDSHAKE, KEY
+from tests.proxy.exchanges.test_websocket import frame
 from tests.proxy.harness import ORIGIN, ProxyTestCase
-from tests.proxy.test_tunnel import GRANTED, HANDSHAKE, KEY
-from tests.proxy.test_websocket import frame
 
 HOST = "app.example.com"
 ALICE = "Who: alice"

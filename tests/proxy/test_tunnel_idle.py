@@ -4,9 +4,9 @@ A WebSocket in which nothing passes for too long.
 
 from __future__ import annotations
 
+from tests.proxy.exchanges.test_tunnel import TunnelTestCase
+from tests.proxy.exchanges.test_websocket import frame
 from tests.proxy.harness import a_route
-from tests.proxy.test_tunnel import TunnelTestCase
-from tests.proxy.test_websocket import frame
 
 IDLE = b"\x88\x0e\x03\xe9idle timeout"
 """

@@ -13,7 +13,8 @@ from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy.client import Client
-from pomerium_tx.proxy import attached, unsent
+from pomerium_tx.proxy import unsent
+from pomerium_tx.proxy.exchanges import attached
 from pomerium_tx.proxy.unsent import MOST, UnsentAnswers
 from tests.doubles.peers import Peer, request
 from tests.doubles.sessions import a_session

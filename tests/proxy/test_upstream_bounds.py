@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from twisted.internet.error import ConnectionDone
 
-from pomerium_tx.proxy.places import PlaceLimits
+from pomerium_tx.proxy.upstreams.places import PlaceLimits
 from tests.doubles.peers import request
 from tests.proxy.harness import UPSTREAM, ProxyTestCase
 

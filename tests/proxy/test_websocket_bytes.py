@@ -9,10 +9,10 @@ import random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pomerium_tx.proxy.websocket import accept_value
+from pomerium_tx.proxy.exchanges.websocket import accept_value
 from tests.doubles.peers import Peer, PeerFactory, UserAgent, request
+from tests.proxy.exchanges.test_tunnel import CLOSE_1008, GRANTED, HANDSHAKE, KEY
 from tests.proxy.harness import UPSTREAM, ProxyTestCase
-from tests.proxy.test_tunnel import CLOSE_1008, GRANTED, HANDSHAKE, KEY
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 FIN, RSV1, RSV2, RSV3 = 0x80, 0x40, 0x20, 0x10

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from twisted.internet.error import ConnectionDone
 
-from pomerium_tx.proxy.websocket import accept_value
+from pomerium_tx.proxy.exchanges.websocket import accept_value
 from tests.doubles.peers import PatientAgent, PatientPeer, Peer, request
+from tests.proxy.exchanges.test_tunnel import GRANTED, HANDSHAKE, KEY
 from tests.proxy.harness import PROXY, UPSTREAM, ProxyTestCase
-from tests.proxy.test_tunnel import GRANTED, HANDSHAKE, KEY
 
 HOST = "app.example.com"
 POST = request("POST", "/", HOST, "Who: alice", "Transfer-Encoding: chunked")

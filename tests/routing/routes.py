@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pomerium_tx.config.forms.values import origin
 from pomerium_tx.config.route_section import RouteSection
-from pomerium_tx.config.values import origin
 from pomerium_tx.policy.criteria import from_legacy
 from pomerium_tx.routing.route import Route, Upstream, route_id
 

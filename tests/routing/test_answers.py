@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.values import Origin
+from pomerium_tx.config.forms.values import Origin
 from pomerium_tx.routing.answers import FixedResponse, Redirect, answer_of
 from tests.routing.routes import a_section
 

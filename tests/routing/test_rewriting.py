@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.expressions import Rewrite
+from pomerium_tx.config.forms.expressions import Rewrite
 from pomerium_tx.routing.rewriting import host_rewrite_by_path, path_rewrite
 from tests.routing.routes import a_section
 

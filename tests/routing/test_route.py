@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.expressions import Expression
+from pomerium_tx.config.forms.expressions import Expression
 from pomerium_tx.config.model import RuntimeFlags
 from pomerium_tx.config.route_section import RouteSection
 from pomerium_tx.routing.route import Route, Upstream, build

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.config.expressions import Expression
+from pomerium_tx.config.forms.expressions import Expression
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
 from pomerium_tx.http11.reader import RequestReader

@@ -11,8 +11,8 @@ from typing import Any
 
 from twisted.python.reflect import namedAny
 
+from pomerium_tx.config.keys.route_access import RouteAccessKeys
 from pomerium_tx.config.model import Config
-from pomerium_tx.config.route_access_keys import RouteAccessKeys
 from pomerium_tx.demo.registration import ALICE, BOB
 from pomerium_tx.policy.known_criteria import KINDS
 from tests.scenarios.test_reload import ReloadTestCase

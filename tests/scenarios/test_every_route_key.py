@@ -10,12 +10,12 @@ from typing import Any
 from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
+from pomerium_tx.config.keys.route_answer import RouteAnswerKeys
+from pomerium_tx.config.keys.route_forwarding import RouteForwardingKeys
+from pomerium_tx.config.keys.route_headers import RouteHeaderKeys
+from pomerium_tx.config.keys.route_match import RouteMatchKeys
+from pomerium_tx.config.keys.route_rewriting import RouteRewriteKeys
 from pomerium_tx.config.model import Config
-from pomerium_tx.config.route_answer_keys import RouteAnswerKeys
-from pomerium_tx.config.route_forwarding_keys import RouteForwardingKeys
-from pomerium_tx.config.route_header_keys import RouteHeaderKeys
-from pomerium_tx.config.route_match_keys import RouteMatchKeys
-from pomerium_tx.config.route_rewrite_keys import RouteRewriteKeys
 from tests.scenarios.world import CONFIG, WorldTestCase
 
 PATHS = "test_route_paths.PathsTests."

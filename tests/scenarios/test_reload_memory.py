@@ -8,7 +8,7 @@ import gc
 
 from pomerium_tx.authorize.check import Authorizer
 from pomerium_tx.authorize.verdict import Verdict
-from pomerium_tx.proxy.forwarding import Forwarding
+from pomerium_tx.proxy.heads.forwarding import Forwarding
 from pomerium_tx.sessions.store import Cause
 from tests.scenarios.test_reload import ReloadTestCase as _ReloadTestCase
 from tests.scenarios.world import APP

@@ -1,0 +1,3 @@
+"""
+The keys that there are, by topic.
+"""

@@ -1,0 +1,3 @@
+"""
+The Pomerium Policy Language as it is written: rules, criteria and matchers.
+"""

@@ -1,0 +1,3 @@
+"""
+What several keys get wrong together, by topic.
+"""
