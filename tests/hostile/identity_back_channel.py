@@ -21,6 +21,7 @@ from tests.hostile.identity_logout import BACK_CHANNEL, FORM, good, mint, post, 
 from tests.hostile.identity_provider import Said
 from tests.hostile.identity_tokens import described
 from tests.hostile.identity_world import PAGE, IdentityWorld
+from tests.hostile.named import Named
 from tests.hostile.names import APP, AUTHENTICATE, OTHER, PUB
 from tests.scenarios.browser import Response
 
@@ -31,9 +32,9 @@ async def back_channel(world: IdentityWorld, case: Case) -> Seen:
     """
     if case.steps[0]["do"] == "scenario":
         name = str(case.steps[0]["name"])
-        if name not in _SCENARIOS:
+        if name not in scenario:
             raise UnknownStep(name)
-        return await _SCENARIOS[name](world)
+        return await scenario[name](world)
     last = case.steps[-1]
     if last["logout_token"] is not None:
         return await _wrong_token(world, last["logout_token"])
@@ -147,20 +148,7 @@ async def _endless(world: IdentityWorld) -> Seen:
 
 
 Scenario = Callable[[IdentityWorld], Awaitable[Seen]]
-_SCENARIOS: dict[str, Scenario] = {}
-
-
-def scenario(name: str) -> Callable[[Scenario], Scenario]:
-    """
-    A decorator: that is what the catalogue calls *name*.
-    """
-
-    def register(run: Scenario) -> Scenario:
-        assert name not in _SCENARIOS
-        _SCENARIOS[name] = run
-        return run
-
-    return register
+scenario: Named[Scenario] = Named()
 
 
 @scenario("valid: sub only")

@@ -13,26 +13,14 @@ from tests.hostile.catalogue import Case
 from tests.hostile.identity_hosts import OP2, SECOND, TWO_PROVIDERS
 from tests.hostile.identity_login import Seen, UnknownStep, one, refused
 from tests.hostile.identity_world import CALLBACK, ISSUER, IdentityWorld, location_of
+from tests.hostile.named import Named
 from tests.hostile.names import APP, AUTHENTICATE
 from tests.hostile.visitor import Visitor
 
 BIG = 1 << 20
 
 Flow = Callable[[IdentityWorld], Awaitable[Seen]]
-FLOWS: dict[str, Flow] = {}
-
-
-def flow(name: str) -> Callable[[Flow], Flow]:
-    """
-    A decorator: that is what the catalogue calls *name*.
-    """
-
-    def register(run: Flow) -> Flow:
-        assert name not in FLOWS
-        FLOWS[name] = run
-        return run
-
-    return register
+flow: Named[Flow] = Named()
 
 
 async def callback(world: IdentityWorld, case: Case) -> Seen:
@@ -40,9 +28,9 @@ async def callback(world: IdentityWorld, case: Case) -> Seen:
     Do what the only step of *case* says.
     """
     name = str(case.steps[0]["mutation"])
-    if name not in FLOWS:
+    if name not in flow:
         raise UnknownStep(name)
-    return await FLOWS[name](world)
+    return await flow[name](world)
 
 
 async def refuses(world: IdentityWorld, *changes: Callable[[str], str], asks: bool = False) -> Seen:

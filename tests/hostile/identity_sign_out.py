@@ -12,6 +12,7 @@ from tests.hostile.catalogue import Case
 from tests.hostile.identity_login import Seen, UnknownStep, one
 from tests.hostile.identity_provider import Said
 from tests.hostile.identity_world import PAGE, IdentityWorld, location_of
+from tests.hostile.named import Named
 from tests.hostile.names import APP, AUTHENTICATE, CLIENT_ID, OP
 from tests.hostile.visitor import Visitor
 from tests.scenarios.browser import Response
@@ -22,20 +23,7 @@ SIGNED_OUT = f"https://{AUTHENTICATE}/.pomerium/signed_out"
 OWN = {"Sec-Fetch-Site": "same-origin"}
 
 Scenario = Callable[[IdentityWorld, Visitor], Awaitable[Seen]]
-_SCENARIOS: dict[str, Scenario] = {}
-
-
-def scenario(name: str) -> Callable[[Scenario], Scenario]:
-    """
-    A decorator: that is what the catalogue calls *name*.
-    """
-
-    def register(run: Scenario) -> Scenario:
-        assert name not in _SCENARIOS
-        _SCENARIOS[name] = run
-        return run
-
-    return register
+scenario: Named[Scenario] = Named()
 
 
 async def sign_out(world: IdentityWorld, case: Case) -> Seen:
@@ -43,9 +31,9 @@ async def sign_out(world: IdentityWorld, case: Case) -> Seen:
     Do what the steps of *case* say, with alice signed in.
     """
     name = str(case.steps[-1]["name"])
-    if name not in _SCENARIOS:
+    if name not in scenario:
         raise UnknownStep(name)
-    return await _SCENARIOS[name](world, await world.assert_signs_in())
+    return await scenario[name](world, await world.assert_signs_in())
 
 
 async def _ends_nothing(world: IdentityWorld, visitor: Visitor, method: str, url: str, **fields: str) -> Response:

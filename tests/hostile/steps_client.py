@@ -11,6 +11,7 @@ from typing import Any
 from tests.hostile.elsewhere import tests_pass
 from tests.hostile.line import Line
 from tests.hostile.measured import descriptors_left, resident_bytes
+from tests.hostile.named import Named
 from tests.hostile.names import APP, OTHER, PUB
 from tests.hostile.recorder import Application, Request
 from tests.hostile.run import Run, step
@@ -22,19 +23,7 @@ MIB = 1 << 20
 GIB = 1 << 30
 
 Play = Callable[[Run], Awaitable[None]]
-_PLAYS: dict[str, Play] = {}
-
-
-def play(behaviour: str) -> Callable[[Play], Play]:
-    """
-    A decorator: so do clients behave of whom the catalogue says that.
-    """
-
-    def register(what: Play) -> Play:
-        _PLAYS[behaviour] = what
-        return what
-
-    return register
+play: Named[Play] = Named()
 
 
 @step("client", "client-behaviour")
@@ -42,7 +31,7 @@ async def client(run: Run, what: Mapping[str, Any]) -> None:
     """
     Plays a behaviour by its name.
     """
-    await _PLAYS[what["behaviour"]](run)
+    await play[what["behaviour"]](run)
 
 
 async def _head(run: Run, method: str = "GET", target: str = "/x", more: str = "", host: str = APP) -> bytes:

@@ -16,6 +16,7 @@ from pomerium_tx.sessions.provider_logout import ProviderLogout
 from pomerium_tx.sessions.store import Cause, StoreUnavailable
 from tests.doubles.sessions import a_session
 from tests.hostile.elsewhere import tests_pass
+from tests.hostile.named import Named
 from tests.hostile.names import APP, OTHER, PUB
 from tests.hostile.run import Run, step
 from tests.hostile.steps_cookies import FROM_PAGE, SIGN_OUT
@@ -31,19 +32,7 @@ Sessions of one person.
 _CPU_SECONDS = 1.0
 
 Play = Callable[[Run], Awaitable[None]]
-_PLAYS: dict[str, Play] = {}
-
-
-def play(name: str) -> Callable[[Play], Play]:
-    """
-    A decorator: so is the scenario of that name played.
-    """
-
-    def register(what: Play) -> Play:
-        _PLAYS[name] = what
-        return what
-
-    return register
+play: Named[Play] = Named()
 
 
 def elsewhere(name: str, *tests: str) -> None:
@@ -51,10 +40,9 @@ def elsewhere(name: str, *tests: str) -> None:
     The scenario of that name is played by those tests.
     """
 
+    @play(name)
     async def play_there(run: Run) -> None:
         await tests_pass(run, *tests)
-
-    _PLAYS[name] = play_there
 
 
 @step("chaos", "reliability")
@@ -62,7 +50,7 @@ async def chaos(run: Run, what: Mapping[str, Any]) -> None:
     """
     Plays a scenario by its name.
     """
-    await _PLAYS[what["name"]](run)
+    await play[what["name"]](run)
 
 
 async def _asks(run: Run, handle: str, host: str = APP) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from tests.hostile.elsewhere import tests_pass
 from tests.hostile.line import Line
 from tests.hostile.measured import resident_bytes
+from tests.hostile.named import Named
 from tests.hostile.names import OTHER
 from tests.hostile.recorder import Application, Request, always
 from tests.hostile.run import Run, step
@@ -25,23 +26,11 @@ _HEAD = b"HTTP/1.1 200 OK\r\n"
 _OK = _HEAD + b"Content-Length: 2\r\n\r\nok"
 
 Script = Callable[[Run], Awaitable[None]]
-_SCRIPTS: dict[str, Script] = {}
+script: Named[Script] = Named()
 _CLOSING = ("UP-009", "UP-018", "UP-038")
 """
 Those whose answer ends with the connection.
 """
-
-
-def script(*words: str) -> Callable[[Script], Script]:
-    """
-    A decorator: so does an application behave of which the catalogue says that.
-    """
-
-    def register(what: Script) -> Script:
-        _SCRIPTS.update(dict.fromkeys(words, what))
-        return what
-
-    return register
 
 
 @step("upstream_answers", "upstream")
@@ -54,8 +43,8 @@ async def upstream_answers(run: Run, what: Mapping[str, Any]) -> None:
     # So that none of the connections that it will not have again is one that an earlier case has left.
     await run.world.advance(60, step=30)
     said = what["bytes"]
-    if said in _SCRIPTS:
-        await _SCRIPTS[said](run)
+    if said in script:
+        await script[said](run)
     elif said.startswith("<on accept> "):
         run.world.recorders["other"].on_accept = said.removeprefix("<on accept> ").encode("latin-1")
     else:

@@ -11,6 +11,7 @@ from typing import Any
 from tests.hostile.elsewhere import tests_pass
 from tests.hostile.line import Line, PatientLine
 from tests.hostile.measured import resident_bytes
+from tests.hostile.named import Named
 from tests.hostile.names import APP
 from tests.hostile.recorder import Application
 from tests.hostile.run import Run, step
@@ -46,19 +47,7 @@ So many sockets of which each end is in this process: an application gets 1,024 
 _PATIENCE = 10.0
 
 Play = Callable[[Run], Awaitable[None]]
-_PLAYS: dict[str, Play] = {}
-
-
-def play(name: str) -> Callable[[Play], Play]:
-    """
-    A decorator: so is the scenario of that name played.
-    """
-
-    def register(what: Play) -> Play:
-        _PLAYS[name] = what
-        return what
-
-    return register
+play: Named[Play] = Named()
 
 
 @step("ws_scenario", "websocket")
@@ -66,7 +55,7 @@ async def ws_scenario(run: Run, what: Mapping[str, Any]) -> None:
     """
     Plays a scenario by its name.
     """
-    await _PLAYS[what["name"]](run)
+    await play[what["name"]](run)
 
 
 async def opened(
