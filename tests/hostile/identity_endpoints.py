@@ -57,16 +57,25 @@ async def endpoint(world: IdentityWorld, case: Case) -> Seen:
     return Seen(one(statuses))
 
 
+async def with_nothing_known(world: IdentityWorld, name: str, fault: Any) -> tuple[int, Visitor]:
+    """
+    How a sign-in fails while nothing of the OP is known; and somebody who signs in once it is well again, so long ago
+    that what is known by then is to be fetched anew.
+    """
+    async with fault(world):
+        answer = await tries(world)
+    assert "evil.test" not in world.dialled, name
+    await world.advance(STALE, step=STALE)
+    bob = await world.assert_signs_in("bob")
+    await world.advance(STALE, step=STALE)
+    return answer.status, bob
+
+
 async def _metadata(world: IdentityWorld, how: str) -> Seen:
     statuses = set()
     for name, fault in faults_of("discovery", how):
-        async with fault(world):
-            answer = await tries(world)
-        statuses.add(answer.status)
-        assert "evil.test" not in world.dialled, name
-        await world.advance(STALE, step=STALE)
-        bob = await world.assert_signs_in("bob")
-        await world.advance(STALE, step=STALE)
+        status, bob = await with_nothing_known(world, name, fault)
+        statuses.add(status)
         async with fault(world):
             if fault is _without_address:
                 # What is known does not help where the whole OP is gone.

@@ -10,7 +10,7 @@ from tests.conformance import adversarial_published as published
 from tests.doubles import keys
 from tests.hostile import identity_faults as faults
 from tests.hostile.catalogue import Case
-from tests.hostile.identity_endpoints import SOON, STALE, faults_of, signs_in_soon, tries, works
+from tests.hostile.identity_endpoints import SOON, faults_of, signs_in_soon, tries, with_nothing_known, works
 from tests.hostile.identity_login import Seen, one, refused
 from tests.hostile.identity_world import IdentityWorld
 from tests.hostile.line import Line
@@ -30,13 +30,8 @@ async def jwks(world: IdentityWorld, case: Case) -> Seen:
         return await special(world)
     statuses = set()
     for name, fault in faults_of("jwks", how):
-        async with fault(world):
-            answer = await tries(world)
-        statuses.add(answer.status)
-        assert "evil.test" not in world.dialled, name
-        await world.advance(STALE, step=STALE)
-        bob = await world.assert_signs_in("bob")
-        await world.advance(STALE, step=STALE)
+        status, bob = await with_nothing_known(world, name, fault)
+        statuses.add(status)
         async with fault(world):
             await signs_in_soon(world)
             await works(bob)
