@@ -9,30 +9,28 @@ origin; and only then what the answer to a refusal looks like. Whatever goes wro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger
 
 from pomerium_tx import paths
 from pomerium_tx.authorize import verdict as outcome
 from pomerium_tx.authorize.admitted import AdmittedVerdicts
 from pomerium_tx.authorize.bearer import RouteBearer
 from pomerium_tx.authorize.by_token import by_token
+from pomerium_tx.authorize.decision_log import log_decision
 from pomerium_tx.authorize.handshake import refused_handshake
-from pomerium_tx.authorize.read import Read
+from pomerium_tx.authorize.read import Reads
 from pomerium_tx.authorize.refusal import refusal
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.config.forms import values
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
-from pomerium_tx.logs import AUTHORIZE
 from pomerium_tx.policy.client import Client
-from pomerium_tx.request_lines import LineForm
 from pomerium_tx.routing.route import Route
 from pomerium_tx.routing.table import RouteTable
-from pomerium_tx.sessions.handle import Handles, Presented, may_name_a_session, one_of
+from pomerium_tx.sessions.handle import Handles, Presented, one_of
 from pomerium_tx.sessions.session import Session
 
 log = Logger()
@@ -46,38 +44,6 @@ _AUTHENTICATE_PATHS: Final = frozenset({b"/", paths.ROBOTS.encode(), paths.PROVI
 _OWN_BELOW: Final = tuple(prefix + b"/" for prefix in paths.OWN_PREFIXES)
 _OWN_START: Final = b"/."
 _ROBOTS: Final = paths.ROBOTS.encode()
-_READ: Final = frozenset({b"cookie", b"origin", b"authorization", b"x-pomerium-authorization"})
-_READS_KEPT: Final = 1_024
-_LONGEST_READ: Final = 4_096
-"""
-For how many sets of these fields it is known what they present, and how many bytes each may have.
-"""
-
-
-_LINES: Final = {
-    (allow, deny, forward_auth): LineForm(
-        log,
-        AUTHORIZE,
-        constant={
-            "service": "authorize",
-            "allow": allow,
-            "deny": deny,
-            **({"forward_auth": True} if forward_auth else {}),
-        },
-        usual=(
-            *("method", "host", "ip", "session_id", "user", "email", "route_id"),
-            "allow_why_true" if allow else "allow_why_false",
-            "deny_why_true" if deny else "deny_why_false",
-        ),
-    )
-    for allow in (True, False)
-    for deny in (True, False)
-    for forward_auth in (True, False)
-}
-
-
-def _fields_read(head: RequestHead) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple([(name, value) for name, _, value in head.fields if name in _READ])
 
 
 class Sessions(Protocol):
@@ -143,9 +109,8 @@ class Authorizer:
         self._bearers = bearers
         self._table = table
         self._sessions = sessions
-        self._handles = handles
         self._admitted = AdmittedVerdicts()
-        self._reads = lru_cache(_READS_KEPT)(self._read_fields)
+        self._reads = Reads(handles)
         self._to_sign_in = object()
         self._idp_ids = {route.id: idp_id_of(route) for route in table.routes}
         authenticate = values.origin(authenticate_origin)
@@ -169,7 +134,7 @@ class Authorizer:
         Keep nothing of any session: this configuration is not asked any more.
         """
         self._admitted = AdmittedVerdicts()
-        self._reads.cache_clear()
+        self._reads.forget_all()
 
     def check(
         self,
@@ -187,7 +152,7 @@ class Authorizer:
         """
         try:
             verdict = self._decide(head, canonical, client)
-            _log(verdict, head, canonical, client.address, request_id, forward_auth)
+            log_decision(verdict, head, canonical, client.address, request_id, forward_auth=forward_auth)
         except Exception:  # noqa: BLE001 - whatever is wrong with us, it must not let anybody in
             log.failure("The authorize check of request {request_id} failed", request_id=request_id)
             verdict = _failed()
@@ -212,7 +177,7 @@ class Authorizer:
             return _own_path(origin) if place.is_own else _not_found(origin)
         assert origin is not None, "routes are on hosts of ours"
 
-        read, idp_id = self._read(head, canonical), None
+        read, idp_id = self._reads.of(head, canonical.query), None
         if self._bearers and route.id in self._bearers:
             found = by_token(self._bearers[route.id], head, read, route, origin)
             if isinstance(found, Verdict):
@@ -302,32 +267,6 @@ class Authorizer:
             return port not in self._ports_of_routes
         return port in self._authenticate_ports
 
-    def _read(self, head: RequestHead, canonical: Canonical) -> Read:
-        """
-        What came with a request.
-        """
-        query = canonical.query
-        if query is not None and may_name_a_session(query):
-            return self._read_fields(_fields_read(head), query)
-        known: Read | None = head.derived.get(self)
-        if known is None:
-            fields = _fields_read(head)
-            is_short = sum([len(value) for _, value in fields]) <= _LONGEST_READ
-            known = head.derived[self] = (self._reads if is_short else self._read_fields)(fields)
-        return known
-
-    def _read_fields(self, fields: tuple[tuple[bytes, bytes], ...], query: bytes | None = None) -> Read:
-        of: dict[bytes, list[bytes]] = {name: [] for name in _READ}
-        for name, value in fields:
-            of[name].append(value)
-        presented = self._handles.presented(
-            cookies=of[b"cookie"],
-            authorization=of[b"authorization"],
-            x_pomerium_authorization=of[b"x-pomerium-authorization"],
-            query=query,
-        )
-        return Read(presented, of[b"origin"])
-
     def _identify(self, presented: Presented, idp_id: str) -> tuple[Session | None, tuple[Session, ...], str]:
         """
         Who asks, every live session that was presented, and why the first is None although something was.
@@ -378,34 +317,4 @@ def _not_found(origin: str | None) -> Verdict:
         reasons=(),
         denials=(outcome.ROUTE_NOT_FOUND,),
         origin=origin,
-    )
-
-
-def _log(
-    verdict: Verdict, head: RequestHead, canonical: Canonical, peer: str, request_id: str, forward_auth: bool
-) -> None:
-    """
-    One line for each decision, with Pomerium's field names.
-    """
-    form = _LINES[verdict.allow, bool(verdict.denials), forward_auth]
-    about = (head.method, canonical.authority, peer, forward_auth)
-    if verdict.told_of != about:
-        session, route = verdict.session, verdict.route
-        verdict.told_of = about
-        verdict.told = form.usual(
-            head.method.decode("latin-1"),
-            canonical.authority.decode("latin-1"),
-            peer,
-            "" if session is None else session.id,
-            "" if session is None else session.user_id,
-            "" if session is None else session.email,
-            "" if route is None else route.id,
-            verdict.reasons,
-            verdict.denials or verdict.not_denied,
-        )
-    form.write(
-        LogLevel.debug if canonical.path in _PROBES else LogLevel.info,
-        verdict.told,
-        canonical.path.decode("latin-1"),
-        request_id,
     )

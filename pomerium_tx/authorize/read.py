@@ -4,7 +4,20 @@ What was read of the fields of a request that may present something: worked out 
 
 from __future__ import annotations
 
-from pomerium_tx.sessions.handle import Presented
+from functools import lru_cache
+from typing import Final
+
+from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.sessions.handle import Handles, Presented, may_name_a_session
+
+_KEPT: Final = 1_024
+_LONGEST: Final = 4_096
+"""
+For how many sets of these fields it is known what they present, and how many bytes each may have.
+"""
+_NAMES: Final = frozenset({b"cookie", b"origin", b"authorization", b"x-pomerium-authorization"})
+
+_Fields = tuple[tuple[bytes, bytes], ...]
 
 
 class Read:
@@ -25,3 +38,51 @@ class Read:
         """
         The session that is named if only one is; none has an empty id.
         """
+
+
+class Reads:
+    """
+    What is presented by requests, as far as it is known.
+    """
+
+    def __init__(self, handles: Handles) -> None:
+        self._handles = handles
+        self._of_fields = lru_cache(_KEPT)(self._read)
+
+    def __len__(self) -> int:
+        return self._of_fields.cache_info().currsize
+
+    def of(self, head: RequestHead, query: bytes | None) -> Read:
+        """
+        What came with a request.
+        """
+        if query is not None and may_name_a_session(query):
+            return self._read(_fields_of(head), query)
+        known: Read | None = head.derived.get(self)
+        if known is None:
+            fields = _fields_of(head)
+            is_short = sum([len(value) for _, value in fields]) <= _LONGEST
+            known = head.derived[self] = (self._of_fields if is_short else self._read)(fields)
+        return known
+
+    def forget_all(self) -> None:
+        """
+        Keep nothing: nobody asks any more.
+        """
+        self._of_fields.cache_clear()
+
+    def _read(self, fields: _Fields, query: bytes | None = None) -> Read:
+        of: dict[bytes, list[bytes]] = {name: [] for name in _NAMES}
+        for name, value in fields:
+            of[name].append(value)
+        presented = self._handles.presented(
+            cookies=of[b"cookie"],
+            authorization=of[b"authorization"],
+            x_pomerium_authorization=of[b"x-pomerium-authorization"],
+            query=query,
+        )
+        return Read(presented, of[b"origin"])
+
+
+def _fields_of(head: RequestHead) -> _Fields:
+    return tuple([(name, value) for name, _, value in head.fields if name in _NAMES])

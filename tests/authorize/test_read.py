@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.authorize.read import Read
-from pomerium_tx.sessions.handle import NOTHING_PRESENTED, Carrier, Handle, Presented
+from pomerium_tx.authorize.read import Read, Reads
+from pomerium_tx.http11.heads import HeadLimits, RequestHead
+from pomerium_tx.http11.request_head import request_head
+from pomerium_tx.sessions.handle import NOTHING_PRESENTED, Carrier, Handle, Handles, Presented
 
 ONE, OTHER = (Handle(name, "alice", "", (), "", 0.0) for name in ("one", "other"))
 
@@ -31,3 +33,43 @@ class ReadTests(SynchronousTestCase):
             with self.subTest(presented=presented):
                 read = Read(presented, [])
                 self.assertEqual((read.names_one, read.session_id), (names_one, session_id))
+
+
+class ReadsTests(SynchronousTestCase):
+    """
+    What is known of what requests present.
+    """
+
+    def head(self, cookie: bytes, other: bytes = b"1") -> RequestHead:
+        """
+        A request with that cookie.
+        """
+        return request_head(b"GET / HTTP/1.1\r\nHost: a\r\nX: %b\r\nCookie: %b\r\n\r\n" % (other, cookie), HeadLimits())
+
+    def setUp(self) -> None:
+        """
+        Nothing is known.
+        """
+        self.reads = Reads(Handles(b"k" * 32, "_pomerium"))
+
+    def test_once(self) -> None:
+        """
+        What a head presents is worked out once, however long it is, and once for heads that differ in other fields.
+        """
+        for size in (10, 5_000):
+            with self.subTest(size=size):
+                head = self.head(b"c" * size)
+                self.assertIs(self.reads.of(head, None), self.reads.of(head, b"q=1"))
+        first, second, other = self.head(b"a=1"), self.head(b"a=1", b"2"), self.head(b"a=2")
+        self.assertIs(self.reads.of(first, None), self.reads.of(second, None))
+        self.assertIsNot(self.reads.of(first, None), self.reads.of(other, None))
+
+    def test_long_ones(self) -> None:
+        """
+        For other heads what is long is not kept.
+        """
+        for size, kept in ((4_097, 0), (4_096, 1), (5_000, 1), (1, 2)):
+            self.reads.of(self.head(b"c" * size), None)
+            self.assertEqual(len(self.reads), kept)
+        self.reads.forget_all()
+        self.assertEqual(len(self.reads), 0)
