@@ -22,6 +22,7 @@ from typing import Any
 from benchmarks import document, plot, table
 from benchmarks.load import CLIENTS, CONNECTIONS
 from benchmarks.machine import machine
+from benchmarks.rivals.ours import OF_THE_OTHER
 from benchmarks.rivals.peer import Missing
 from benchmarks.rounds import turns
 from benchmarks.scene import Scene
@@ -64,7 +65,7 @@ def compare(arguments: argparse.Namespace, chosen: tuple[str, list[str]]) -> dic
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         scene = Scene(stack, folder, wanted, arguments.against)
         if arguments.against:
-            works = [work.with_peer("before", beside="pomerium") for work in works]
+            works = [work.beside_others(OF_THE_OTHER) for work in works]
         untrue = _untrue(scene, works)
         for name in untrue:
             del scene.peers[name]

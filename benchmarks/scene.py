@@ -40,8 +40,9 @@ class Scene:
         (provider_port,) = free_ports(1)
         self.upstream = Upstream(stack, folder, self.certificate, provider_port)
         daemons = {name: self._daemon(name, provider_port) for name in wanted if name.startswith("pomerium")}
-        if against is not None and "pomerium" in wanted:
-            daemons["before"] = self._daemon("before", provider_port, source=against)
+        if against is not None:
+            others = [ours.OF_THE_OTHER[name] for name in daemons if name in ours.OF_THE_OTHER]
+            daemons |= {name: self._daemon(name, provider_port, source=against) for name in others}
         (apache_port,) = free_ports(1)
         self._start_provider(
             provider_port, *(daemon.redirect_uri for daemon in daemons.values()), apache.redirect_uri(apache_port)

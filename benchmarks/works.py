@@ -66,11 +66,11 @@ class Work:
     """
     peers: tuple[str, ...]
 
-    def with_peer(self, name: str, *, beside: str) -> Work:
+    def beside_others(self, others: Mapping[str, str]) -> Work:
         """
-        The same, with one more who does it, if *beside* does.
+        The same, done also by the other of each peer that has one.
         """
-        return replace(self, peers=(*self.peers, name)) if beside in self.peers else self
+        return replace(self, peers=(*self.peers, *(others[name] for name in self.peers if name in others)))
 
 
 _EVERYBODY = ("nginx", "nginx_auth", "apache", "envoy_auth", "envoy", "twisted", "pomerium")

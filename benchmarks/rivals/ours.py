@@ -23,10 +23,14 @@ TITLES = {
     "pomerium": "pomerium_tx",
     "pomerium_tls": "pomerium_tx, TLS",
     "pomerium_full": "pomerium_tx, TLS, none resumed",
-    "before": "pomerium_tx, the other checkout",
 }
-WITH_TLS = frozenset({"pomerium_tls", "pomerium_full"})
-WITHOUT_RESUMPTION = frozenset({"pomerium_full"})
+OF_THE_OTHER = {name: name.replace("pomerium", "other") for name in TITLES}
+"""
+What each of them is called when it is another checkout's.
+"""
+TITLES |= {other: f"{TITLES[name]}, the other checkout" for name, other in OF_THE_OTHER.items()}
+WITH_TLS = frozenset({"pomerium_tls", "pomerium_full", "other_tls", "other_full"})
+WITHOUT_RESUMPTION = frozenset({"pomerium_full", "other_full"})
 _WITHOUT_TICKETS = """
 openssl_conf = all
 [all]

@@ -60,6 +60,10 @@ class Canonical:
     """
     What an authorizer has found to be there, for when it is asked again.
     """
+    sent: Any = field(default=None, repr=False, compare=False)
+    """
+    The same for a forwarding, and the line that it sends.
+    """
 
     @property
     def target(self) -> bytes:

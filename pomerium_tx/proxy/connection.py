@@ -287,9 +287,9 @@ class Connection(Protocol):
         Call *then* once the kernel has sent every answer that is kept; not if the connection is lost before.
         """
 
-    def holds_answer(self) -> bool:
+    def owes(self, exchange: Unsent) -> bool:
         """
-        Whether a complete answer waits here for its reader, and may be dropped.
+        Whether the answer of *exchange*, which is kept, still waits here for its reader, and may be dropped.
         """
 
     def become_tunnel(self, tunnel: RawExchange) -> bytes:

@@ -39,7 +39,7 @@ from pomerium_tx.proxy.exchanges.beginnings import answer_at_once, answer_what_i
 from pomerium_tx.proxy.incoming import Incoming
 from pomerium_tx.proxy.lingering import QUIET_SECONDS, Lingering
 from pomerium_tx.proxy.patience import Patience
-from pomerium_tx.proxy.transports import owes_bytes, send_at_once
+from pomerium_tx.proxy.transports import send_at_once
 from pomerium_tx.proxy.unsent import Unsent, UnsentAnswers
 
 TURN = 16
@@ -78,11 +78,13 @@ class Downstream(TwistedProtocol):
     # Exchanges call: see `Connection`.
 
     def write(self, answer: bytes) -> None:
+        self._unsent.written += len(answer)
         write_soon(self.transport_in_use, answer)
 
     def write_after_cuts(self, answer: bytes) -> None:
         # Twisted closes what was aborted at the beginning of the reactor's next turn, and only then looks who can take
         # more.
+        self._unsent.written += len(answer)
         self.transport_in_use.write(answer)
 
     def begin_again(self, head: RequestHead, *, is_complete: bool) -> None:
@@ -118,8 +120,8 @@ class Downstream(TwistedProtocol):
     def when_sent(self, then: Callable[[], None]) -> None:
         self._unsent.when_sent(self.transport_in_use, self.proxy.clock, then)
 
-    def holds_answer(self) -> bool:
-        return not self._lost and owes_bytes(self.transport_in_use)
+    def owes(self, exchange: Unsent) -> bool:
+        return not self._lost and exchange in self._unsent.owed_by(self.transport_in_use)
 
     def pause(self, why: int) -> None:
         if not self._paused_for and not self._lost:
@@ -382,7 +384,8 @@ class Downstream(TwistedProtocol):
         :param is_whole: Nothing follows the head, and nobody else will say so.
         """
         proxy = self.proxy
-        self._unsent.let_go_of_sent(self.transport_in_use)
+        if not self._unsent.are_few:
+            self._unsent.let_go_of_sent(self.transport_in_use)
         # What follows a handshake that is not granted was never meant to be read as HTTP.
         self.keep_alive = head.keep_alive and head.upgrade is None
         self._request_done = is_whole

@@ -22,6 +22,10 @@ Linux (tcp(7)): how many bytes of the send queue have not been sent.
 """
 _CAN_BE_ASKED = sys.platform.startswith("linux")
 _NO_BYTES = bytes(4)
+ALL = 1 << 62
+"""
+More bytes than anybody writes.
+"""
 
 
 def holds_unsent_bytes(transport: Any) -> bool:
@@ -44,19 +48,33 @@ def owes_bytes(transport: Any) -> bool:
 
     A reader that pauses leaves them there, and would still get them after an orderly close.
     """
-    return holds_unsent_bytes(transport) or _has_unsent_in_kernel(transport)
+    return holds_unsent_bytes(transport) or _unsent_in_kernel(transport) > 0
 
 
-def _has_unsent_in_kernel(transport: Any) -> bool:
+def bytes_owed(transport: Any) -> int:
+    """
+    Of how many bytes, at most, of those that were written to *transport* last the same is true: what encryption adds
+    is counted too, and what cannot be asked owes all.
+    """
+    if isinstance(transport, TLSMemoryBIOProtocol):
+        return ALL if owes_bytes(transport) else 0
+    if not isinstance(transport, FileDescriptor):
+        return int(getattr(transport, "unsent", ALL))
+    here = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+    return here + _unsent_in_kernel(transport)
+
+
+def _unsent_in_kernel(transport: Any) -> int:
     while isinstance(transport, TLSMemoryBIOProtocol):
         transport = transport.transport
     if not _CAN_BE_ASKED or not isinstance(transport, FileDescriptor):
-        return False
+        return 0
     try:
-        return fcntl.ioctl(transport.fileno(), _SIOCOUTQNSD, _NO_BYTES) != _NO_BYTES  # type: ignore[no-untyped-call] # Twisted's own
+        unsent = fcntl.ioctl(transport.fileno(), _SIOCOUTQNSD, _NO_BYTES)  # type: ignore[no-untyped-call] # Twisted's own
     except (OSError, ValueError):
         # It is closed, or no socket.
-        return False
+        return 0
+    return int.from_bytes(unsent, sys.byteorder)
 
 
 def send_at_once(transport: Any) -> None:

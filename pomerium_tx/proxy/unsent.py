@@ -9,11 +9,15 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from pomerium_tx.proxy.transports import owes_bytes
+from pomerium_tx.proxy.transports import bytes_owed
 
 MOST = 256
 """
 Of one connection, which begins no further request while it keeps so many: none is let go to make room.
+"""
+FEW = 8
+"""
+So many may be kept although they are sent: to look takes as long as to read a request that has come before.
 """
 FIRST_LOOK = 0.002
 LAST_LOOK = 0.5
@@ -39,10 +43,15 @@ class UnsentAnswers:
     Those of one connection, oldest first.
     """
 
-    __slots__ = ("_answers", "_look", "_then")
+    __slots__ = ("_answers", "_look", "_then", "written")
 
     def __init__(self) -> None:
-        self._answers: list[Unsent] = []
+        self.written = 0
+        """
+        How many bytes have been written to the connection.
+        """
+        # With how many of them each was complete.
+        self._answers: dict[Unsent, int] = {}
         self._then: Callable[[], None] | None = None
         self._look: IDelayedCall | None = None
 
@@ -50,7 +59,14 @@ class UnsentAnswers:
         """
         *answer* has been written.
         """
-        self._answers.append(answer)
+        self._answers[answer] = self.written
+
+    @property
+    def are_few(self) -> bool:
+        """
+        Whether there is no need to look which of them are sent, but for somebody who asks.
+        """
+        return len(self._answers) < FEW
 
     @property
     def are_many(self) -> bool:
@@ -59,12 +75,12 @@ class UnsentAnswers:
         """
         return len(self._answers) >= MOST
 
-    @property
-    def kept(self) -> list[Unsent]:
+    def owed_by(self, transport: Any) -> list[Unsent]:
         """
-        The answers that are kept.
+        The answers that are kept and not sent.
         """
-        return list(self._answers)
+        sent = self.written - bytes_owed(transport)
+        return [answer for answer, end in self._answers.items() if end > sent]
 
     def when_sent(self, transport: Any, clock: IReactorTime, then: Callable[[], None]) -> None:
         """
@@ -80,13 +96,20 @@ class UnsentAnswers:
 
     def let_go_of_sent(self, transport: Any) -> None:
         """
-        Nothing is kept any more once *transport* owes nothing.
+        Keep no answer of which *transport* owes nothing.
         """
-        if self._answers and not owes_bytes(transport):
+        if not self._answers:
+            return
+        owed = self.owed_by(transport)
+        if not owed:
             then = self._then
             self.let_go()
             if then is not None:
                 then()
+        elif len(owed) < len(self._answers):
+            for answer in self._answers.keys() - owed:
+                del self._answers[answer]
+                answer.answer_sent()
 
     def let_go(self) -> None:
         """
@@ -96,7 +119,7 @@ class UnsentAnswers:
         if self._look is not None:
             self._look.cancel()
             self._look = None
-        answers, self._answers = self._answers, []
+        answers, self._answers = self._answers, {}
         for answer in answers:
             answer.answer_sent()
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from OpenSSL import SSL
 
-# pyOpenSSL has no name of its own for it.
-from OpenSSL._util import lib
+# pyOpenSSL has no names of its own for what is used here without it: a test pins them.
+from OpenSSL._util import ffi, lib
 from twisted.internet.interfaces import (
     IAddress,
     IHandshakeListener,
@@ -55,9 +55,20 @@ LONG = 4096
 Bytes of a record behind which the next one may have come already: most heads are shorter, most content is not, and to
 look in vain costs as much as a short record.
 """
+_MOST = 2**31 - 1
+"""
+Bytes that OpenSSL can be given at once.
+"""
 UNHEARD = 65_536
 """
 Bytes that are taken from a peer to whom a refusal is on its way.
+"""
+_PLACE = ffi.new("char[]", RECORD)
+_OCTETS = ffi.buffer(_PLACE)
+"""
+Where OpenSSL puts what it reads, for all connections, since each takes its own before another reads. pyOpenSSL makes
+such a place for every read, which with its other steps takes as long as OpenSSL itself does for a small record; and so
+does a write of its [measured: 2.2 us of 14 for both].
 """
 
 
@@ -71,6 +82,10 @@ class EncryptedServer(Server):
 
     reactor: Any
     _tls: SSL.Connection
+    _ssl: Any
+    """
+    What of the same is OpenSSL's; only while the handshake is over and the connection is not lost.
+    """
     _contexts: DownstreamContexts
     _is_established = False
     _refusal: BaseException | None = None
@@ -118,19 +133,15 @@ class EncryptedServer(Server):
         ended: BaseException | None = None
         pieces = []
         size = 0
-        try:
-            while size < READ:
-                piece = self._tls.recv(RECORD)
-                pieces.append(piece)
-                size += len(piece)
-                if len(piece) < LONG:
-                    break
-        except SSL.WantReadError:
-            pass
-        except SSL.ZeroReturnError:
-            ended = CONNECTION_DONE
-        except SSL.Error as problem:
-            ended = _loss(problem)
+        while size < READ:
+            count = lib.SSL_read(self._ssl, _PLACE, RECORD)
+            if count <= 0:
+                ended = self._why_nothing_came(count)
+                break
+            pieces.append(_OCTETS[:count])
+            size += count
+            if count < LONG:
+                break
         if pieces:
             self.protocol.dataReceived(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         # Whoever aborted just now must not be seen to end in order.
@@ -148,22 +159,21 @@ class EncryptedServer(Server):
     def writeSomeData(self, data: bytes) -> int | BaseException:  # type: ignore[override] # as in FileDescriptor
         if not self._is_established:
             return 0
-        sent = 0
-        try:
-            while sent < len(data):
-                # A record at a time. What could not be sent must be given again, and at least as much: it is, because
-                # it stays first in the buffer.
-                sent += self._tls.send(memoryview(data)[sent:])
-        except SSL.WantWriteError:
-            pass
-        except SSL.Error as problem:
-            _loss(problem)
-            return CONNECTION_LOST
+        sent, size = 0, len(data)
+        while sent < size:
+            # A record at a time. What could not be sent must be given again, and at least as much: it is, because it
+            # stays first in the buffer.
+            rest = data if not sent and type(data) is bytes else ffi.from_buffer(memoryview(data)[sent:])
+            count = lib.SSL_write(self._ssl, rest, min(size - sent, _MOST))
+            if count <= 0:
+                return sent if self._is_only_full(count) else CONNECTION_LOST
+            sent += count
         return sent
 
     def connectionLost(self, reason: Failure) -> None:
         # The kernel gives the number of a closed socket to the next one, which is not OpenSSL's to write to.
         self.__dict__.pop("_tls", None)
+        self.__dict__.pop("_ssl", None)
         self._is_established = False
         super().connectionLost(reason)
 
@@ -183,6 +193,32 @@ class EncryptedServer(Server):
             super().loseWriteConnection()  # type: ignore[no-untyped-call] # Twisted's own
 
     # Inside.
+
+    def _why_nothing_came(self, result: int) -> BaseException | None:
+        """
+        Why OpenSSL has read nothing; None if there is only nothing yet.
+        """
+        try:
+            self._tls._raise_ssl_error(self._ssl, result)
+        except SSL.WantReadError:
+            return None
+        except SSL.ZeroReturnError:
+            return CONNECTION_DONE
+        except SSL.Error as problem:
+            return _loss(problem)
+        return CONNECTION_LOST
+
+    def _is_only_full(self, result: int) -> bool:
+        """
+        Whether OpenSSL has written nothing because the kernel takes no more now.
+        """
+        try:
+            self._tls._raise_ssl_error(self._ssl, result)
+        except SSL.WantWriteError:
+            return True
+        except SSL.Error as problem:
+            _loss(problem)
+        return False
 
     def _can_say_goodbye(self) -> bool:
         """
@@ -211,6 +247,7 @@ class EncryptedServer(Server):
             self._refuse(why, problem)
         else:
             self._is_established = True
+            self._ssl = self._tls._ssl
             if self._tempDataLen:
                 self.startWriting()
             if self._contexts.authorities is not None and IHandshakeListener.providedBy(self.protocol):

@@ -64,11 +64,11 @@ class Transport:
         self._producer_paused = False
 
     @property
-    def unsent(self) -> bool:
+    def unsent(self) -> int:
         """
-        Whether bytes wait here that the kernel does not have.
+        How many bytes wait here that the kernel does not have.
         """
-        return bool(self._buffer)
+        return len(self._buffer)
 
     # -- ITransport, IConsumer, IPushProducer
     # ---------------------------------------------------------------------------

@@ -18,7 +18,14 @@ from twisted.test.iosim import FakeTransport, connect
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.eager import write_now
-from pomerium_tx.proxy.transports import can_half_close, holds_unsent_bytes, is_encrypted, owes_bytes
+from pomerium_tx.proxy.transports import (
+    ALL,
+    bytes_owed,
+    can_half_close,
+    holds_unsent_bytes,
+    is_encrypted,
+    owes_bytes,
+)
 from pomerium_tx.tls.downstream import DownstreamContexts
 from tests.doubles.sockets import ByHand, tcp_pair
 from tests.tls.authorities import Authority
@@ -90,6 +97,35 @@ class KernelTests(SynchronousTestCase):
                 break
         self.assertFalse(holds_unsent_bytes(transport))
         self.assertTrue(owes_bytes(transport))
+
+    def test_how_many(self) -> None:
+        """
+        It is known of how many bytes that is so: of those that wait here, and of those that the kernel keeps.
+        """
+        ours, theirs = tcp_pair()
+        for end in (ours, theirs):
+            self.addCleanup(end.close)
+        theirs.setblocking(False)
+        transport = RealConnection(ours, Protocol(), Reactor())
+        self.assertEqual(bytes_owed(transport), 0)
+        transport.write(b"x" * 10)
+        transport.write(b"x" * 5)
+        self.assertEqual(bytes_owed(transport), 15)
+        transport.write(b"x" * MUCH)
+        for _ in range(3):
+            transport.doWrite()
+        here = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+        self.assertGreater(bytes_owed(transport), here)
+        came = 0
+        while came < MUCH + 15:
+            # What has come is not owed, whatever is still on its way.
+            self.assertLessEqual(bytes_owed(transport), MUCH + 15 - came)
+            try:
+                came += len(theirs.recv(1 << 20))
+            except BlockingIOError:
+                pass
+            transport.doWrite()
+        self.assertEqual(bytes_owed(transport), 0)
 
 
 class TcpTests(SynchronousTestCase):
@@ -219,9 +255,11 @@ class TlsTests(SynchronousTestCase):
         self.assertTrue(holds_unsent_bytes(self.server))
         self.clock.advance(0)
         self.assertTrue(holds_unsent_bytes(self.server), "it is with TCP now")
+        self.assertEqual(bytes_owed(self.server), ALL)
         connection.doWrite()
         self.assertFalse(holds_unsent_bytes(self.server))
         self.assertGreater(len(theirs.recv(100)), 5)
+        self.assertEqual(bytes_owed(self.server), 0)
 
     def test_tcp_below_is_full(self) -> None:
         """
@@ -280,7 +318,9 @@ class TlsOnTheSocketTests(SynchronousTestCase):
         came = 0
         while holds_unsent_bytes(self.server):
             self.assertTrue(owes_bytes(self.server))
+            self.assertGreater(bytes_owed(self.server), 0)
             came += len(self.ends.take(1))
+            self.assertLessEqual(bytes_owed(self.server), 2 * MUCH)
         self.assertEqual(came + len(self.ends.take(MUCH + 7 - came)), MUCH + 7)
         self.assertFalse(owes_bytes(self.server))
 
@@ -303,4 +343,5 @@ class OtherTransportTests(SynchronousTestCase):
         """
         self.assertTrue(holds_unsent_bytes(StringTransport()))
         self.assertTrue(holds_unsent_bytes(object()))
+        self.assertEqual(bytes_owed(object()), ALL)
         self.assertFalse(can_half_close(object()))

@@ -15,7 +15,8 @@ from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy import unsent
 from pomerium_tx.proxy.exchanges import attached
-from pomerium_tx.proxy.unsent import MOST, UnsentAnswers
+from pomerium_tx.proxy.transports import ALL
+from pomerium_tx.proxy.unsent import FEW, MOST, UnsentAnswers
 from tests.doubles.peers import Peer, request
 from tests.doubles.sessions import a_session
 from tests.proxy.harness import ProxyTestCase
@@ -38,10 +39,10 @@ class Answer:
 
 class Wire:
     """
-    A transport that owes or does not.
+    A transport that owes so many bytes.
     """
 
-    def __init__(self, *, unsent: bool) -> None:
+    def __init__(self, *, unsent: int) -> None:
         self.unsent = unsent
 
 
@@ -56,11 +57,31 @@ class UnsentAnswersTests(SynchronousTestCase):
         """
         answers, answer = UnsentAnswers(), Answer()
         answers.keep(answer)
-        answers.let_go_of_sent(Wire(unsent=True))
+        answers.let_go_of_sent(Wire(unsent=ALL))
         self.assertEqual(answer.sent, 0)
-        answers.let_go_of_sent(Wire(unsent=False))
+        answers.let_go_of_sent(Wire(unsent=0))
         answers.let_go()
         self.assertEqual(answer.sent, 1)
+
+    def test_each_until_its_last_byte(self) -> None:
+        """
+        An answer is owed until its last byte is sent, whatever of those behind it is not; whoever only asks changes
+        nothing.
+        """
+        answers, wire, kept = UnsentAnswers(), Wire(unsent=0), [Answer() for _ in range(3)]
+        for answer in kept:
+            answers.written += 100
+            answers.keep(answer)
+        for unsent_bytes, owed in ((ALL, 3), (300, 3), (201, 3), (200, 2), (101, 2), (100, 1), (1, 1)):
+            wire.unsent = unsent_bytes
+            self.assertEqual(answers.owed_by(wire), kept[3 - owed :])
+            if unsent_bytes % 100:
+                answers.let_go_of_sent(wire)
+            self.assertEqual(sum(answer.sent for answer in kept), 3 - owed if unsent_bytes % 100 else max(2 - owed, 0))
+        wire.unsent = 0
+        self.assertEqual(answers.owed_by(wire), [])
+        answers.let_go_of_sent(wire)
+        self.assertEqual([answer.sent for answer in kept], [1, 1, 1])
 
     def test_lost(self) -> None:
         """
@@ -78,20 +99,20 @@ class UnsentAnswersTests(SynchronousTestCase):
         connection is lost.
         """
         told: list[str] = []
-        answers, wire, clock = UnsentAnswers(), Wire(unsent=True), Clock()
+        answers, wire, clock = UnsentAnswers(), Wire(unsent=ALL), Clock()
         answers.when_sent(wire, clock, lambda: told.append("at once"))
         self.assertEqual(told, ["at once"])
         answers.keep(Answer())
         answers.when_sent(wire, clock, lambda: told.append("seen"))
         clock.advance(0.006)
-        wire.unsent = False
+        wire.unsent = 0
         clock.advance(0.02)
         self.assertEqual(told, ["at once", "seen"])
         answers.keep(Answer())
-        wire.unsent = True
+        wire.unsent = ALL
         answers.when_sent(wire, clock, lambda: told.append("lost"))
         answers.let_go()
-        wire.unsent = False
+        wire.unsent = 0
         answers.let_go_of_sent(wire)
         self.assertEqual((told, clock.getDelayedCalls()), (["at once", "seen"], []))
 
@@ -100,7 +121,7 @@ class UnsentAnswersTests(SynchronousTestCase):
         Who does not read costs a few looks in the first second, and none of its own afterwards.
         """
         told: list[str] = []
-        answers, wire, clock = UnsentAnswers(), Wire(unsent=True), Clock()
+        answers, wire, clock = UnsentAnswers(), Wire(unsent=ALL), Clock()
         answers.keep(Answer())
         answers.when_sent(wire, clock, lambda: told.append("swept"))
         looks = 0
@@ -108,7 +129,7 @@ class UnsentAnswersTests(SynchronousTestCase):
             clock.advance(clock.getDelayedCalls()[0].getTime() - clock.seconds())
             looks += 1
         self.assertLess(looks, 10)
-        wire.unsent = False
+        wire.unsent = 0
         answers.let_go_of_sent(wire)
         self.assertEqual(told, ["swept"])
 
@@ -117,12 +138,12 @@ class UnsentAnswersTests(SynchronousTestCase):
         Who waits twice is told once, and looked for once.
         """
         told: list[str] = []
-        answers, wire, clock = UnsentAnswers(), Wire(unsent=True), Clock()
+        answers, wire, clock = UnsentAnswers(), Wire(unsent=ALL), Clock()
         answers.keep(Answer())
         for name in ("first", "second"):
             answers.when_sent(wire, clock, lambda name=name: told.append(name))  # type: ignore[misc]
         self.assertEqual(len(clock.getDelayedCalls()), 1)
-        wire.unsent = False
+        wire.unsent = 0
         clock.advance(0.1)
         self.assertEqual((told, clock.getDelayedCalls()), (["second"], []))
 
@@ -131,19 +152,19 @@ class UnsentAnswersTests(SynchronousTestCase):
         Who is told may wait for the next answer at once, and is looked for once.
         """
         told: list[str] = []
-        answers, wire, clock = UnsentAnswers(), Wire(unsent=True), Clock()
+        answers, wire, clock = UnsentAnswers(), Wire(unsent=ALL), Clock()
         answers.keep(Answer())
 
         def again() -> None:
-            wire.unsent = True
+            wire.unsent = ALL
             answers.keep(Answer())
             answers.when_sent(wire, clock, lambda: told.append("second"))
 
         answers.when_sent(wire, clock, again)
-        wire.unsent = False
+        wire.unsent = 0
         clock.advance(0.003)
         self.assertEqual(len(clock.getDelayedCalls()), 1)
-        wire.unsent = False
+        wire.unsent = 0
         clock.advance(0.1)
         self.assertEqual((told, clock.getDelayedCalls()), (["second"], []))
 
@@ -156,9 +177,60 @@ class UnsentAnswersTests(SynchronousTestCase):
             self.assertEqual(answers.are_many, number >= MOST)
             answers.keep(answer)
         self.assertEqual({answer.sent for answer in kept}, {0})
-        answers.let_go_of_sent(Wire(unsent=False))
+        answers.let_go_of_sent(Wire(unsent=0))
         self.assertFalse(answers.are_many)
         self.assertEqual({answer.sent for answer in kept}, {1})
+
+
+class FewAnswersTests(ProxyTestCase):
+    """
+    One connection on which each answer is read before the next request.
+    """
+
+    def ask(self) -> None:
+        """
+        Ask once more, and have it answered.
+        """
+        self.agent.ask(request("GET", "/", "app.example.com", "Who: alice"))
+        self.upstreams.last.say(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer")
+        self.settle()
+
+    def test_not_open(self) -> None:
+        """
+        Nothing that was sent is open for the session, although nobody has looked for it yet; nor is it cut, or counted.
+        """
+        for _ in range(FEW):
+            self.ask()
+            self.assertEqual(self.registry.exchanges(self.session.id), ())
+        receipt = self.end_session()
+        self.assertEqual(sum(receipt.exchanges_cut.values()), 0)
+        self.assertIsNone(self.agent.lost)
+
+    def test_the_unread_one(self) -> None:
+        """
+        Of many answers that were read and one that was not, the one is cut and counted.
+        """
+        for _ in range(FEW // 2):
+            self.ask()
+        self.agent.transport.pauseProducing()
+        self.agent.transport.peer.window = 3
+        self.ask()
+        self.assertEqual(len(self.registry.exchanges(self.session.id)), 1)
+        receipt = self.end_session()
+        self.settle()
+        self.assertEqual(receipt.exchanges_cut["download"], 1)
+        self.assertIsNotNone(self.agent.lost)
+
+    def test_few_are_kept(self) -> None:
+        """
+        However many are read, few are kept, and none when nothing is asked any more.
+        """
+        attached = self.registry._attachments._exchanges
+        for _ in range(3 * FEW):
+            self.ask()
+            self.assertLessEqual(len(attached.get(self.session.id, ())), FEW)
+        self.network.advance(1.1)
+        self.assertEqual(attached, {})
 
 
 class Ok(Peer):
@@ -251,7 +323,7 @@ class ManyAnswersTests(ProxyTestCase):
         """
         self.ask(MOST - 2)
         owes = iter((True,))
-        self.patch(unsent, "owes_bytes", lambda transport: next(owes, False))
+        self.patch(unsent, "bytes_owed", lambda transport: ALL if next(owes, False) else 0)
         self.agent.say(2 * request("GET", "/small", "app.example.com", "Who: bob"))
         self.settle()
         self.assertEqual(self.answered(), MOST + 1)
@@ -261,8 +333,8 @@ class ManyAnswersTests(ProxyTestCase):
         It is the same if they wait where only the kernel has them, which does not say when they are sent.
         """
         owed = True
-        for module in (unsent, attached):
-            self.patch(module, "owes_bytes", lambda transport: owed)
+        self.patch(unsent, "bytes_owed", lambda transport: ALL if owed else 0)
+        self.patch(attached, "owes_bytes", lambda transport: owed)
         self.agent.transport.peer.window = 1 << 20
         self.ask(MOST + 50)
         self.assertEqual(self.answered(), MOST)

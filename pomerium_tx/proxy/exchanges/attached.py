@@ -95,7 +95,7 @@ class AttachedExchange:
     @property
     def is_open(self) -> bool:
         if self._unsent:
-            return self._connection.holds_answer()
+            return self._connection.owes(self)
         return not self._over
 
     def is_admitted(self) -> bool:

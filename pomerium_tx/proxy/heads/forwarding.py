@@ -237,8 +237,10 @@ class Forwarding:
             prepared.told_of = whom
         if self._host_by_path is not None:
             before = writer.Lines(before + writer.field_lines(((b"Host", self._host_by_path(canonical)),)))
-        first = writer.request_line(head.method, self._target(canonical))
-        return writer.head_of(first, before, facts.request_id, facts.identity)
+        sent: tuple[Forwarding, writer.Lines] | None = canonical.sent
+        if sent is None or sent[0] is not self:
+            sent = canonical.sent = self, writer.request_line(head.method, self._target(canonical))
+        return writer.head_of(sent[1], before, facts.request_id, facts.identity)
 
     def response_head(self, head: ResponseHead, framing: writer.Lines, request_id: writer.Lines) -> bytes:
         """

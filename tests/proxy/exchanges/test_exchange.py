@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 
-from pomerium_tx.proxy import downstream, lingering, unsent
+from pomerium_tx.proxy import lingering, unsent
 from pomerium_tx.proxy.downstream import TURN
 from pomerium_tx.proxy.exchanges import attached
+from pomerium_tx.proxy.transports import ALL
 from tests.doubles.peers import request
 from tests.proxy.harness import UPSTREAM, ProxyTestCase, a_route
 
@@ -714,7 +715,8 @@ class LimitTests(ProxyTestCase):
         The last answer of a connection, which its reader has not taken, can be cut for as long as it is on its way.
         """
         owed = True
-        for module in (unsent, attached, downstream, lingering):
+        self.patch(unsent, "bytes_owed", lambda transport: ALL if owed else 0)
+        for module in (attached, lingering):
             self.patch(module, "owes_bytes", lambda transport: owed)
         self.agent.ask(request("GET", "/", "app.example.com", ALICE, "Connection: close"))
         self.agent.transport.pauseProducing()
@@ -732,7 +734,8 @@ class LimitTests(ProxyTestCase):
         It is closed in order as soon as nothing of it is on its way, and is not waited for without end.
         """
         owed = True
-        for module in (unsent, attached, downstream, lingering):
+        self.patch(unsent, "bytes_owed", lambda transport: ALL if owed else 0)
+        for module in (attached, lingering):
             self.patch(module, "owes_bytes", lambda transport: owed)
         for seconds, others in ((5.0, 1), (0.0, 0)):
             with self.subTest(sent_after=seconds):

@@ -438,6 +438,19 @@ class RequestTests(ForwardingTestCase):
         self.assertIs(worked_out[0], worked_out[2])
         self.assertIs(worked_out[1], worked_out[3])
 
+    def test_same_request(self) -> None:
+        """
+        The line of a request that is sent again is made once by the route that sends it, and anew by another one.
+        """
+        head, canonical = read(target="/x?y=1")
+        below = a_route(path_rewrite=PrefixRewrite(matched=b"/", sent=b"/below/"))
+        rules = [(route, self.forwarding(route), line) for route, line in ((a_route(), b"/x"), (below, b"/below/x"))]
+        for route, forwarding, line in (rules[0], rules[0], rules[1], rules[1], rules[0]):
+            before = canonical.sent
+            written = forwarding.request_head(head, canonical, route.upstreams[0], FACTS)
+            self.assertTrue(written.startswith(b"GET %b?y=1 HTTP/1.1\r\n" % line), written)
+            self.assertEqual(canonical.sent is before, before is not None and before[0] is forwarding)
+
     def test_each_peer(self) -> None:
         """
         However much requests have in common, each tells its own peer, scheme and id. What one tells that comes after
