@@ -95,7 +95,7 @@ class Downstream(TwistedProtocol):
         try:
             self._begin(head, is_whole=is_complete)
             if is_complete and self._exchange is not None:
-                self._request_ended(self._exchange)
+                self._exchange.request_ended()
         finally:
             self._pumping = False
         self._pump()
@@ -178,7 +178,7 @@ class Downstream(TwistedProtocol):
         elif self._is_at_leisure() and (head := self._incoming.whole(data)) is not None:
             self._begin(head, is_whole=True)
             if self._exchange is not None:
-                self._request_ended(self._exchange)
+                self._exchange.request_ended()
         else:
             is_wanted = not self._pumping and (self._exchange is None or not self._request_done)
             self._incoming.add(data, is_wanted=is_wanted)
