@@ -45,6 +45,7 @@ from pomerium_tx.proxy.factory import DownstreamFactory
 from pomerium_tx.proxy.to_https import to_https
 from pomerium_tx.routing.route import Route
 from pomerium_tx.sessions.elsewhere import Elsewhere, nowhere
+from pomerium_tx.sessions.leftovers import Leftovers
 from pomerium_tx.sessions.receipt import Receipt
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
@@ -127,6 +128,8 @@ class House:
         )
         late_tokens = LateTokens(registry=self.registry, clock=clock)
         self._deadlines = Deadlines(clock, now)
+        self._leftovers = Leftovers(lambda session_ids: self.layout.forget_requests(session_ids))
+        self._deadlines.watch(self._leftovers)
         self._access_lines = AccessLines(clock, log_access)
         self._session_events = SessionEvents(registry=self.registry, clock=clock)
         self._lasting = Lasting(
@@ -364,6 +367,7 @@ class House:
     def _forget(self, receipt: Receipt, sessions: tuple[Session, ...]) -> None:
         for session in sessions:
             self.layout.forget(session.id)
+        self._leftovers.add(sessions)
 
 
 async def drained(reactor: Any, house: House, *, seconds: float, is_hurried: Callable[[], bool]) -> None:

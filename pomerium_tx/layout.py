@@ -6,7 +6,7 @@ Making a layout changes nothing outside of it, so that one which cannot be made 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from resource import RLIMIT_NOFILE, getrlimit
 
@@ -236,6 +236,12 @@ class Layout:
         """
         self.forget_tokens(session_id)
         self.assertions.forget(session_id)
+
+    def forget_requests(self, session_ids: Set[str]) -> None:
+        """
+        Remember no request that names one of these sessions, which have ended.
+        """
+        self.authorizer.forget_requests(session_ids)
 
     def forget_tokens(self, session_id: str) -> None:
         """

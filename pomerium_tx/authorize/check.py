@@ -8,7 +8,7 @@ origin; and only then what the answer to a refusal looks like. Whatever goes wro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -27,6 +27,7 @@ from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.config.forms import values
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.http11.request_head import forget_heads
 from pomerium_tx.policy.client import Client
 from pomerium_tx.routing.route import Route
 from pomerium_tx.routing.table import RouteTable
@@ -128,6 +129,13 @@ class Authorizer:
         Keep nothing of a session any more.
         """
         self._admitted.forget(session_id)
+
+    def forget_requests(self, session_ids: Set[str]) -> None:
+        """
+        Remember no request that names one of these sessions, which have ended.
+        """
+        self._reads.forget(session_ids)
+        forget_heads(lambda derived: self._reads.is_over(derived, session_ids))
 
     def forget_all(self) -> None:
         """

@@ -4,16 +4,18 @@ What was read of the fields of a request that may present something: worked out 
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Final
+from collections.abc import Mapping, Set
+from typing import Any, Final
 
 from pomerium_tx.http11.heads import RequestHead
+from pomerium_tx.remembered import Remembered
 from pomerium_tx.sessions.handle import Handles, Presented, may_name_a_session
 
 _KEPT: Final = 1_024
+_MOST: Final = 64
 _LONGEST: Final = 4_096
 """
-For how many sets of these fields it is known what they present, and how many bytes each may have.
+For how many sets of these fields it is known what they present, how many fields each may have, and how many bytes.
 """
 _NAMES: Final = frozenset({b"cookie", b"origin", b"authorization", b"x-pomerium-authorization"})
 
@@ -39,6 +41,12 @@ class Read:
         The session that is named if only one is; none has an empty id.
         """
 
+    def names_any(self, session_ids: Set[str]) -> bool:
+        """
+        Whether any of these sessions is named.
+        """
+        return any(handle.session_id in session_ids for handle in (*self.presented.handles, *self.presented.others))
+
 
 class Reads:
     """
@@ -47,10 +55,10 @@ class Reads:
 
     def __init__(self, handles: Handles) -> None:
         self._handles = handles
-        self._of_fields = lru_cache(_KEPT)(self._read)
+        self._of_fields = Remembered(self._read, entries=_KEPT, longest=_MOST)
 
     def __len__(self) -> int:
-        return self._of_fields.cache_info().currsize
+        return len(self._of_fields)
 
     def of(self, head: RequestHead, query: bytes | None) -> Read:
         """
@@ -62,14 +70,29 @@ class Reads:
         if known is None:
             fields = _fields_of(head)
             is_short = sum([len(value) for _, value in fields]) <= _LONGEST
-            known = head.derived[self] = (self._of_fields if is_short else self._read)(fields)
+            known = head.derived[self] = self._of_fields[fields] if is_short else self._read(fields)
         return known
+
+    def is_over(self, derived: Mapping[object, Any], session_ids: Set[str]) -> bool:
+        """
+        Whether a head, of which *derived* was worked out, is not likely to come again when these sessions have ended:
+        it names one of them, or was for a page of our own.
+        """
+        known: Read | None = derived.get(self)
+        return known is None or known.names_any(session_ids)
+
+    def forget(self, session_ids: Set[str]) -> None:
+        """
+        Keep nothing of what names one of these sessions.
+        """
+        for fields in [fields for fields, known in self._of_fields.items() if known.names_any(session_ids)]:
+            del self._of_fields[fields]
 
     def forget_all(self) -> None:
         """
         Keep nothing: nobody asks any more.
         """
-        self._of_fields.cache_clear()
+        self._of_fields.clear()
 
     def _read(self, fields: _Fields, query: bytes | None = None) -> Read:
         of: dict[bytes, list[bytes]] = {name: [] for name in _NAMES}

@@ -8,6 +8,7 @@ the whole head, so that it cannot depend on how the bytes were cut on their way.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import lru_cache
 from operator import attrgetter
@@ -175,6 +176,11 @@ def whole_request(data: bytes, limits: HeadLimits) -> RequestHead | None:
 
 
 _whole: dict[bytes, tuple[HeadLimits, RequestHead]] = {}
+_rest: dict[tuple[bytes, bytes, bytes], tuple[HeadLimits, tuple[Any, ...]]] = {}
+"""
+Heads that came whole, by their bytes; and what heads have besides their target, by method, version and fields. What was
+accepted under other limits is not known under these.
+"""
 
 
 def _head(method: bytes, target: bytes, minor: bytes, block: bytes, limits: HeadLimits) -> RequestHead:
@@ -226,10 +232,11 @@ def _field(pair: tuple[bytes, bytes]) -> Field:
 _remembered_field = lru_cache(maxsize=_REMEMBERED)(_field)
 
 
-_AFTER_TARGET = attrgetter(*(each.name for each in fields(RequestHead)[2:] if each.name != "canonical"))
+_NAMES_AFTER_TARGET = [each.name for each in fields(RequestHead)[2:] if each.name != "canonical"]
+_AFTER_TARGET = attrgetter(*_NAMES_AFTER_TARGET)
+_DERIVED = _NAMES_AFTER_TARGET.index("derived")
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def _remembered(method: bytes, minor: bytes, block: bytes, limits: HeadLimits) -> tuple[Any, ...]:
     """
     What follows the target in every `RequestHead` with that method and *block*, whose target is in origin-form.
@@ -237,16 +244,31 @@ def _remembered(method: bytes, minor: bytes, block: bytes, limits: HeadLimits) -
     A user agent sends the same fields again and again: reading them is half of what a small request costs [measured].
     What is refused is not remembered.
     """
+    key = (method, minor, block)
+    known = _rest.get(key)
+    if known is not None and known[0] is limits:
+        return known[1]
     rest: tuple[Any, ...] = _AFTER_TARGET(_head(method, b"/", minor, block, limits))
+    if len(_rest) >= _REMEMBERED:
+        _rest.clear()
+    _rest[key] = limits, rest
     return rest
 
 
-def forget_heads() -> None:
+def forget_heads(is_over: Callable[[Mapping[object, Any]], bool] | None = None) -> None:
     """
     Remember nothing any more, nor what others have worked out.
+
+    :param is_over: Which heads are meant, if not all, by what was worked out from them.
     """
-    _whole.clear()
-    _remembered.cache_clear()
+    if is_over is None:
+        _whole.clear()
+        _rest.clear()
+        return
+    for data in [data for data, (_, head) in _whole.items() if is_over(head.derived)]:
+        del _whole[data]
+    for key in [key for key, (_, rest) in _rest.items() if is_over(rest[_DERIVED])]:
+        del _rest[key]
 
 
 def _interpret(head: RequestHead, special: list[Field]) -> None:

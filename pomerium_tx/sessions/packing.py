@@ -11,11 +11,10 @@ import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-_AWAKE: Final = 1_024
+AWAKE: Final = 1_024
 """
 Of so many sessions what was asked last is at hand: a policy about claims asks with every request.
 """
@@ -74,7 +73,6 @@ def pack(seldom: Seldom, secrets: Secrets) -> bytes:
     return compressor.compress(plain) + compressor.flush()
 
 
-@lru_cache(maxsize=_AWAKE)
 def seldom_in(packed: bytes) -> Seldom:
     """
     What was packed, but for the tokens.
@@ -83,6 +81,39 @@ def seldom_in(packed: bytes) -> Seldom:
     name, nonce, authenticated, id_token_iat, claims = json.loads(said)
     by_name = MappingProxyType({claim: tuple(values) for claim, values in claims.items()})
     return Seldom(name, nonce, authenticated, id_token_iat, by_name)
+
+
+class Awake:
+    """
+    What was packed, but for the tokens, of those that were asked last.
+    """
+
+    def __init__(self) -> None:
+        self._opened: dict[str, tuple[bytes, Seldom]] = {}
+
+    def __len__(self) -> int:
+        return len(self._opened)
+
+    def seldom_in(self, packed: bytes, name: str) -> Seldom:
+        """
+        The same as `seldom_in`.
+
+        :param name: Whose it is; of each only what was asked last is kept.
+        """
+        opened = self._opened.get(name)
+        if opened is not None and opened[0] is packed:
+            return opened[1]
+        seldom = seldom_in(packed)
+        if opened is None and len(self._opened) >= AWAKE:
+            del self._opened[next(iter(self._opened))]
+        self._opened[name] = packed, seldom
+        return seldom
+
+    def forget(self, name: str) -> None:
+        """
+        Keep nothing of that one.
+        """
+        self._opened.pop(name, None)
 
 
 def secrets_in(packed: bytes) -> Secrets:

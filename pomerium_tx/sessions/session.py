@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from math import inf
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Final, Generic, TypeVar, overload
 
-from pomerium_tx.sessions.packing import Secrets, Seldom, pack, secrets_in, seldom_in
+from pomerium_tx.sessions.packing import Awake, Secrets, Seldom, pack, secrets_in
 
 _NO_USES: Mapping[str, RouteUse] = MappingProxyType({})
 _USE = 3
@@ -60,6 +60,12 @@ class RouteUse:
 
 
 T = TypeVar("T")
+
+_awake: Final = Awake()
+
+
+def _seldom(session: Session) -> Seldom:
+    return _awake.seldom_in(session._packed, session.id)
 
 
 class _Kept(Generic[T]):
@@ -139,25 +145,25 @@ class Session(_Unasked):
     """
     user_id: str
     email: str
-    name: _Kept[str] = _Kept(lambda session: seldom_in(session._packed).name)
+    name: _Kept[str] = _Kept(lambda session: _seldom(session).name)
     sids: _Kept[tuple[str, ...]] = _Kept(lambda session: _several(session._sids))
     """
     Every ``sid`` it ever had, the newest last.
     """
     began: float
     expires: float
-    authenticated: _Kept[float] = _Kept(lambda session: seldom_in(session._packed).authenticated)
-    id_token_iat: _Kept[float] = _Kept(lambda session: seldom_in(session._packed).id_token_iat)
+    authenticated: _Kept[float] = _Kept(lambda session: _seldom(session).authenticated)
+    id_token_iat: _Kept[float] = _Kept(lambda session: _seldom(session).id_token_iat)
     """
     Of the ID Token of the sign-in; a refresh does not change it.
     """
-    nonce: _Kept[str | None] = _Kept(lambda session: seldom_in(session._packed).nonce)
+    nonce: _Kept[str | None] = _Kept(lambda session: _seldom(session).nonce)
     """
     Likewise.
     """
     user_agent: str
     address: str
-    claims: _Kept[Mapping[str, tuple[object, ...]]] = _Kept(lambda session: seldom_in(session._packed).claims)
+    claims: _Kept[Mapping[str, tuple[object, ...]]] = _Kept(lambda session: _seldom(session).claims)
     tokens: _Kept[Tokens] = _Kept(lambda session: Tokens(**secrets_in(session._packed)._asdict()))
     uses: _Kept[Mapping[str, RouteUse]] = _Kept(lambda session: _by_route(session._uses))
     """
@@ -267,7 +273,7 @@ class Session(_Unasked):
         This session, once the OP has renewed it.
         """
         changed = self._changed(email=email, _sids=sids[0] if len(sids) == 1 else sids)
-        changed._put_packed(seldom_in(self._packed)._replace(name=name, claims=claims), tokens)
+        changed._put_packed(_seldom(self)._replace(name=name, claims=claims), tokens)
         return changed
 
     def _changed(self, **changes: object) -> Session:
@@ -275,6 +281,12 @@ class Session(_Unasked):
         for name in (*_Unasked.__slots__, *Session.__slots__):
             object.__setattr__(changed, name, changes[name] if name in changes else getattr(self, name))
         return changed
+
+    def close(self) -> None:
+        """
+        Keep nothing of it open that is packed: it has ended, and hardly anybody asks any more.
+        """
+        _awake.forget(self.id)
 
     def left(self, receipt_id: str) -> LeftSession:
         """

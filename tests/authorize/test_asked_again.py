@@ -394,8 +394,9 @@ class AskedAgainTests(CheckTestCase):
         for number in range(2_000):
             self.again("app.example.com", cookie=f"theme={number}")
             self.again("app.example.com", cookie=f"theme={number}{'x' * 4_000}")
+            self.assertLessEqual(len(self.authorizer._reads), 1_024)
         self.again("app.example.com", cookie=f"theme={'x' * 5_000}")
-        self.assertEqual(len(self.authorizer._reads), 1_024)
+        self.assertGreater(len(self.authorizer._reads), 0)
         self.authorizer.forget_all()
         self.again("app.example.com", cookie=f"theme={'y' * 5_000}")
         self.assertEqual(len(self.authorizer._reads), 0)

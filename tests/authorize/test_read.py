@@ -50,7 +50,8 @@ class ReadsTests(SynchronousTestCase):
         """
         Nothing is known.
         """
-        self.reads = Reads(Handles(b"k" * 32, "_pomerium"))
+        self.handles = Handles(b"k" * 32, "_pomerium")
+        self.reads = Reads(self.handles)
 
     def test_once(self) -> None:
         """
@@ -63,6 +64,31 @@ class ReadsTests(SynchronousTestCase):
         first, second, other = self.head(b"a=1"), self.head(b"a=1", b"2"), self.head(b"a=2")
         self.assertIs(self.reads.of(first, None), self.reads.of(second, None))
         self.assertIsNot(self.reads.of(first, None), self.reads.of(other, None))
+
+    def test_ended(self) -> None:
+        """
+        What names a session that has ended, by whatever carrier, is forgotten, and its head is over; so is one of which
+        nobody has read what it presents. Others are kept.
+        """
+        one, two, three = (
+            self.handles.mint(name, user_id="alice", issuer="", audience=(), idp_id="", now=0.0).encode()
+            for name in ("one", "two", "three")
+        )
+        cookies = {
+            "one": b"_pomerium=%b" % one,
+            "two": b"_pomerium=%b" % two,
+            "one and two": b"_pomerium=%b; _pomerium=%b" % (one, two),
+            "none": b"theme=dark",
+        }
+        heads = {name: self.head(cookie) for name, cookie in cookies.items()}
+        for head in heads.values():
+            self.reads.of(head, None)
+        heads["not read"] = self.head(b"_pomerium=%b" % three)
+        over = {name for name, head in heads.items() if self.reads.is_over(head.derived, {"one", "four"})}
+        self.assertEqual(over, {"one", "one and two", "not read"})
+        self.assertEqual(len(self.reads), 4)
+        self.reads.forget({"one", "four"})
+        self.assertEqual(len(self.reads), 2)
 
     def test_long_ones(self) -> None:
         """

@@ -407,7 +407,7 @@ class LlhttpJudgementTests(SynchronousTestCase):
         Both judges have to accept a head.
         """
         self.patch(request_head_module, "llhttp_accepts", lambda *_: False)
-        request_head_module._remembered.cache_clear()
+        request_head_module.forget_heads()
         self.assertRaises(BadRequest, head)
 
 
@@ -445,6 +445,18 @@ class WholeRequestTests(SynchronousTestCase):
         self.assertIs(self.whole(raw % b"a"), second)
         request_head_module.forget_heads()
         self.assertIsNot(self.whole(raw % b"a"), second)
+
+    def test_forgotten(self) -> None:
+        """
+        Of all that is known those heads are forgotten that are over, by what was worked out from them.
+        """
+        kept, over = (b"GET /%%b HTTP/1.1\r\nHost: %b\r\n\r\n" % host for host in (b"a", b"b"))
+        heads = {raw: self.whole(raw) for raw in [one % target for one in (kept, over) for target in (b"", b"1", b"2")]}
+        heads[over % b"1"].derived["over"] = True
+        request_head_module.forget_heads(lambda derived: "over" in derived)
+        self.assertEqual(set(request_head_module._whole), {kept % b"1", kept % b"2"})
+        for raw, head in heads.items():
+            self.assertEqual(self.whole(raw).derived is head.derived, b"Host: a" in raw)
 
     def test_limits_of_the_day(self) -> None:
         """
@@ -510,7 +522,7 @@ class RememberedTests(SynchronousTestCase):
         for block in blocks:
             for line in lines:
                 with self.subTest(line=line, block=block):
-                    request_head_module._remembered.cache_clear()
+                    request_head_module.forget_heads()
                     fresh = told(line + block)
                     for other in lines:
                         told(other + block)
@@ -550,15 +562,15 @@ class RememberedTests(SynchronousTestCase):
         """
         What is remembered is bounded in number and in size, and nothing that was refused is.
         """
-        remembered = request_head_module._remembered
-        remembered.cache_clear()
+        request_head_module.forget_heads()
+        remembered = request_head_module._rest
         limits = HeadLimits()
         for number in range(3_000):
             request_head_module.request_head(b"GET / HTTP/1.1\r\nHost: a\r\nX: %d\r\n\r\n" % number, limits)
-        self.assertEqual(remembered.cache_info().currsize, 1_024)
-        remembered.cache_clear()
+            self.assertEqual(len(remembered), number % 1_024 + 1)
+        request_head_module.forget_heads()
         long = b"GET / HTTP/1.1\r\nHost: a\r\nX: %b\r\n\r\n" % (b"x" * 5_000)
         request_head_module.request_head(long, limits)
         for bad in (b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"):
             self.assertRaises(BadRequest, request_head_module.request_head, bad, limits)
-        self.assertEqual(remembered.cache_info().currsize, 0)
+        self.assertEqual(remembered, {})

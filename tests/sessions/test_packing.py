@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.sessions.packing import Secrets, Seldom, pack, secrets_in, seldom_in
+from pomerium_tx.sessions.packing import AWAKE, Awake, Secrets, Seldom, pack, secrets_in, seldom_in
 
 # Whatever JSON can say, and as the OP may say it: with line breaks, quotes and half characters.
 _TEXTS = st.text(st.characters(exclude_categories=()), max_size=20)
@@ -68,6 +68,24 @@ class PackingTests(SynchronousTestCase):
         with self.assertRaises(TypeError):
             claims["groups"] = ()  # type: ignore[index] # that is it
         self.assertEqual(claims["groups"], ("a", "b"))
+
+    def test_awake(self) -> None:
+        """
+        What was asked last is opened once for each, and of so many at most; of one that was packed anew nothing older
+        is kept, and of one that is forgotten nothing at all.
+        """
+        awake, packed = Awake(), [pack(Seldom(f"{n}", None, 0.0, 0.0, {}), NO_SECRETS) for n in range(AWAKE + 5)]
+        for number, one in enumerate(packed):
+            seldom = awake.seldom_in(one, f"name {number}")
+            self.assertEqual(seldom.name, f"{number}")
+            self.assertIs(awake.seldom_in(one, f"name {number}"), seldom)
+            self.assertEqual(len(awake), min(number + 1, AWAKE))
+        self.assertEqual(awake.seldom_in(packed[0], f"name {AWAKE}").name, "0")
+        self.assertEqual(len(awake), AWAKE)
+        self.assertNotIn(packed[AWAKE], [one for one, _ in awake._opened.values()])
+        for number in range(AWAKE + 5):
+            awake.forget(f"name {number}")
+        self.assertEqual(len(awake), 0)
 
     def test_it_is_small(self) -> None:
         """
