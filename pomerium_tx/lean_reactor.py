@@ -37,9 +37,10 @@ _PLAIN = frozenset((Client, Server))
 """
 The connections that hand the socket what is written as it is, and give what they read as it came.
 """
-_PLACE = memoryview(bytearray(16_384))
+PLACE = 16_384
+_place = memoryview(bytearray(PLACE))
 """
-Where all connections read to, each of which takes its own from there before another reads.
+Where all connections read to, each of which takes its own from there before another reads; and its bytes.
 """
 
 
@@ -179,14 +180,14 @@ class LeanEPollReactor(EPollReactor):
         if reader in self._streams:
             return self._read_much(reader)
         try:
-            count = reader.socket.recv_into(_PLACE)
+            count = reader.socket.recv_into(_place)
         except OSError as problem:
             return None if problem.errno == errno.EWOULDBLOCK else CONNECTION_LOST
         if not count:
             return CONNECTION_DONE
-        if count == len(_PLACE):
+        if count == PLACE:
             self._streams.add(reader)
-        reader.protocol.dataReceived(_PLACE[:count].tobytes())
+        reader.protocol.dataReceived(_place[:count].tobytes())
         return None
 
     def _read_much(self, reader: Connection) -> BaseException | None:
@@ -194,7 +195,7 @@ class LeanEPollReactor(EPollReactor):
             data = reader.socket.recv(reader.bufferSize)
         except OSError as problem:
             return None if problem.errno == errno.EWOULDBLOCK else CONNECTION_LOST
-        if len(data) < len(_PLACE):
+        if len(data) < PLACE:
             self._streams.discard(reader)
         if not data:
             return CONNECTION_DONE

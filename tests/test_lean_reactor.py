@@ -21,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from pomerium_tx.eager import BULK, write_soon
-from pomerium_tx.lean_reactor import LeanEPollReactor
+from pomerium_tx.lean_reactor import PLACE, LeanEPollReactor
 from pomerium_tx.proxy.transports import holds_unsent_bytes
 from tests.doubles.sockets import reset, tcp_pair
 
@@ -506,3 +506,118 @@ class AcceptedSendingTests(SendingTests):
         for _ in range(3):
             self.reactor.doPoll(0)
         self.assertEqual(self.protocol.lost, [ConnectionLost])
+
+
+class ReadingTests(SynchronousTestCase):
+    """
+    What arrives is read as Twisted reads it, whatever its size.
+    """
+
+    def setUp(self) -> None:
+        """
+        A reactor that is not installed, and an accepted connection that it reads.
+        """
+        here, self.there = tcp_pair()
+        self.addCleanup(here.close)
+        self.addCleanup(self.there.close)
+        self.reactor: Any = LeanEPollReactor()
+        self.addCleanup(self.reactor.disconnectAll)
+        self.protocol = Heard()
+        self.transport = Server(here, self.protocol, ("127.0.0.1", 0), None, 0, self.reactor)  # type: ignore[no-untyped-call, arg-type] # Twisted's own
+        self.transport.startReading()  # type: ignore[no-untyped-call] # Twisted's own
+        self.pieces: list[int] = []
+        note = self.protocol.dataReceived
+
+        def came(data: bytes) -> None:
+            self.pieces.append(len(data))
+            note(data)
+
+        self.protocol.dataReceived = came  # type: ignore[method-assign] # it is watched
+
+    def read(self, size: int) -> None:
+        """
+        Have the other end send so much, and read all of it.
+        """
+        content = bytes(number % 251 for number in range(size))
+        self.there.setblocking(False)
+        self.protocol.heard, self.pieces[:] = b"", []
+        left = content
+        while len(self.protocol.heard) < size:
+            try:
+                left = left[self.there.send(left) :]
+            except BlockingIOError:
+                pass
+            self.reactor.doPoll(0)
+        self.assertTrue(self.protocol.heard == content)
+
+    def test_any_size(self) -> None:
+        """
+        All of it comes, in order, in pieces that belong to whoever got them; what is large comes in large pieces.
+        """
+        for size in (1, 600, PLACE - 1, PLACE, PLACE + 1, 65_536, 65_537, 3_000_000, 5):
+            with self.subTest(size=size):
+                self.read(size)
+                self.assertLessEqual(max(self.pieces), 65_536)
+        self.assertEqual((self.pieces, self.reactor._streams), ([5], set()))
+        self.read(3_000_000)
+        self.assertGreater(max(self.pieces), PLACE)
+
+    def test_kept(self) -> None:
+        """
+        What one has got stays as it is when another one gets something.
+        """
+        kept: list[bytes] = []
+        self.protocol.dataReceived = kept.append  # type: ignore[method-assign] # it is watched
+        for content in (b"first", b"other"):
+            self.there.send(content)
+            self.reactor.doPoll(0)
+        self.assertEqual(kept, [b"first", b"other"])
+
+    def test_nothing_there(self) -> None:
+        """
+        Where nothing is to be read after all, nothing happens.
+        """
+        for _ in range(2):
+            self.assertIsNone(self.reactor._read(self.transport))
+            self.reactor._streams.add(self.transport)
+        self.assertEqual((self.pieces, self.protocol.lost), ([], []))
+
+    def test_ends(self) -> None:
+        """
+        An end in order is told from a reset, also behind much.
+        """
+        for size in (5, 100_000):
+            for end, told in ((socket.socket.close, ConnectionDone), (reset, ConnectionLost)):
+                with self.subTest(size=size, told=told):
+                    self.setUp()
+                    self.read(size)
+                    end(self.there)
+                    for _ in range(3):
+                        self.reactor.doPoll(0)
+                    self.assertEqual(self.protocol.lost, [told])
+                    self.assertEqual(self.reactor._streams, set())
+
+    def test_paused(self) -> None:
+        """
+        Who does not read gets nothing, and nothing is known of them any more.
+        """
+        self.read(100_000)
+        self.reactor._streams.add(self.transport)
+        self.transport.pauseProducing()  # type: ignore[no-untyped-call] # Twisted's own
+        self.there.send(b"later")
+        self.pieces.clear()
+        self.reactor.doPoll(0)
+        self.assertEqual((self.pieces, self.reactor._streams), ([], set()))
+        self.transport.resumeProducing()  # type: ignore[no-untyped-call] # Twisted's own
+        self.reactor.doPoll(0)
+        self.assertEqual(self.pieces, [5])
+
+    def test_aborted(self) -> None:
+        """
+        One that was aborted reads nothing more in the same turn, although something has come.
+        """
+        self.there.send(b"late")
+        self.transport.abortConnection()  # type: ignore[no-untyped-call] # Twisted's own
+        self.reactor.addReader(self.transport)
+        self.reactor.doPoll(0)
+        self.assertEqual(self.pieces, [])
