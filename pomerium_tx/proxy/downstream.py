@@ -121,7 +121,7 @@ class Downstream(TwistedProtocol):
         self._unsent.when_sent(self.transport_in_use, self.proxy.clock, then)
 
     def owes(self, exchange: Unsent) -> bool:
-        return not self._lost and exchange in self._unsent.owed_by(self.transport_in_use)
+        return not self._lost and self._unsent.is_owed(exchange, self.transport_in_use)
 
     def pause(self, why: int) -> None:
         if not self._paused_for and not self._lost:

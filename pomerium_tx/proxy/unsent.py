@@ -75,6 +75,13 @@ class UnsentAnswers:
         """
         return len(self._answers) >= MOST
 
+    def is_owed(self, answer: Unsent, transport: Any) -> bool:
+        """
+        Whether *answer* is kept, and *transport* has not sent all of it.
+        """
+        end = self._answers.get(answer)
+        return end is not None and end > self.written - bytes_owed(transport)
+
     def owed_by(self, transport: Any) -> list[Unsent]:
         """
         The answers that are kept and not sent.

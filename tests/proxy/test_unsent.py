@@ -14,7 +14,6 @@ from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy import unsent
-from pomerium_tx.proxy.exchanges import attached
 from pomerium_tx.proxy.transports import ALL
 from pomerium_tx.proxy.unsent import FEW, MOST, UnsentAnswers
 from tests.doubles.peers import Peer, request
@@ -75,6 +74,7 @@ class UnsentAnswersTests(SynchronousTestCase):
         for unsent_bytes, owed in ((ALL, 3), (300, 3), (201, 3), (200, 2), (101, 2), (100, 1), (1, 1)):
             wire.unsent = unsent_bytes
             self.assertEqual(answers.owed_by(wire), kept[3 - owed :])
+            self.assertEqual([answer for answer in kept if answers.is_owed(answer, wire)], kept[3 - owed :])
             if unsent_bytes % 100:
                 answers.let_go_of_sent(wire)
             self.assertEqual(sum(answer.sent for answer in kept), 3 - owed if unsent_bytes % 100 else max(2 - owed, 0))
@@ -334,7 +334,6 @@ class ManyAnswersTests(ProxyTestCase):
         """
         owed = True
         self.patch(unsent, "bytes_owed", lambda transport: ALL if owed else 0)
-        self.patch(attached, "owes_bytes", lambda transport: owed)
         self.agent.transport.peer.window = 1 << 20
         self.ask(MOST + 50)
         self.assertEqual(self.answered(), MOST)

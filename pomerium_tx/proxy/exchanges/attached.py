@@ -20,7 +20,6 @@ from pomerium_tx.proxy.exchanges.tunnel import WebSocketTunnel
 from pomerium_tx.proxy.heads.forwarding import ForwardedRequest
 from pomerium_tx.proxy.heads.request_ids import request_id_line
 from pomerium_tx.proxy.resource import ReverseProxyResource
-from pomerium_tx.proxy.transports import owes_bytes
 from pomerium_tx.proxy.upstreams.upstream import UpstreamConnection
 from pomerium_tx.sessions.store import Cause
 from pomerium_tx.tls.client_certificate import Shown
@@ -194,13 +193,13 @@ class AttachedExchange:
         """
         if self._over:
             return
-        if self._session_ids and owes_bytes(self._connection.transport_in_use):
-            self.deadline = NEVER
-            self._unsent = True
-            self._connection.keep_until_sent(self)
-            self._proxy.log_answer(self._asked, status=self._status, size=self.bytes_out, details=details)
-        else:
+        if not self._session_ids:
             self._end(details)
+            return
+        self.deadline = NEVER
+        self._unsent = True
+        self._connection.keep_until_sent(self)
+        self._proxy.log_answer(self._asked, status=self._status, size=self.bytes_out, details=details)
 
     def _end(self, details: str) -> None:
         if self._over:

@@ -8,7 +8,6 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 
 from pomerium_tx.proxy import lingering, unsent
 from pomerium_tx.proxy.downstream import TURN
-from pomerium_tx.proxy.exchanges import attached
 from pomerium_tx.proxy.transports import ALL
 from tests.doubles.peers import request
 from tests.proxy.harness import UPSTREAM, ProxyTestCase, a_route
@@ -716,8 +715,7 @@ class LimitTests(ProxyTestCase):
         """
         owed = True
         self.patch(unsent, "bytes_owed", lambda transport: ALL if owed else 0)
-        for module in (attached, lingering):
-            self.patch(module, "owes_bytes", lambda transport: owed)
+        self.patch(lingering, "owes_bytes", lambda transport: owed)
         self.agent.ask(request("GET", "/", "app.example.com", ALICE, "Connection: close"))
         self.agent.transport.pauseProducing()
         self.upstreams.last.say(OK)
@@ -735,8 +733,7 @@ class LimitTests(ProxyTestCase):
         """
         owed = True
         self.patch(unsent, "bytes_owed", lambda transport: ALL if owed else 0)
-        for module in (attached, lingering):
-            self.patch(module, "owes_bytes", lambda transport: owed)
+        self.patch(lingering, "owes_bytes", lambda transport: owed)
         for seconds, others in ((5.0, 1), (0.0, 0)):
             with self.subTest(sent_after=seconds):
                 owed = True
