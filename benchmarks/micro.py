@@ -149,16 +149,7 @@ def _writing_steps(world: InMemory) -> dict[str, Step]:
     answer = _first(answers.feed(RESPONSE), ResponseHead)
     framing = Framing.of(answer, minor=1, keep_alive=True)
     asked = Asked(head, canonical, verdict, REQUEST_ID, CLIENT, time.monotonic())
-    answered = Answered(
-        request_id=REQUEST_ID,
-        peer="192.0.2.1",
-        head=head,
-        asked=asked,
-        status=200,
-        size=200,
-        seconds=0.001,
-        details="via_upstream",
-    )
+    answered = Answered(asked, status=200, size=200, seconds=0.001, details="via_upstream")
 
     def signed() -> None:
         assertions.forget(session.id)

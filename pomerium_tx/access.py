@@ -13,9 +13,9 @@ from twisted.logger import Logger, LogLevel
 from pomerium_tx import paths
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.logs import ACCESS
+from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import Answered
-from pomerium_tx.request_lines import LineForm, Usual
-from pomerium_tx.routing.route import Route
+from pomerium_tx.request_lines import LineForm
 
 log = Logger()
 
@@ -37,36 +37,36 @@ def log_access(answered: Answered, service: str = "proxy") -> None:
 
     :param service: Whose listener was asked.
     """
-    head, asked = answered.head, answered.asked
-    route, path = (None, b"") if asked is None else (asked.verdict.route, asked.canonical.path)
+    asked, details = answered.asked, answered.details
+    head, peer = asked.head, asked.peer
+    route, path = (asked.verdict.route, asked.canonical.path) if isinstance(asked, Asked) else (None, b"")
     # One for each head, the latest: peers, and what is to be said of them, are many.
-    key = (service, route, answered.peer, answered.details)
+    key = (service, route, peer, details)
     known = None if head is None else head.derived.get(log_access)
     if known is None or known[0] != key:
-        known = key, _usual(answered, service, route)
+        authority = asked.canonical.authority if isinstance(asked, Asked) else None
+        known = (
+            key,
+            _LINE.usual(
+                service,
+                "" if route is None else route.name or route.id,
+                "" if head is None else _text(head.method),
+                _text(authority),
+                _field(head, b"user-agent"),
+                _field(head, b"referer").partition("?")[0],
+                _field(head, b"x-forwarded-for"),
+                peer,
+                details,
+            ),
+        )
         if head is not None:
             head.derived[log_access] = known
     _LINE.write(
         LogLevel.debug if path in _PROBES else LogLevel.info,
         known[1],
         path.decode("ascii"),
-        answered.request_id,
+        asked.request_id,
         (answered.seconds * 1000, answered.size, answered.status),
-    )
-
-
-def _usual(answered: Answered, service: str, route: Route | None) -> Usual:
-    head, asked = answered.head, answered.asked
-    return _LINE.usual(
-        service,
-        "" if route is None else route.name or route.id,
-        "" if head is None else _text(head.method),
-        "" if asked is None else _text(asked.canonical.authority),
-        _field(head, b"user-agent"),
-        _field(head, b"referer").partition("?")[0],
-        _field(head, b"x-forwarded-for"),
-        answered.peer,
-        answered.details,
     )
 
 

@@ -17,7 +17,7 @@ from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
 from pomerium_tx.http11.reader import RequestReader
 from pomerium_tx.policy.client import Client
-from pomerium_tx.proxy.asked import Asked
+from pomerium_tx.proxy.asked import Asked, NotUnderstood
 from pomerium_tx.proxy.connection import Answered
 from tests.doubles.peers import request
 from tests.routing.routes import a_route
@@ -78,12 +78,12 @@ def answered(head: RequestHead | None, path: str = "/path", **changes: Any) -> A
         "seconds": 0.0123456,
         "details": "via_upstream",
     } | changes
+    request_id, peer = values.pop("request_id"), values.pop("peer")
     if head is None:
-        return Answered(head=None, asked=None, **values)
+        return Answered(NotUnderstood(None, request_id, peer), **values)
     canonical = Canonical("app.example.com", 8443, path.encode(), b"token=" + SECRET.encode(), b"app.example.com:8443")
     verdict = Verdict(action=Action.PROCEED, status=200, reason="", allow=True, reasons=(), route=ROUTE)
-    asked = Asked(head, canonical, verdict, values["request_id"], Client(address=values["peer"]), 0.0)
-    return Answered(head=head, asked=asked, **values)
+    return Answered(Asked(head, canonical, verdict, request_id, Client(address=peer), 0.0), **values)
 
 
 def logged(

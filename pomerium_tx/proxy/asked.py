@@ -1,5 +1,6 @@
 """
-A request that could be read, with what was decided about it: what everything that answers it needs.
+A request that could be read, with what was decided about it: what everything that answers it needs. Or one that could
+not.
 """
 
 from __future__ import annotations
@@ -46,6 +47,20 @@ class Asked:
         """
         now = decide(self.head, self.canonical, self.client)
         return now.action is Action.PROCEED and _whither(now) == _whither(self.verdict)
+
+
+@dataclass(slots=True)
+class NotUnderstood:
+    """
+    A request that could not be read, or means nothing here.
+    """
+
+    head: RequestHead | None
+    """
+    None when it could not be read.
+    """
+    request_id: str
+    peer: str
 
 
 def _whither(verdict: Verdict) -> tuple[str | None, str | None]:

@@ -18,7 +18,7 @@ from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
 from pomerium_tx.http11.writer import Lines
 from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.admission import ConnectionLimits
-from pomerium_tx.proxy.asked import Asked
+from pomerium_tx.proxy.asked import Asked, NotUnderstood
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.exchanges.refusals import Refusals
 from pomerium_tx.proxy.resource import ReverseProxyResource
@@ -67,22 +67,13 @@ class Times:
     """
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Answered:
     """
     What the access log is told about one request.
     """
 
-    request_id: str
-    peer: str
-    head: RequestHead | None
-    """
-    None when it could not be read.
-    """
-    asked: Asked | None
-    """
-    None when it could not be understood.
-    """
+    asked: Asked | NotUnderstood
     status: int
     size: int
     """
@@ -170,18 +161,7 @@ class Proxy:
         """
         Write the line of *asked* into the access log.
         """
-        self.access_log(
-            Answered(
-                request_id=asked.request_id,
-                peer=asked.peer,
-                head=asked.head,
-                asked=asked,
-                status=status,
-                size=size,
-                seconds=self.deadlines.now() - asked.started,
-                details=details,
-            )
-        )
+        self.access_log(Answered(asked, status, size, self.deadlines.now() - asked.started, details))
 
     def log_bad_request(
         self, problem: BadRequest, head: RequestHead | None, *, request_id: str, peer: str, size: int
@@ -189,18 +169,8 @@ class Proxy:
         """
         Write the line of a request that could not be understood into the access log.
         """
-        self.access_log(
-            Answered(
-                request_id=request_id,
-                peer=peer,
-                head=head,
-                asked=None,
-                status=problem.status,
-                size=size,
-                seconds=0.0,
-                details=problem.reason,
-            )
-        )
+        asked = NotUnderstood(head, request_id, peer)
+        self.access_log(Answered(asked, problem.status, size, 0.0, problem.reason))
 
     def log_upstream(self, asked: Asked, reason: str) -> None:
         """

@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.proxy.access_lines import AT_ONCE, AccessLines
+from pomerium_tx.proxy.asked import NotUnderstood
 from pomerium_tx.proxy.connection import CUT, Answered
 
 
@@ -15,7 +16,7 @@ def answered(name: str, details: str = "via_upstream") -> Answered:
     """
     An answer that can be told from others.
     """
-    return Answered(request_id=name, peer="", head=None, asked=None, status=200, size=0, seconds=0.0, details=details)
+    return Answered(NotUnderstood(None, name, ""), status=200, size=0, seconds=0.0, details=details)
 
 
 class AccessLinesTests(SynchronousTestCase):
@@ -26,7 +27,7 @@ class AccessLinesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.written: list[str] = []
-        self.lines = AccessLines(self.clock, lambda each: self.written.append(each.request_id))
+        self.lines = AccessLines(self.clock, lambda each: self.written.append(each.asked.request_id))
 
     def take(self) -> list[str]:
         """
