@@ -12,10 +12,9 @@ from pomerium_tx.remembered import Remembered
 from pomerium_tx.sessions.handle import Handles, Presented, may_name_a_session
 
 _KEPT: Final = 1_024
-_MOST: Final = 64
 _LONGEST: Final = 4_096
 """
-For how many sets of these fields it is known what they present, how many fields each may have, and how many bytes.
+For how many sets of these fields it is known what they present, and how many bytes each may have.
 """
 _NAMES: Final = frozenset({b"cookie", b"origin", b"authorization", b"x-pomerium-authorization"})
 
@@ -55,7 +54,8 @@ class Reads:
 
     def __init__(self, handles: Handles) -> None:
         self._handles = handles
-        self._of_fields = Remembered(self._read, entries=_KEPT, longest=_MOST)
+        # How many there are in one set is the reader's to bound, and how long they are is looked at before.
+        self._of_fields = Remembered(self._read, entries=_KEPT, longest=_LONGEST)
 
     def __len__(self) -> int:
         return len(self._of_fields)
