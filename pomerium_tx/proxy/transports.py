@@ -15,6 +15,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from pomerium_tx.tls.client_certificate import Shown
+from pomerium_tx.tls.transport import RECORD, EncryptedServer
 
 _SIOCOUTQNSD = 0x894B
 """
@@ -61,7 +62,11 @@ def bytes_owed(transport: Any) -> int:
     if not isinstance(transport, FileDescriptor):
         return int(getattr(transport, "unsent", ALL))
     here = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
-    return here + _unsent_in_kernel(transport)
+    in_kernel = _unsent_in_kernel(transport)
+    if in_kernel and isinstance(transport, EncryptedServer):
+        # Of the record whose end is among them nothing can be read before that has come.
+        in_kernel += RECORD
+    return here + in_kernel
 
 
 def _unsent_in_kernel(transport: Any) -> int:

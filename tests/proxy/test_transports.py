@@ -18,6 +18,7 @@ from twisted.test.iosim import FakeTransport, connect
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.eager import write_now
+from pomerium_tx.proxy import transports
 from pomerium_tx.proxy.transports import (
     ALL,
     bytes_owed,
@@ -323,6 +324,17 @@ class TlsOnTheSocketTests(SynchronousTestCase):
             self.assertLessEqual(bytes_owed(self.server), 2 * MUCH)
         self.assertEqual(came + len(self.ends.take(MUCH + 7 - came)), MUCH + 7)
         self.assertFalse(owes_bytes(self.server))
+
+    def test_record_in_part(self) -> None:
+        """
+        Where the end of a record has not been sent, all that is in it is owed: it cannot be read before.
+        """
+        self.ends.shake_hands()
+        self.server.write(b"a" * 1000 + b"b" * 15_000)
+        self.ends.take(16_000)
+        self.assertEqual(bytes_owed(self.server), 0)
+        self.patch(transports, "_unsent_in_kernel", lambda transport: 13_150)
+        self.assertGreaterEqual(bytes_owed(self.server), 16_000)
 
     def test_half_close(self) -> None:
         """
