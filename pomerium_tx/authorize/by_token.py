@@ -50,7 +50,7 @@ def by_token(
         return _refused_token(Action.UNAUTHORIZED, 401, outcome.TOKEN_OVER, route, origin)
     last = credential.last
     if last is None or last[0] != found.id or last[1] is not read:
-        of_token = Read(presented_with(found, read.presented), read.origins)
+        of_token = Read(presented_with(found, read.presented), read.origins, has_authorization=True)
         credential.last = last = found.id, read, of_token
     return last[2], found.idp_id
 

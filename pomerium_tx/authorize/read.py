@@ -26,11 +26,15 @@ class Read:
     What requests with the same fields of that kind present.
     """
 
-    __slots__ = ("names_one", "origins", "presented", "session_id")
+    __slots__ = ("has_authorization", "names_one", "origins", "presented", "session_id")
 
-    def __init__(self, presented: Presented, origins: list[bytes]) -> None:
+    def __init__(self, presented: Presented, origins: list[bytes], *, has_authorization: bool) -> None:
         self.presented = presented
         self.origins = origins
+        self.has_authorization = has_authorization
+        """
+        Whether there is an ``Authorization`` field, which may hold what is not for us to read.
+        """
         self.names_one = len(presented.handles) <= 1 and not presented.others
         """
         Whether at most one session is named, living or not.
@@ -40,11 +44,13 @@ class Read:
         The session that is named if only one is; none has an empty id.
         """
 
-    def names_any(self, session_ids: Set[str]) -> bool:
+    def may_name_any(self, session_ids: Set[str]) -> bool:
         """
-        Whether any of these sessions is named.
+        Whether any of these sessions is named, or may be: by a token of whose session nothing is known here.
         """
-        return any(handle.session_id in session_ids for handle in (*self.presented.handles, *self.presented.others))
+        return self.has_authorization or any(
+            handle.session_id in session_ids for handle in (*self.presented.handles, *self.presented.others)
+        )
 
 
 class Reads:
@@ -76,16 +82,16 @@ class Reads:
     def is_over(self, derived: Mapping[object, Any], session_ids: Set[str]) -> bool:
         """
         Whether a head, of which *derived* was worked out, is not likely to come again when these sessions have ended:
-        it names one of them, or was for a page of our own.
+        it may name one of them, or was for a page of our own.
         """
         known: Read | None = derived.get(self)
-        return known is None or known.names_any(session_ids)
+        return known is None or known.may_name_any(session_ids)
 
     def forget(self, session_ids: Set[str]) -> None:
         """
-        Keep nothing of what names one of these sessions.
+        Keep nothing of what may name one of these sessions.
         """
-        for fields in [fields for fields, known in self._of_fields.items() if known.names_any(session_ids)]:
+        for fields in [fields for fields, known in self._of_fields.items() if known.may_name_any(session_ids)]:
             del self._of_fields[fields]
 
     def forget_all(self) -> None:
@@ -104,7 +110,7 @@ class Reads:
             x_pomerium_authorization=of[b"x-pomerium-authorization"],
             query=query,
         )
-        return Read(presented, of[b"origin"])
+        return Read(presented, of[b"origin"], has_authorization=bool(of[b"authorization"]))
 
 
 def _fields_of(head: RequestHead) -> _Fields:

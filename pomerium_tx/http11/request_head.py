@@ -261,6 +261,8 @@ def forget_heads(is_over: Callable[[Mapping[object, Any]], bool] | None = None) 
 
     :param is_over: Which heads are meant, if not all, by what was worked out from them.
     """
+    # Whose these are is not known, and they are soon read again.
+    _remembered_field.cache_clear()
     if is_over is None:
         _whole.clear()
         _rest.clear()

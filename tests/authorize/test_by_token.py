@@ -65,7 +65,7 @@ class ByTokenTests(SynchronousTestCase):
     """
 
     def ask(self, bearer: Bearer, *fields: str, presented: Presented = NOTHING_PRESENTED) -> Verdict:
-        verdict = by_token(bearer, head(*fields), Read(presented, []), ROUTE, ORIGIN)
+        verdict = by_token(bearer, head(*fields), Read(presented, [], has_authorization=True), ROUTE, ORIGIN)
         assert isinstance(verdict, Verdict)
         self.assertFalse(verdict.allow)
         self.assertIsNone(verdict.session)
@@ -93,7 +93,7 @@ class ByTokenTests(SynchronousTestCase):
         """
         bearer = Bearer(Standing.REFUSED, refuses_cookie=True)
         for fields in ((), ("Authorization: Pomerium h",), ("Authorization: Basic x",)):
-            self.assertIsNone(by_token(bearer, head(*fields), Read(COOKIE, []), ROUTE, ORIGIN))
+            self.assertIsNone(by_token(bearer, head(*fields), Read(COOKIE, [], has_authorization=True), ROUTE, ORIGIN))
 
     def test_several(self) -> None:
         """
@@ -104,22 +104,26 @@ class ByTokenTests(SynchronousTestCase):
         self.assertEqual((verdict.status, verdict.reason), (400, "Bad Request"))
         strict = Bearer(session("token"), refuses_cookie=True)
         self.assertEqual(self.ask(strict, two[0], presented=COOKIE).status, 400)
-        found = by_token(Bearer(session("token")), head(two[0]), Read(COOKIE, []), ROUTE, ORIGIN)
+        found = by_token(
+            Bearer(session("token")), head(two[0]), Read(COOKIE, [], has_authorization=True), ROUTE, ORIGIN
+        )
         self.assertIsInstance(found, tuple)
-        self.assertIsInstance(by_token(strict, head(two[0]), Read(NOTHING_PRESENTED, []), ROUTE, ORIGIN), tuple)
+        self.assertIsInstance(
+            by_token(strict, head(two[0]), Read(NOTHING_PRESENTED, [], has_authorization=True), ROUTE, ORIGIN), tuple
+        )
 
     def test_session(self) -> None:
         """
         The token's session is the one that counts, by its own provider; the same fields are read once.
         """
         bearer = Bearer(session("token"))
-        same, read = head("Authorization: Bearer t"), Read(NOTHING_PRESENTED, [])
+        same, read = head("Authorization: Bearer t"), Read(NOTHING_PRESENTED, [], has_authorization=True)
         first, second = (by_token(bearer, same, read, ROUTE, ORIGIN) for _ in range(2))
         assert isinstance(first, tuple) and isinstance(second, tuple)
         self.assertEqual((first[0].session_id, first[1]), ("token", "op"))
         self.assertIs(first[0], second[0])
         self.assertEqual(bearer.digests, 1)
-        beside_cookie = Read(COOKIE, [])
+        beside_cookie = Read(COOKIE, [], has_authorization=True)
         other = by_token(bearer, same, beside_cookie, ROUTE, ORIGIN)
         assert isinstance(other, tuple)
         self.assertIsNot(other[0], first[0])

@@ -31,7 +31,7 @@ class ReadTests(SynchronousTestCase):
             (Presented(Carrier.HEADER, (), True), True, ""),
         ):
             with self.subTest(presented=presented):
-                read = Read(presented, [])
+                read = Read(presented, [], has_authorization=False)
                 self.assertEqual((read.names_one, read.session_id), (names_one, session_id))
 
 
@@ -67,8 +67,8 @@ class ReadsTests(SynchronousTestCase):
 
     def test_ended(self) -> None:
         """
-        What names a session that has ended, by whatever carrier, is forgotten, and its head is over; so is one of which
-        nobody has read what it presents. Others are kept.
+        What names a session that has ended, or holds what may be a token of it, is forgotten, and its head is over; so
+        is one of which nobody has read what it presents. Others are kept.
         """
         one, two, three = (
             self.handles.mint(name, user_id="alice", issuer="", audience=(), idp_id="", now=0.0).encode()
@@ -83,10 +83,14 @@ class ReadsTests(SynchronousTestCase):
         heads = {name: self.head(cookie) for name, cookie in cookies.items()}
         for head in heads.values():
             self.reads.of(head, None)
+        heads["token"] = request_head(
+            b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer of-somebody\r\n\r\n", HeadLimits()
+        )
+        self.reads.of(heads["token"], None)
         heads["not read"] = self.head(b"_pomerium=%b" % three)
         over = {name for name, head in heads.items() if self.reads.is_over(head.derived, {"one", "four"})}
-        self.assertEqual(over, {"one", "one and two", "not read"})
-        self.assertEqual(len(self.reads), 4)
+        self.assertEqual(over, {"one", "one and two", "token", "not read"})
+        self.assertEqual(len(self.reads), 5)
         self.reads.forget({"one", "four"})
         self.assertEqual(len(self.reads), 2)
 

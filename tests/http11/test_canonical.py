@@ -252,10 +252,11 @@ class CanonicaliseTests(SynchronousTestCase):
         What somebody has found out about a target is no part of it, and is not shown.
         """
         first, second = canonicalise(head(b"/a")), canonicalise(head(b"/a"))
-        first.place = "found there"
+        first.place = first.sent = "found there"
         self.assertEqual(first, second)
-        self.assertIsNone(second.place)
+        self.assertEqual((second.place, second.sent), (None, None))
         self.assertNotIn("found there", repr(first))
+        self.assertNotIn("sent", repr(second))
 
     def test_same_head_again(self) -> None:
         """

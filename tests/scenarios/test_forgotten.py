@@ -38,7 +38,7 @@ class ForgottenTests(TrafficTestCase):
         presented = {
             "presented"
             for read in self.house.layout.authorizer._reads._of_fields.values()
-            if read.names_any(self.known)
+            if read.may_name_any(self.known)
         }
         return fields | presented | {"claims" for name in self.known if name in session_module._awake._opened}
 
