@@ -39,12 +39,13 @@ def log_access(answered: Answered, service: str = "proxy") -> None:
     """
     asked, details = answered.asked, answered.details
     head, peer = asked.head, asked.peer
-    route, path = (asked.verdict.route, asked.canonical.path) if isinstance(asked, Asked) else (None, b"")
+    route, authority, path = None, b"", b""
+    if isinstance(asked, Asked):
+        route, authority, path = asked.verdict.route, asked.canonical.authority, asked.canonical.path
     # One for each head, the latest: peers, and what is to be said of them, are many.
     key = (service, route, peer, details)
     known = None if head is None else head.derived.get(log_access)
     if known is None or known[0] != key:
-        authority = asked.canonical.authority if isinstance(asked, Asked) else None
         known = (
             key,
             _LINE.usual(

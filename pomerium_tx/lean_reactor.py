@@ -177,28 +177,19 @@ class LeanEPollReactor(EPollReactor):
         """
         What ``reader.doRead()`` does; why the connection is lost, if it is.
         """
-        if reader in self._streams:
-            return self._read_much(reader)
+        is_stream = reader in self._streams
         try:
-            count = reader.socket.recv_into(_place)
+            if is_stream:
+                data = reader.socket.recv(reader.bufferSize)
+            else:
+                data = _place[: reader.socket.recv_into(_place)].tobytes()
         except OSError as problem:
             return None if problem.errno == errno.EWOULDBLOCK else CONNECTION_LOST
-        if not count:
-            return CONNECTION_DONE
-        if count == PLACE:
-            self._streams.add(reader)
-        reader.protocol.dataReceived(_place[:count].tobytes())
-        return None
-
-    def _read_much(self, reader: Connection) -> BaseException | None:
-        try:
-            data = reader.socket.recv(reader.bufferSize)
-        except OSError as problem:
-            return None if problem.errno == errno.EWOULDBLOCK else CONNECTION_LOST
-        if len(data) < PLACE:
-            self._streams.discard(reader)
         if not data:
             return CONNECTION_DONE
+        # It is one from now on, or no longer.
+        if is_stream is (len(data) < PLACE):
+            (self._streams.discard if is_stream else self._streams.add)(reader)
         reader.protocol.dataReceived(data)
         return None
 
