@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger
 
-from pomerium_tx import paths
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.logs import ACCESS
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import Answered
-from pomerium_tx.request_lines import LineForm
+from pomerium_tx.request_lines import LineForm, PathTold
 
 log = Logger()
 
-_PROBES: Final = frozenset((paths.PING.encode(), paths.HEALTHZ.encode()))
 _LINE: Final = LineForm(
     log,
     ACCESS,
@@ -39,9 +37,9 @@ def log_access(answered: Answered, service: str = "proxy") -> None:
     """
     asked, details = answered.asked, answered.details
     head, peer = asked.head, asked.peer
-    route, authority, path = None, b"", b""
+    route = canonical = None
     if isinstance(asked, Asked):
-        route, authority, path = asked.verdict.route, asked.canonical.authority, asked.canonical.path
+        route, canonical = asked.verdict.route, asked.canonical
     # One for each head, the latest: peers, and what is to be said of them, are many.
     key = (service, route, peer, details)
     known = None if head is None else head.derived.get(log_access)
@@ -52,7 +50,7 @@ def log_access(answered: Answered, service: str = "proxy") -> None:
                 service,
                 "" if route is None else route.name or route.id,
                 "" if head is None else _text(head.method),
-                _text(authority),
+                "" if canonical is None else _text(canonical.authority),
                 _field(head, b"user-agent"),
                 _field(head, b"referer").partition("?")[0],
                 _field(head, b"x-forwarded-for"),
@@ -63,9 +61,8 @@ def log_access(answered: Answered, service: str = "proxy") -> None:
         if head is not None:
             head.derived[log_access] = known
     _LINE.write(
-        LogLevel.debug if path in _PROBES else LogLevel.info,
         known[1],
-        path.decode("ascii"),
+        PathTold.of(canonical),
         asked.request_id,
         (answered.seconds * 1000, answered.size, answered.status),
     )

@@ -170,8 +170,6 @@ class LeanEPollReactor(EPollReactor):
                 why = problem
             if why:
                 self._end(writer, why, was_reading=False)
-            elif writer not in self._unsent and writer.connected and (writer._tempDataLen or writer.dataBuffer):
-                super().addWriter(writer)  # type: ignore[no-untyped-call] # Twisted's own
 
     def _read(self, reader: Connection) -> BaseException | None:
         """
@@ -209,6 +207,8 @@ class LeanEPollReactor(EPollReactor):
             or (writer.producer is not None and (writer.producerPaused or not writer.streamingProducer))
         ):
             lost: BaseException | int | None = writer.doWrite()  # type: ignore[no-untyped-call] # Twisted's own
+            if not lost:
+                self._await_room(writer)
             return lost
         parts = writer._tempDataBuffer
         data = parts[0] if len(parts) == 1 else b"".join(parts)
@@ -223,16 +223,23 @@ class LeanEPollReactor(EPollReactor):
             sent = written if isinstance(written, int) else -1
         if sent < 0:
             remember_loss(writer)
-            return None
-        if not sent:
-            # The kernel is full, or TLS has not begun: the poller will say.
-            return None
-        writer._tempDataBuffer = []
-        writer._tempDataLen = 0
-        if sent < len(data):
+        elif sent:
+            # Nothing at all goes where the kernel is full, or TLS has not begun.
+            writer._tempDataBuffer = []
+            writer._tempDataLen = 0
+            if sent == len(data):
+                return None
             writer.dataBuffer = data
             writer.offset = sent
+        self._await_room(writer)
         return None
+
+    def _await_room(self, writer: Connection) -> None:
+        """
+        Have the poller say when *writer* can send more, if it has more, and is not sent in the next turn anyway.
+        """
+        if writer not in self._unsent and writer.connected and (writer._tempDataLen or writer.dataBuffer):
+            super().addWriter(writer)  # type: ignore[no-untyped-call] # Twisted's own
 
 
 def remember_loss(transport: Connection) -> None:

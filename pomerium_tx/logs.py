@@ -46,7 +46,10 @@ _COUNTS: Final = frozenset({"tokens_to_revoke"})
 _JWT_BEGINS: Final = "eyJ"
 _JWT: Final = re.compile(r"eyJ[A-Za-z0-9_-]{6,}\.eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*")
 
-_MOST_WAITING: Final = 64
+_MOST_WAITING: Final = 320
+"""
+Parts of lines: a line of a request has five.
+"""
 _MAX_TEXT: Final = 8192
 _MAX_TRACEBACK: Final = 32768
 _MAX_REPR: Final = 256
@@ -75,19 +78,23 @@ class Threshold:
     """
 
     def __init__(self) -> None:
-        self._rank = _LEVELS["info"]
+        self.admitted: frozenset[LogLevel]
+        """
+        The levels of which events are written.
+        """
+        self.set("info")
 
     def set(self, log_level: str) -> None:
         """
         Write from *log_level* on, in Pomerium's words.
         """
-        self._rank = _LEVELS[log_level]
+        self.admitted = frozenset(level for level, rank in _RANKS.items() if rank >= _LEVELS[log_level])
 
     def admits(self, level: LogLevel | None) -> bool:
         """
-        Whether events of *level* are written.
+        Whether events of *level* are written; one without a level of Twisted's is information.
         """
-        return _RANKS.get(level or LogLevel.info, 1) >= self._rank
+        return (level if level in _RANKS else LogLevel.info) in self.admitted
 
 
 threshold: Final = Threshold()
@@ -166,22 +173,29 @@ class JsonLines:
     def __init__(self, output: TextIO, threshold: Threshold) -> None:
         self._output = output
         self._waiting: list[str] = []
-        self.admits = threshold.admits
+        self.threshold = threshold
+        self.has_begun_to_wait: Callable[[], None] = lambda: None
         """
-        Whether events of a level are written.
+        Called when a line waits and none did before, so that somebody calls `flush` in time.
         """
 
     def __call__(self, event: LogEvent) -> None:
-        if self.admits(event.get("log_level")):
-            self.add(json_line(event))
+        if self.threshold.admits(event.get("log_level")):
+            self._waiting += (json_line(event), "\n")
             self.flush()
 
-    def add(self, line: str) -> None:
+    def add(self, parts: tuple[str, ...]) -> None:
         """
-        Take a finished line, which is written when `flush` is called, an event comes, or many lines are waiting.
+        Take a line in parts, the last of which ends it. It is written when `flush` is called, an event comes, or many
+        are waiting.
         """
-        self._waiting.append(line)
-        if len(self._waiting) >= _MOST_WAITING:
+        # Put together once, with all others: to do so line by line would be to copy each twice.
+        waiting = self._waiting
+        is_first = not waiting
+        waiting += parts
+        if is_first:
+            self.has_begun_to_wait()
+        elif len(waiting) >= _MOST_WAITING:
             self.flush()
 
     def flush(self) -> None:
@@ -189,7 +203,7 @@ class JsonLines:
         Write all that was taken.
         """
         if self._waiting:
-            text = "\n".join((*self._waiting, ""))
+            text = "".join(self._waiting)
             self._waiting.clear()
             try:
                 self._output.write(text)

@@ -5,6 +5,7 @@ Tests of `pomerium_tx.request_lines`.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
@@ -13,7 +14,7 @@ from twisted.logger import Logger, LogLevel, LogPublisher, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx import logs
-from pomerium_tx.request_lines import FLUSH_SECONDS, LineForm, lines
+from pomerium_tx.request_lines import FLUSH_SECONDS, LineForm, PathTold, lines
 
 log = Logger()
 FORM = LineForm(
@@ -27,13 +28,21 @@ USUAL: tuple[str | tuple[str, ...], ...] = ("app.example.com", ("user-ok", "emai
 NUMBERS = (12.5, 42)
 
 
-def write(
-    path: str = "/path", level: LogLevel = LogLevel.info, usual: tuple[str | tuple[str, ...], ...] = USUAL
-) -> None:
+@dataclass
+class Asked:
+    """
+    What a request is about.
+    """
+
+    path: bytes
+    told: Any = None
+
+
+def write(path: str = "/path", usual: tuple[str | tuple[str, ...], ...] = USUAL) -> None:
     """
     Write a line.
     """
-    FORM.write(level, FORM.usual(*usual), path, "request-1", NUMBERS)
+    FORM.write(FORM.usual(*usual), PathTold.of(Asked(path.encode("latin-1"))), "request-1", NUMBERS)
 
 
 class LinesTestCase(SynchronousTestCase):
@@ -69,17 +78,18 @@ class LineFormTests(LinesTestCase):
         A line says what the event would have said, whatever is in it.
         """
         odd = ["/path", 'ä\u2028\x00"\\%s', "x" * 9_000, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.c2ln", "", "\ud800"]
+        path = '/ä\x00"\\%s'
         for text in odd:
             for value in ((), ("user-ok",), ("user-ok", "ä"), "text", ""):
                 with self.subTest(text=text[:20], value=value):
                     self.text.truncate(0)
                     self.text.seek(0)
-                    write(text, usual=(text, value))
+                    write(path, usual=(text, value))
                     self.output.flush()
                     (line,) = self.written()
                     lines.stop()
                     with capturedLogs() as events:
-                        write(text, usual=(text, value))
+                        write(path, usual=(text, value))
                     lines.start(self.clock, self.output)
                     (event,) = events
                     expected = json.loads(logs.json_line(event))
@@ -102,16 +112,24 @@ class LineFormTests(LinesTestCase):
         """
         Nothing is written that is not grave enough, from the moment at which that is decided.
         """
-        write(level=LogLevel.debug)
+        write("/ping")
         write()
         self.threshold.set("error")
         write("/unheard")
         self.threshold.set("debug")
-        write("/heard", level=LogLevel.debug)
+        write("/healthz")
         self.output.flush()
         self.assertEqual(
-            [(line["level"], line["path"]) for line in self.written()], [("info", "/path"), ("debug", "/heard")]
+            [(line["level"], line["path"]) for line in self.written()], [("info", "/path"), ("debug", "/healthz")]
         )
+
+    def test_path_once(self) -> None:
+        """
+        How lines have a path is worked out once for each target; without one they have none.
+        """
+        target = Asked(b"/path")
+        self.assertIs(PathTold.of(target), PathTold.of(target))
+        self.assertEqual(PathTold.of(None).value, "")
 
     def test_no_secret_has_a_place(self) -> None:
         """

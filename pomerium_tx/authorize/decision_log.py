@@ -6,18 +6,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger
 
-from pomerium_tx import paths
 from pomerium_tx.authorize.verdict import Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.logs import AUTHORIZE
-from pomerium_tx.request_lines import LineForm
+from pomerium_tx.request_lines import LineForm, PathTold
 
 log = Logger()
 
-_PROBES: Final = frozenset({paths.PING.encode(), paths.HEALTHZ.encode()})
 _LINES: Final = {
     (allow, deny, forward_auth): LineForm(
         log,
@@ -64,9 +62,4 @@ def log_decision(
             verdict.reasons,
             verdict.denials or verdict.not_denied,
         )
-    form.write(
-        LogLevel.debug if canonical.path in _PROBES else LogLevel.info,
-        verdict.told,
-        canonical.path.decode("latin-1"),
-        request_id,
-    )
+    form.write(verdict.told, PathTold.of(canonical), request_id)

@@ -64,6 +64,10 @@ class Canonical:
     """
     The same for a forwarding, and the line that it sends.
     """
+    told: Any = field(default=None, repr=False, compare=False)
+    """
+    How lines of the log have it.
+    """
 
     @property
     def target(self) -> bytes:

@@ -130,20 +130,21 @@ class EncryptedServer(Server):
             why = self._shake_hands()
             if not self._is_established:
                 return why
-        ended: BaseException | None = None
+        count = lib.SSL_read(self._ssl, _PLACE, RECORD)
+        if 0 < count < LONG:
+            self.protocol.dataReceived(_OCTETS[:count])
+            return None
         pieces = []
         size = 0
-        while size < READ:
-            count = lib.SSL_read(self._ssl, _PLACE, RECORD)
-            if count <= 0:
-                ended = self._why_nothing_came(count)
-                break
+        while count > 0:
             pieces.append(_OCTETS[:count])
             size += count
-            if count < LONG:
+            if count < LONG or size >= READ:
                 break
+            count = lib.SSL_read(self._ssl, _PLACE, RECORD)
+        ended = self._why_nothing_came(count) if count <= 0 else None
         if pieces:
-            self.protocol.dataReceived(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            self.protocol.dataReceived(b"".join(pieces))
         # Whoever aborted just now must not be seen to end in order.
         return None if self._aborting else ended
 
@@ -160,14 +161,16 @@ class EncryptedServer(Server):
         if not self._is_established:
             return 0
         sent, size = 0, len(data)
+        rest: Any = data if type(data) is bytes else ffi.from_buffer(data)
         while sent < size:
             # A record at a time. What could not be sent must be given again, and at least as much: it is, because it
             # stays first in the buffer.
-            rest = data if not sent and type(data) is bytes else ffi.from_buffer(memoryview(data)[sent:])
-            count = lib.SSL_write(self._ssl, rest, min(size - sent, _MOST))
+            count = lib.SSL_write(self._ssl, rest, size - sent if size <= _MOST else RECORD)
             if count <= 0:
                 return sent if self._is_only_full(count) else CONNECTION_LOST
             sent += count
+            if sent < size:
+                rest = ffi.from_buffer(memoryview(data)[sent:])
         return sent
 
     def connectionLost(self, reason: Failure) -> None:

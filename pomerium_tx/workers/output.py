@@ -68,7 +68,7 @@ def pass_on(lines: list[str]) -> None:
         elif observer is None:
             _emit(line)
         else:
-            observer.add(line)
+            observer.add((line, "\n"))
     if observer is not None:
         observer.flush()
 
