@@ -276,6 +276,7 @@ class JsonLinesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.output = io.StringIO()
         self.patch(sys, "stdout", self.output)
+        self.patch(logs, "_in_use", None)
 
     def test_writes_to_what_standard_output_was(self) -> None:
         """
@@ -325,6 +326,7 @@ class JsonLinesInTwistdLogTests(SynchronousTestCase):
         self.folder.mkdir()
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(self.folder)
+        self.patch(logs, "_in_use", None)
         self.handlers: dict[int, object] = {}
         self.patch(signal, "signal", self.handlers.__setitem__)
         self.patch(signal, "getsignal", lambda number: self.handlers.get(number, signal.SIG_DFL))

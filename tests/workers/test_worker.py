@@ -19,7 +19,7 @@ from zope.interface import implementer
 from pomerium_tx import logs
 from pomerium_tx.house import House
 from pomerium_tx.proxy.access_lines import AccessLines
-from pomerium_tx.request_lines import RequestLines
+from pomerium_tx.request_lines import RequestLines, lines
 from pomerium_tx.sessions.memory import MemoryStore
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.store import StoreUnavailable, UsedOnce
@@ -255,6 +255,7 @@ class WorkerTests(WorldTestCase):
         def stop(*about: object) -> None:
             raise BrokenPipeError
 
+        self.addCleanup(lines.stop)
         self.patch(RequestLines, "stop", stop)
         self.patch(AccessLines, "stop", stop)
         self.break_link()
