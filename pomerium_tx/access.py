@@ -14,7 +14,7 @@ from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.logs import ACCESS
 from pomerium_tx.proxy.asked import Asked
 from pomerium_tx.proxy.connection import Answered
-from pomerium_tx.request_lines import LineForm, PathTold
+from pomerium_tx.request_lines import LineForm, Particular
 
 log = Logger()
 
@@ -22,9 +22,10 @@ _LINE: Final = LineForm(
     log,
     ACCESS,
     usual=(
-        *("service", "upstream_cluster", "method", "authority", "user_agent", "referer", "forwarded_for", "ip"),
+        *("service", "upstream_cluster", "method", "authority", "user_agent", "forwarded_for", "ip"),
         "response_code_details",
     ),
+    particular=("referer",),
     numbers={"duration": "%.3f", "size": "%d", "response_code": "%d"},
 )
 
@@ -52,7 +53,6 @@ def log_access(answered: Answered, service: str = "proxy") -> None:
                 "" if head is None else _text(head.method),
                 "" if canonical is None else _text(canonical.authority),
                 _field(head, b"user-agent"),
-                _field(head, b"referer").partition("?")[0],
                 _field(head, b"x-forwarded-for"),
                 peer,
                 details,
@@ -60,9 +60,15 @@ def log_access(answered: Answered, service: str = "proxy") -> None:
         )
         if head is not None:
             head.derived[log_access] = known
+    particular: Particular | None = None if canonical is None else canonical.derived.get(log_access)
+    if particular is None:
+        path = b"" if canonical is None else canonical.path
+        particular = _LINE.particular(path, _field(head, b"referer").partition("?")[0])
+        if canonical is not None:
+            canonical.derived[log_access] = particular
     _LINE.write(
         known[1],
-        PathTold.of(canonical),
+        particular,
         asked.request_id,
         (answered.seconds * 1000, answered.size, answered.status),
     )

@@ -29,7 +29,7 @@ from pomerium_tx.dashboard.login import LoginStart
 from pomerium_tx.dashboard.published import PingPage
 from pomerium_tx.dashboard.site import route_site
 from pomerium_tx.fronts import Fronts, unknown_host
-from pomerium_tx.http11 import request_head, response_head
+from pomerium_tx.http11 import remembered_heads, response_head
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.writer import NO_LINES, Lines
 from pomerium_tx.logout.back_channel import BackChannelLogoutPage
@@ -255,7 +255,7 @@ class Layout:
         Let go of what *successor* has not taken over; what it has obeys its limits from now on.
         """
         # What was worked out by this layout is of no use to another one, and would keep it in memory.
-        request_head.forget_heads()
+        remembered_heads.forget_heads()
         response_head.forget_heads()
         self.authorizer.forget_all()
         self._applications.retire(None if successor is None else successor._applications)

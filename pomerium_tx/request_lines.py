@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogLevel
@@ -94,46 +94,20 @@ class Usual:
     """
 
 
-class PathTold:
+@dataclass(slots=True)
+class Particular:
     """
-    A path, and how it is in lines, of which there are several.
-    """
-
-    __slots__ = ("level", "text", "value")
-
-    def __init__(self, path: bytes) -> None:
-        self.level = LogLevel.debug if path in _PROBES else LogLevel.info
-        """
-        How grave lines about it are: probes come every few seconds, and say nothing new.
-        """
-        self.value = path.decode("latin-1")
-        self.text = f"{_text(self.value)}{_REQUEST_ID}"
-        """
-        What stands between what is usual and the request's id.
-        """
-
-    @classmethod
-    def of(cls, target: Target | None) -> PathTold:
-        """
-        That of *target*, which keeps it; an empty one without.
-        """
-        if target is None:
-            return _NO_PATH
-        told: PathTold | None = target.told
-        if told is None:
-            told = target.told = cls(target.path)
-        return told
-
-
-class Target(Protocol):
-    """
-    What a request is about.
+    Values that only lines about the same thing have in common, and how they are in a line.
     """
 
-    path: bytes
-    told: Any
+    level: LogLevel
     """
-    None, until it is a `PathTold`.
+    How grave such lines are: probes come every few seconds, and say nothing new.
+    """
+    values: tuple[str, ...]
+    text: str
+    """
+    What stands between what is usual and the request's id.
     """
 
 
@@ -144,6 +118,7 @@ class LineForm:
     :param message: What the line says; without braces.
     :param constant: The fields that always say the same.
     :param usual: The names of the fields whose values come again and again, all of them together: see `usual`.
+    :param particular: Those of the fields that go with the path: see `particular`.
     :param numbers: The fields with numbers, and how each number is written.
     """
 
@@ -154,17 +129,19 @@ class LineForm:
         *,
         constant: Mapping[str, object] = MappingProxyType({}),
         usual: Sequence[str],
+        particular: Sequence[str] = (),
         numbers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._log = log
         self._message = message
         self._constant = constant
-        self._names = (*usual, "path", "request_id", *numbers)
+        self._names = (*usual, "path", *particular, "request_id", *numbers)
         if any(map(logs.is_confidential, (*constant, *self._names))):
             raise ValueError("no line shows this")
         said = "".join([f"{_named(name)}{logs.as_json(value)}, " for name, value in constant.items()])
         self._before = f'", "message": {logs.as_json(message)}, {said}'
         self._usual = tuple(map(_named, usual))
+        self._particular = tuple(map(_named, ("path", *particular)))
         self._numbers = tuple(numbers.values())
         self._end = '"' + "".join([f", {_named(name)}{form}" for name, form in numbers.items()]) + "}\n"
 
@@ -173,11 +150,19 @@ class LineForm:
         The values of the usual fields, for whoever writes many lines with the same ones.
         """
         said = "".join([f"{name}{_text(value)}, " for name, value in zip(self._usual, values, strict=True)])
-        return Usual(values, f"{self._before}{said}{_named('path')}")
+        return Usual(values, f"{self._before}{said}")
 
-    def write(self, usual: Usual, path: PathTold, request_id: str, numbers: tuple[float, ...] = ()) -> None:
+    def particular(self, path: bytes, *values: str) -> Particular:
         """
-        Write a line, as grave as its path is.
+        A path, and the values of the fields that go with it, for whoever writes several lines with the same ones.
+        """
+        values = (path.decode("latin-1"), *values)
+        said = "".join([f"{name}{logs.as_json(value)}, " for name, value in zip(self._particular, values, strict=True)])
+        return Particular(LogLevel.debug if path in _PROBES else LogLevel.info, values, said + _REQUEST_ID)
+
+    def write(self, usual: Usual, particular: Particular, request_id: str, numbers: tuple[float, ...] = ()) -> None:
+        """
+        Write a line.
 
         :param request_id: Ours: it is written as it is.
         :param numbers: In the order of their names; finite.
@@ -185,11 +170,11 @@ class LineForm:
         output = lines.output
         if output is None:
             written = [json.loads(form % number) for form, number in zip(self._numbers, numbers, strict=True)]
-            fields = dict(zip(self._names, (*usual.values, path.value, request_id, *written), strict=True))
-            self._log.emit(path.level, self._message, **self._constant, **fields)
-        elif path.level in output.threshold.admitted:
-            begin = _begin(path.level, int(time.time() * 1000))
-            output.add((begin, usual.text, path.text, request_id, self._end % numbers))
+            fields = dict(zip(self._names, (*usual.values, *particular.values, request_id, *written), strict=True))
+            self._log.emit(particular.level, self._message, **self._constant, **fields)
+        elif particular.level in output.threshold.admitted:
+            begin = _begin(particular.level, int(time.time() * 1000))
+            output.add((begin, usual.text, particular.text, request_id, self._end % numbers))
 
 
 _text: Callable[[str | tuple[str, ...]], str] = remembering(logs.as_json, entries=_REMEMBERED, longest=_MOST_REMEMBERED)
@@ -199,8 +184,7 @@ def _named(name: str) -> str:
     return f'"{name.replace("_", "-")}": '
 
 
-_REQUEST_ID: Final = f', {_named("request_id")}"'
-_NO_PATH: Final = PathTold(b"")
+_REQUEST_ID: Final = f'{_named("request_id")}"'
 
 
 @lru_cache(maxsize=4)

@@ -169,6 +169,19 @@ class AccessLogTests(SynchronousTestCase):
         self.assertEqual(peers, [(f"2001:db8::{number:x}", f"detail {number}") for number in range(100)])
         self.assertLess(len(head.derived), 5)
 
+    def test_what_varies(self) -> None:
+        """
+        Where a request comes from is its own, although all its other fields came before.
+        """
+        referers = []
+        for number in range(3):
+            head = read(ASKED.replace(b"other.example.com/page", b"other.example.com/%d" % number))
+            for _ in range(2):
+                with capturedLogs() as events:
+                    log_access(answered(head))
+                referers.append(events[0]["referer"])
+        self.assertEqual(referers, [f"https://other.example.com/{number}" for number in (0, 0, 1, 1, 2, 2)])
+
     def test_service(self) -> None:
         """
         The line says whose listener was asked: the proxy's, unless it is another's.

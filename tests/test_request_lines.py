@@ -5,7 +5,6 @@ Tests of `pomerium_tx.request_lines`.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
@@ -14,7 +13,7 @@ from twisted.logger import Logger, LogLevel, LogPublisher, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx import logs
-from pomerium_tx.request_lines import FLUSH_SECONDS, LineForm, PathTold, lines
+from pomerium_tx.request_lines import FLUSH_SECONDS, LineForm, lines
 
 log = Logger()
 FORM = LineForm(
@@ -22,27 +21,18 @@ FORM = LineForm(
     "a request",
     constant={"service": "test", "allow": True},
     usual=("host", "reasons"),
+    particular=("referer",),
     numbers={"duration": "%.1f", "size": "%d"},
 )
 USUAL: tuple[str | tuple[str, ...], ...] = ("app.example.com", ("user-ok", "email-ok"))
 NUMBERS = (12.5, 42)
 
 
-@dataclass
-class Asked:
-    """
-    What a request is about.
-    """
-
-    path: bytes
-    told: Any = None
-
-
 def write(path: str = "/path", usual: tuple[str | tuple[str, ...], ...] = USUAL) -> None:
     """
     Write a line.
     """
-    FORM.write(FORM.usual(*usual), PathTold.of(Asked(path.encode("latin-1"))), "request-1", NUMBERS)
+    FORM.write(FORM.usual(*usual), FORM.particular(path.encode("latin-1"), "beside"), "request-1", NUMBERS)
 
 
 class LinesTestCase(SynchronousTestCase):
@@ -122,14 +112,6 @@ class LineFormTests(LinesTestCase):
         self.assertEqual(
             [(line["level"], line["path"]) for line in self.written()], [("info", "/path"), ("debug", "/healthz")]
         )
-
-    def test_path_once(self) -> None:
-        """
-        How lines have a path is worked out once for each target; without one they have none.
-        """
-        target = Asked(b"/path")
-        self.assertIs(PathTold.of(target), PathTold.of(target))
-        self.assertEqual(PathTold.of(None).value, "")
 
     def test_no_secret_has_a_place(self) -> None:
         """

@@ -11,7 +11,7 @@ from pomerium_tx.config.forms.values import split_url
 from pomerium_tx.config.model import Config
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
-from pomerium_tx.http11.request_head import request_head
+from pomerium_tx.http11.remembered_heads import request_head
 from pomerium_tx.routing.route import Route
 
 _NAVIGATION: Final = (("Accept", "text/html,*/*;q=0.8"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))

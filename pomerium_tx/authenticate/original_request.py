@@ -18,7 +18,8 @@ from pomerium_tx.http11 import writer
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.fields import HOP_BY_HOP
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
-from pomerium_tx.http11.request_head import WEBSOCKET, request_head
+from pomerium_tx.http11.remembered_heads import request_head
+from pomerium_tx.http11.request_head import WEBSOCKET
 
 Fields = Mapping[bytes, Sequence[bytes]]
 

@@ -27,7 +27,7 @@ from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.config.forms import values
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
-from pomerium_tx.http11.request_head import forget_heads
+from pomerium_tx.http11.remembered_heads import forget_heads
 from pomerium_tx.policy.client import Client
 from pomerium_tx.routing.route import Route
 from pomerium_tx.routing.table import RouteTable
@@ -60,13 +60,12 @@ class Sessions(Protocol):
 
 class _Place:
     """
-    What one authorizer finds at a host and path, whoever asks.
+    What is found at a host and path, whoever asks.
     """
 
-    __slots__ = ("found_by", "is_own", "origin", "route")
+    __slots__ = ("is_own", "origin", "route")
 
-    def __init__(self, found_by: Authorizer, origin: str | None, route: Route | None, *, is_own: bool) -> None:
-        self.found_by = found_by
+    def __init__(self, origin: str | None, route: Route | None, *, is_own: bool) -> None:
         self.origin = origin
         """
         The external origin of the host; None if it is not ours.
@@ -177,9 +176,9 @@ class Authorizer:
             return _failed()
 
     def _decide(self, head: RequestHead, canonical: Canonical, client: Client) -> Verdict:
-        place: _Place | None = canonical.place
-        if place is None or place.found_by is not self:
-            place = canonical.place = self._place(canonical)
+        place: _Place | None = canonical.derived.get(self)
+        if place is None:
+            place = canonical.derived[self] = self._place(canonical)
         path, origin, route = canonical.path, place.origin, place.route
         if route is None:
             return _own_path(origin) if place.is_own else _not_found(origin)
@@ -260,10 +259,10 @@ class Authorizer:
         elif routes is not None:
             origin = routes.origin(port)
         else:
-            return _Place(self, None, None, is_own=path in _ANYWHERE)
+            return _Place(None, None, is_own=path in _ANYWHERE)
         if is_own_path(path) or path in _PROBES or (is_authenticate and path in _AUTHENTICATE_PATHS):
-            return _Place(self, origin, None, is_own=True)
-        return _Place(self, origin, None if routes is None else routes.find(path), is_own=False)
+            return _Place(origin, None, is_own=True)
+        return _Place(origin, None if routes is None else routes.find(path), is_own=False)
 
     def is_authenticate(self, host: str, port: int | None) -> bool:
         """

@@ -12,7 +12,7 @@ from pomerium_tx.authorize.verdict import Verdict
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.heads import RequestHead
 from pomerium_tx.logs import AUTHORIZE
-from pomerium_tx.request_lines import LineForm, PathTold
+from pomerium_tx.request_lines import LineForm, Particular
 
 log = Logger()
 
@@ -62,4 +62,7 @@ def log_decision(
             verdict.reasons,
             verdict.denials or verdict.not_denied,
         )
-    form.write(verdict.told, PathTold.of(canonical), request_id)
+    particular: Particular | None = canonical.derived.get(log_decision)
+    if particular is None:
+        particular = canonical.derived[log_decision] = form.particular(canonical.path)
+    form.write(verdict.told, particular, request_id)

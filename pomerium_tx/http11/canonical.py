@@ -56,17 +56,10 @@ class Canonical:
     """
     ``host[:port]``.
     """
-    place: Any = field(default=None, repr=False, compare=False)
+    derived: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
     """
-    What an authorizer has found to be there, for when it is asked again.
-    """
-    sent: Any = field(default=None, repr=False, compare=False)
-    """
-    The same for a forwarding, and the line that it sends.
-    """
-    told: Any = field(default=None, repr=False, compare=False)
-    """
-    How lines of the log have it.
+    What others have worked out from it and the head that it is of, for when that comes again. Each keeps its own under
+    itself.
     """
 
     @property

@@ -6,6 +6,7 @@ RFC 9110 section 6; RFC 9112 sections 2 to 6.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -95,13 +96,24 @@ class RequestHead:
     """
     derived: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
     """
-    What others have worked out from this head whatever its target: heads that differ in nothing else have it in common.
-    Each keeps its own under itself.
+    What others have worked out from this head whatever its target and its `varying` fields: heads that differ in
+    nothing else have it in common. Each keeps its own under itself.
     """
     canonical: Any = field(default=None, repr=False, compare=False)
     """
     What `canonicalise` has made of this head, for when it is asked again.
     """
+    varying: Sequence[Field] = field(default=(), repr=False, compare=False)
+    """
+    The last of its fields, as far as they differ from one request to the next: see `pomerium_tx.http11.varying`.
+    """
+
+    @property
+    def steady(self) -> list[Field]:
+        """
+        The other fields.
+        """
+        return self.fields[: len(self.fields) - len(self.varying)]
 
     def get(self, name: bytes) -> bytes | None:
         """
@@ -109,8 +121,12 @@ class RequestHead:
         """
         values: dict[bytes, bytes] | None = self.derived.get(RequestHead)
         if values is None:
-            values = self.derived[RequestHead] = dict(map(_NAME_AND_VALUE, reversed(self.fields)))
-        return values.get(name)
+            values = self.derived[RequestHead] = dict(map(_NAME_AND_VALUE, reversed(self.steady)))
+        value = values.get(name)
+        if value is None and self.varying:
+            # None has a name of the others.
+            value = dict(map(_NAME_AND_VALUE, self.varying)).get(name)
+        return value
 
     def get_all(self, name: bytes) -> list[bytes]:
         """

@@ -25,6 +25,7 @@ from pomerium_tx.http11.content import (
 )
 from pomerium_tx.http11.grammar import ends_loosely
 from pomerium_tx.http11.heads import BadRequest, BadResponse, HeadLimits, RequestHead, ResponseHead
+from pomerium_tx.http11.remembered_heads import request_head, whole_request
 
 _END_OF_HEAD = b"\r\n\r\n"
 _INTERIM_RESPONSES = 32
@@ -98,7 +99,7 @@ class RequestReader:
         """
         if self._content is not None or self._ended or self._buffer:
             return None
-        head = requests.whole_request(data, self._limits)
+        head = whole_request(data, self._limits)
         if head is not None:
             self._skipped = False
         return head
@@ -147,7 +148,7 @@ class RequestReader:
             self._buffer += octets[start:]
             self._check_buffer()
             return len(octets)
-        head = requests.request_head(octets[start:end] if end - start < len(octets) else octets, limits)
+        head = request_head(octets[start:end] if end - start < len(octets) else octets, limits)
         self._skipped = False
         events.append(head)
         if head.chunked:

@@ -8,11 +8,6 @@ the whole head, so that it cannot depend on how the bytes were cut on their way.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import fields
-from functools import lru_cache
-from operator import attrgetter
-from typing import Any
 
 from httptools import HttpRequestParser
 
@@ -46,11 +41,6 @@ _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _VERSION_BYTES = len(b" HTTP/1.1\r\n")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*+)")
 _ONE_CODING = re.compile(TOKEN + rb"++")
-_REMEMBERED = 1_024
-_MOST_REMEMBERED = 4_096
-"""
-How many blocks of fields are remembered, and how many bytes each may have.
-"""
 _FRAMING = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect", b"content-type")
 )
@@ -125,67 +115,24 @@ def line_problem(line: bytes, limits: HeadLimits) -> BadRequest | None:
     return BadRequest(400, MALFORMED_LINE)
 
 
-def request_head(raw: bytes, limits: HeadLimits) -> RequestHead:
+def request_line(raw: bytes, limits: HeadLimits) -> re.Match[bytes]:
     """
-    The head whose bytes, up to and including the empty line, are *raw*.
+    The line that *raw*, a whole head, begins with: method, target, minor version.
 
-    :raises BadRequest: If anything about it is in doubt.
+    :raises BadRequest: If it is none.
     """
     line = _REQUEST_LINE.match(raw)
     if line is None or len(line[2]) > limits.target or line[1] not in METHODS:
         first = raw[: raw.index(b"\n") + 1]
         raise method_problem(first) or line_problem(first, limits) or BadRequest(400, MALFORMED_LINE)
-    method, target, minor = line.groups()
-    block = raw[line.end() :]
-    try:
-        if target[0] == 0x2F and len(block) <= _MOST_REMEMBERED:
-            return RequestHead(method, target, *_remembered(method, minor, block, limits))
-        return _head(method, target, minor, block, limits)
-    except BadRequest as problem:
-        problem.is_of_head = method == b"HEAD"
-        raise
+    return line
 
 
-def whole_request(data: bytes, limits: HeadLimits) -> RequestHead | None:
-    """
-    The head of a GET without content, if *data* is all of it and it is good; None where more has to be looked at.
-
-    A user agent asks for the same again and again: it gets the same object, with all that was worked out from it.
-    """
-    # What may end in content is not remembered.
-    if data[:4] != b"GET " or data[-4:] != b"\r\n\r\n" or not _MOST_REMEMBERED >= len(data) <= limits.head_bytes:
-        return None
-    known = _whole.get(data)
-    if known is not None and known[0] is limits:
-        return known[1]
-    if data.index(b"\r\n\r\n") != len(data) - 4:
-        return None
-    try:
-        head = request_head(data, limits)
-    except BadRequest:
-        # Whoever reads it piece by piece says why.
-        return None
-    if not head.keep_alive or head.has_content or head.upgrade is not None:
-        return None
-    if head.derived:
-        # Its fields have come before, and so it may come again.
-        if len(_whole) >= _REMEMBERED:
-            _whole.clear()
-        _whole[data] = limits, head
-    return head
-
-
-_whole: dict[bytes, tuple[HeadLimits, RequestHead]] = {}
-_rest: dict[tuple[bytes, bytes, bytes], tuple[HeadLimits, tuple[Any, ...]]] = {}
-"""
-Heads that came whole, by their bytes; and what heads have besides their target, by method, version and fields. What was
-accepted under other limits is not known under these.
-"""
-
-
-def _head(method: bytes, target: bytes, minor: bytes, block: bytes, limits: HeadLimits) -> RequestHead:
+def read_head(method: bytes, target: bytes, minor: bytes, block: bytes, limits: HeadLimits) -> RequestHead:
     """
     The head with a good request line of these parts, followed by *block*.
+
+    :raises BadRequest: If anything about it is in doubt.
     """
     pairs = REQUEST_FIELD.findall(block)
     # Each match is one whole line. Fewer matches than lines: a line is malformed.
@@ -193,7 +140,7 @@ def _head(method: bytes, target: bytes, minor: bytes, block: bytes, limits: Head
         block, pairs = _with_underscores(block, limits.underscores)
     if len(pairs) > limits.fields:
         raise BadRequest(431, TOO_LARGE)
-    found = list(map(_remembered_field if len(block) <= _MOST_REMEMBERED else _field, pairs))
+    found = [(name.lower(), name, value.rstrip(b" \t")) for name, value in pairs]
     special = [field for field in found if field[0] in _FRAMING]
     head = RequestHead(method, target, minor[0] - 0x30, found, b"", None, False, False, None, False, NO_OPTIONS)
     _interpret(head, special)
@@ -221,56 +168,6 @@ def _with_underscores(block: bytes, underscores: str) -> tuple[bytes, list[tuple
 
 def _hyphened(name: bytes) -> bytes:
     return name.lower().replace(b"_", b"-") if b"_" in name else b""
-
-
-def _field(pair: tuple[bytes, bytes]) -> Field:
-    name, value = pair
-    return name.lower(), name, value.rstrip(b" \t")
-
-
-# Where one field has changed, the others are as they were.
-_remembered_field = lru_cache(maxsize=_REMEMBERED)(_field)
-
-
-_NAMES_AFTER_TARGET = [each.name for each in fields(RequestHead)[2:] if each.name != "canonical"]
-_AFTER_TARGET = attrgetter(*_NAMES_AFTER_TARGET)
-_DERIVED = _NAMES_AFTER_TARGET.index("derived")
-
-
-def _remembered(method: bytes, minor: bytes, block: bytes, limits: HeadLimits) -> tuple[Any, ...]:
-    """
-    What follows the target in every `RequestHead` with that method and *block*, whose target is in origin-form.
-
-    A user agent sends the same fields again and again: reading them is half of what a small request costs [measured].
-    What is refused is not remembered.
-    """
-    key = (method, minor, block)
-    known = _rest.get(key)
-    if known is not None and known[0] is limits:
-        return known[1]
-    rest: tuple[Any, ...] = _AFTER_TARGET(_head(method, b"/", minor, block, limits))
-    if len(_rest) >= _REMEMBERED:
-        _rest.clear()
-    _rest[key] = limits, rest
-    return rest
-
-
-def forget_heads(is_over: Callable[[Mapping[object, Any]], bool] | None = None) -> None:
-    """
-    Remember nothing any more, nor what others have worked out.
-
-    :param is_over: Which heads are meant, if not all, by what was worked out from them.
-    """
-    # Whose these are is not known, and they are soon read again.
-    _remembered_field.cache_clear()
-    if is_over is None:
-        _whole.clear()
-        _rest.clear()
-        return
-    for data in [data for data, (_, head) in _whole.items() if is_over(head.derived)]:
-        del _whole[data]
-    for key in [key for key, (_, rest) in _rest.items() if is_over(rest[_DERIVED])]:
-        del _rest[key]
 
 
 def _interpret(head: RequestHead, special: list[Field]) -> None:

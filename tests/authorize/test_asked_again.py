@@ -13,10 +13,10 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
 from pomerium_tx.authorize.verdict import Action, Verdict
-from pomerium_tx.http11 import request_head as request_head_module
+from pomerium_tx.http11 import remembered_heads
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
-from pomerium_tx.http11.request_head import request_head
+from pomerium_tx.http11.remembered_heads import request_head
 from pomerium_tx.logs import JsonLines, Threshold
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.criteria import from_legacy
@@ -391,16 +391,16 @@ class AskedAgainTests(CheckTestCase):
         """
         No request that names a session which has ended is remembered, and those of others are.
         """
-        request_head_module.forget_heads()
+        remembered_heads.forget_heads()
         sessions = [alice(id=f"session-{name}") for name in ("ended", "living")]
         for session in sessions:
             self.known.live[session.id] = session
             cookie = f"_pomerium={self.handle(session)}"
             self.assertIs(self.again("app.example.com", cookie=cookie).session, session)
-        self.assertEqual((len(self.authorizer._reads), len(request_head_module._rest)), (2, 2))
+        self.assertEqual((len(self.authorizer._reads), len(remembered_heads._rest)), (2, 2))
         self.authorizer.forget_requests({sessions[0].id, "another"})
-        self.assertEqual((len(self.authorizer._reads), len(request_head_module._rest)), (1, 1))
-        [(_, _, block)] = request_head_module._rest
+        self.assertEqual((len(self.authorizer._reads), len(remembered_heads._rest)), (1, 1))
+        [(_, _, block)] = remembered_heads._rest
         self.assertIn(self.handle(sessions[1]).encode(), block)
 
     def test_bounded(self) -> None:

@@ -11,7 +11,7 @@ from pomerium_tx.authorize.by_token import by_token
 from pomerium_tx.authorize.read import Read
 from pomerium_tx.authorize.verdict import TOKEN_OVER, TOKEN_PENDING, TOKEN_REFUSED, Action, Verdict
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
-from pomerium_tx.http11.request_head import request_head
+from pomerium_tx.http11.remembered_heads import request_head
 from pomerium_tx.sessions.handle import NOTHING_PRESENTED, Carrier, Presented
 from pomerium_tx.sessions.session import Session
 from tests.authorize.asking import PUBLIC, CheckTestCase

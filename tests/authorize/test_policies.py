@@ -13,7 +13,7 @@ from pomerium_tx.authorize.refusal import DENIED
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import canonicalise
 from pomerium_tx.http11.heads import HeadLimits
-from pomerium_tx.http11.request_head import request_head
+from pomerium_tx.http11.remembered_heads import request_head
 from pomerium_tx.policy.client import Client
 from pomerium_tx.policy.decision import Decision
 from pomerium_tx.routing.answers import FixedResponse

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pomerium_tx.authorize.read import Read, Reads
 from pomerium_tx.http11.heads import HeadLimits, RequestHead
-from pomerium_tx.http11.request_head import request_head
+from pomerium_tx.http11.remembered_heads import request_head
 from pomerium_tx.sessions.handle import NOTHING_PRESENTED, Carrier, Handle, Handles, Presented
 
 ONE, OTHER = (Handle(name, "alice", "", (), "", 0.0) for name in ("one", "other"))

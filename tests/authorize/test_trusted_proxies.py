@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.authorize.trusted_proxies import TrustedProxies
 from pomerium_tx.config.forms.networks import networks
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
-from pomerium_tx.http11.request_head import request_head
+from pomerium_tx.http11.remembered_heads import request_head
 from pomerium_tx.policy.client import Client
 
 LIMITS = HeadLimits()

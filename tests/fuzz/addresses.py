@@ -15,7 +15,7 @@ from pomerium_tx.http11.authority import InvalidAuthority, authority
 from pomerium_tx.http11.canonical import Canonical, canonicalise
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
 from pomerium_tx.http11.reader import RequestReader
-from pomerium_tx.http11.request_head import request_head
+from pomerium_tx.http11.remembered_heads import request_head
 from pomerium_tx.policy.client import Client
 from pomerium_tx.proxy.heads.rewriting import target_rule
 from tests.fuzz.ways import lines_of

@@ -30,7 +30,8 @@ VALUES = st.one_of(
 )
 NAMES = words(
     *"Accept Authorization Connection Cookie Expect Forwarded Host Keep-Alive Max-Forwards Origin Range".split(),
-    *"Referer TE Trailer Transfer-Encoding Content-Length Content-Type Upgrade Via X-A X.b x~1 X-Email x_email".split(),
+    *"Referer If-None-Match TE Trailer Transfer-Encoding Content-Length Content-Type Upgrade Via X-A X.b".split(),
+    *"x~1 X-Email x_email".split(),
     *"X-Forwarded-For X-Forwarded-Proto X_Forwarded_For X-Pomerium-Jwt-Assertion x.pomerium.x X-Set X-B x_b".split(),
 )
 FIELDS = joined(st.tuples(NAMES, VALUES).map(lambda field: b"%b: %b\r\n" % field), most=5)

@@ -252,11 +252,11 @@ class CanonicaliseTests(SynchronousTestCase):
         What somebody has found out about a target is no part of it, and is not shown.
         """
         first, second = canonicalise(head(b"/a")), canonicalise(head(b"/a"))
-        first.place = first.sent = "found there"
+        first.derived[self] = "found there"
         self.assertEqual(first, second)
-        self.assertEqual((second.place, second.sent), (None, None))
+        self.assertEqual(second.derived, {})
         self.assertNotIn("found there", repr(first))
-        self.assertNotIn("sent", repr(second))
+        self.assertNotIn("derived", repr(second))
 
     def test_same_head_again(self) -> None:
         """

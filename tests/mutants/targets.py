@@ -18,6 +18,8 @@ _GUARDS: dict[str, str] = {
         authenticate.test_sign_out_by_reference
         scenarios.test_receipt scenarios.test_several_providers scenarios.test_bearer_tokens""",
     "http11/canonical.py": "http11.test_canonical",
+    "http11/varying.py": "http11.test_varying http11.test_remembered_heads",
+    "http11/remembered_heads.py": "http11.test_remembered_heads http11.test_request_head http11.test_reader",
     "sessions/handle.py": """
         sessions.test_handle authorize.test_sessions""",
     "jose/jwt.py": "jose.test_jwt oidc.test_id_token oidc.test_logout_token",

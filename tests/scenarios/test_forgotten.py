@@ -8,7 +8,7 @@ import gc
 from collections.abc import Mapping
 from typing import Any
 
-from pomerium_tx.http11 import request_head
+from pomerium_tx.http11 import remembered_heads
 from pomerium_tx.sessions import session as session_module
 from pomerium_tx.sessions.session import Session
 from tests.doubles.peers import UserAgent, request
@@ -34,7 +34,7 @@ class ForgottenTests(TrafficTestCase):
         """
         What is remembered so that their next requests would be quicker.
         """
-        fields = {"fields" for _, _, block in request_head._rest if self.handle.encode() in block}
+        fields = {"fields" for _, _, block in remembered_heads._rest if self.handle.encode() in block}
         presented = {
             "presented"
             for read in self.house.layout.authorizer._reads._of_fields.values()

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pomerium_tx.http11 import writer
 from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.fields import HOP_BY_HOP, ReservedNames, folded
-from pomerium_tx.http11.heads import BadRequest, RequestHead, ResponseHead
+from pomerium_tx.http11.heads import BadRequest, Field, RequestHead, ResponseHead
 from pomerium_tx.proxy.heads.caching import ruled
-from pomerium_tx.proxy.heads.rewriting import has_handle, host_by_path, host_rule, target_rule
+from pomerium_tx.proxy.heads.rewriting import has_handle, host_rule, own_host, target_rule
 from pomerium_tx.remembered import remembering
 from pomerium_tx.routing.route import Route, Upstream
 from pomerium_tx.sessions.handle import handle_of_authorization
@@ -51,7 +51,7 @@ _COPIED_WITHOUT_HANDLE = frozenset(
         b"x-rewrite-url",
     )
 )
-_SET_ELSEWHERE = _COPIED_WITHOUT_HANDLE | frozenset(
+_SET_ELSEWHERE = frozenset(
     (
         b"host",
         b"cookie",
@@ -62,7 +62,7 @@ _SET_ELSEWHERE = _COPIED_WITHOUT_HANDLE | frozenset(
         b"via",
     )
 )
-_WITH_RULES = _SET_ELSEWHERE | HOP_BY_HOP
+_WITH_RULES = _COPIED_WITHOUT_HANDLE | _SET_ELSEWHERE | HOP_BY_HOP
 _WITH_RULES_FOLDED = frozenset(map(folded, _WITH_RULES))
 """
 Fields of which not everything may pass, folded: another spelling would pass the rule by, and may be mistaken for them.
@@ -193,7 +193,7 @@ class Forwarding:
         self._route = route
         self._target = target_rule(route)
         self._host = host_rule(route)
-        self._host_by_path = host_by_path(route)
+        self._own_host = own_host(route)
         self._cookie_name = cookie_name
         self._response_fields = tuple(response_fields)
         self._overwritten = frozenset(name.lower() for name, _ in response_fields)
@@ -235,12 +235,10 @@ class Forwarding:
             # Of all who send the same fields the latest, since there may be many.
             before = prepared.told = writer.Lines(prepared.lines + self._told(prepared, facts))
             prepared.told_of = whom
-        if self._host_by_path is not None:
-            before = writer.Lines(before + writer.field_lines(((b"Host", self._host_by_path(canonical)),)))
-        sent: tuple[Forwarding, writer.Lines] | None = canonical.sent
-        if sent is None or sent[0] is not self:
-            sent = canonical.sent = self, writer.request_line(head.method, self._target(canonical))
-        return writer.head_of(sent[1], before, facts.request_id, facts.identity)
+        own: writer.Lines | None = canonical.derived.get(self)
+        if own is None:
+            own = canonical.derived[self] = self._own_lines(head, canonical)
+        return writer.head_of(own, before, facts.request_id, facts.identity)
 
     def response_head(self, head: ResponseHead, framing: writer.Lines, request_id: writer.Lines) -> bytes:
         """
@@ -256,6 +254,28 @@ class Forwarding:
             return writer.head_of(prepared.lines, writer.field_lines(((b"Date", writer.date()),)), request_id, framing)
         return writer.head_of(prepared.lines, request_id, framing)
 
+    def _own_lines(self, head: RequestHead, canonical: Canonical) -> writer.Lines:
+        """
+        The request line, and what else is not the same for all requests with the same steady fields.
+        """
+        first = writer.request_line(head.method, self._target(canonical))
+        fields = [] if self._own_host is None else [(b"Host", self._own_host(head, canonical))]
+        fields += self._copies(head.varying, head.connection)
+        return writer.Lines(first + writer.field_lines(fields)) if fields else first
+
+    def _copies(self, fields: Iterable[Field], connection: frozenset[bytes]) -> list[writer.Pair]:
+        """
+        Those of *fields* that are passed on as they are.
+        """
+        is_copied = self._is_copied
+        return [
+            (name, value)
+            for lower, name, value in fields
+            if is_copied(lower)
+            and lower not in connection
+            and not (lower in _COPIED_WITHOUT_HANDLE and names_a_session(lower, value))
+        ]
+
     def _told(self, prepared: _PreparedRequest, facts: ForwardedRequest) -> writer.Lines:
         fields: list[writer.Pair] = []
         if prepared.forwarded_for is not None:
@@ -269,13 +289,12 @@ class Forwarding:
         What every request with the fields of *head*, and so of its authority, has in common.
         """
         connection = head.connection
-        fields = [] if self._host_by_path is not None else [(b"Host", self._host(head, canonical, upstream))]
-        is_copied = self._is_copied
-        fields += [(name, value) for lower, name, value in head.fields if is_copied(lower) and lower not in connection]
+        fields = [] if self._own_host is not None else [(b"Host", self._host(head, canonical, upstream))]
+        fields += self._copies(head.steady, connection)
         cookies: list[bytes] = []
         forwarded_for: list[bytes] = []
         via: list[bytes] = []
-        for lower, name, value in [line for line in head.fields if line[0] in _SET_ELSEWHERE]:
+        for lower, _, value in head.steady:
             if lower == b"cookie":
                 kept = self._without_ours(value)
                 if kept:
@@ -284,10 +303,6 @@ class Forwarding:
                 forwarded_for.append(value)
             elif lower == b"via":
                 via.append(value)
-            elif lower in _COPIED_WITHOUT_HANDLE and not (
-                lower in connection or self._is_dropped(lower) or names_a_session(lower, value)
-            ):
-                fields.append((name, value))
         if cookies and self._takes_cookies and b"cookie" not in connection:
             fields.append((b"Cookie", b"; ".join(cookies)))
         if head.chunked:
@@ -349,7 +364,7 @@ class Forwarding:
         return without(cookie, lambda name: is_reserved_cookie(name, self._cookie_name))
 
     def _copied(self, lower: bytes) -> bool:
-        return not (lower in _SET_ELSEWHERE or self._is_dropped(lower))
+        return lower not in _SET_ELSEWHERE and not self._is_dropped(lower)
 
     def _is_dropped(self, lower: bytes) -> bool:
         name = folded(lower)

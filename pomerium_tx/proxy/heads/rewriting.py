@@ -14,12 +14,14 @@ from pomerium_tx.config.forms.expressions import Rewrite
 from pomerium_tx.http11.authority import InvalidAuthority, authority
 from pomerium_tx.http11.canonical import Canonical, canonical_path
 from pomerium_tx.http11.heads import BadRequest, RequestHead
+from pomerium_tx.http11.varying import VARYING
 from pomerium_tx.routing.rewriting import PathRewrite
 from pomerium_tx.routing.route import Route, Upstream
 from pomerium_tx.sessions.handle import QUERY_PARAMETER
 
 TargetRule = Callable[[Canonical], bytes]
 HostRule = Callable[[RequestHead, Canonical, Upstream], bytes]
+OwnHostRule = Callable[[RequestHead, Canonical], bytes]
 
 _LEADS_OUT = "This path leads out of the application."
 _NO_HOST = "This request names no host of the application."
@@ -54,16 +56,18 @@ def host_rule(route: Route) -> HostRule:
     return lambda head, canonical, upstream: upstream.authority
 
 
-def host_by_path(route: Route) -> TargetRule | None:
+def own_host(route: Route) -> OwnHostRule | None:
     """
-    What makes the ``Host`` to send of a request's path, on a route where that is the rule.
+    What makes the ``Host`` to send of a request's path, or of a field that varies, on a route where that is the rule.
 
     It raises `BadRequest` if that would be no host.
     """
-    rewrite = route.host_rewrite_by_path
-    if rewrite is None or route.host_rewrite or route.host_rewrite_header is not None:
+    name, rewrite = route.host_rewrite_header, route.host_rewrite_by_path
+    if route.host_rewrite:
         return None
-    return lambda canonical: _host_of_path(rewrite, canonical.path)
+    if name is not None:
+        return None if name not in VARYING else lambda head, canonical: _host_in(head.get_all(name), canonical)
+    return None if rewrite is None else lambda head, canonical: _host_of_path(rewrite, canonical.path)
 
 
 def has_handle(query: bytes) -> bool:

@@ -374,7 +374,7 @@ class RequestTests(ForwardingTestCase):
             "x-forwarded-for: c",
         )
         host, after = (
-            ["Host: upstream.test:8080", "x-ONE: 1", "x-Two: 2", "REFERER: http://r/", "Cookie: a=1"],
+            ["Host: upstream.test:8080", "x-ONE: 1", "REFERER: http://r/", "x-Two: 2", "Cookie: a=1"],
             [
                 "Max-Forwards: 5",
                 "X-Forwarded-Host: app.example.com",
@@ -446,10 +446,47 @@ class RequestTests(ForwardingTestCase):
         below = a_route(path_rewrite=PrefixRewrite(matched=b"/", sent=b"/below/"))
         rules = [(route, self.forwarding(route), line) for route, line in ((a_route(), b"/x"), (below, b"/below/x"))]
         for route, forwarding, line in (rules[0], rules[0], rules[1], rules[1], rules[0]):
-            before = canonical.sent
+            before = canonical.derived.get(forwarding)
             written = forwarding.request_head(head, canonical, route.upstreams[0], FACTS)
             self.assertTrue(written.startswith(b"GET %b?y=1 HTTP/1.1\r\n" % line), written)
-            self.assertEqual(canonical.sent is before, before is not None and before[0] is forwarding)
+            self.assertEqual(canonical.derived[forwarding] is before, before is not None)
+
+    def test_what_varies(self) -> None:
+        """
+        What varies from one request to the next is told of each as of the first, by the same rules, although all the
+        rest is alike.
+        """
+        rules: tuple[tuple[Route, tuple[str, ...], set[str]], ...] = (
+            (a_route(), (), {"Referer", "If-None-Match"}),
+            (a_route(), ("Connection: if-none-match",), {"Referer"}),
+            (a_route(), ("Connection: Referer",), {"If-None-Match"}),
+            (a_route(remove_request_headers=("referer",)), (), {"If-None-Match"}),
+            (a_route(set_request_headers=(("If-None-Match", "ours"),)), (), {"Referer"}),
+        )
+        for route, fields, passed in rules:
+            with self.subTest(passed=passed, fields=fields):
+                forwarding = self.forwarding(route)
+                for number in range(3):
+                    varying = {"Referer": f"http://r/{number}", "If-None-Match": f'"{number}"'}
+                    head, canonical = read(*fields, *(f"{name}: {value}" for name, value in varying.items()))
+                    lines = forwarding.request_head(head, canonical, route.upstreams[0], FACTS).decode().split("\r\n")
+                    told = [line for line in lines if line.startswith(("Referer: ", 'If-None-Match: "'))]
+                    self.assertCountEqual(told, [f"{name}: {varying[name]}" for name in passed])
+
+    def test_handle_in_what_varies(self) -> None:
+        """
+        Nor is a session handle passed on in one of them, whoever came before with the same fields.
+        """
+        forwarding = self.forwarding(a_route())
+        for query, passes in (
+            ("a=b", True),
+            ("pomerium_session=x", False),
+            ("a=c", True),
+            ("%70omerium_session", False),
+        ):
+            head, canonical = read(f"Referer: https://app.example.com/?{query}")
+            written = forwarding.request_head(head, canonical, a_route().upstreams[0], FACTS)
+            self.assertEqual(b"Referer: " in written, passes, query)
 
     def test_each_peer(self) -> None:
         """

@@ -13,10 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.config.forms.expressions import Rewrite
 from pomerium_tx.http11.canonical import canonical_path
 from pomerium_tx.http11.heads import BadRequest
-from pomerium_tx.proxy.heads.rewriting import host_by_path, host_rule, target_rule, without_handles
+from pomerium_tx.proxy.heads.rewriting import host_rule, own_host, target_rule, without_handles
 from pomerium_tx.routing.rewriting import PrefixRewrite
 from tests.proxy.harness import a_route
-from tests.proxy.heads.test_forwarding import ForwardingTestCase, read
+from tests.proxy.heads.test_forwarding import FACTS, ForwardingTestCase, read
 
 HOSTILE = [
     # Each is one path when it is decided, and would be another one when it is sent.
@@ -136,13 +136,20 @@ class HostTests(ForwardingTestCase):
 
     def test_once(self) -> None:
         """
-        The host by path follows the path, request by request, though everything else is alike.
+        The host by path, or by a field that varies, follows that, request by request, though everything else is alike.
         """
-        forwarding = self.forwarding(a_route(host_rewrite_by_path=Rewrite("^/([^/]+)/.*", r"\1.test")))
-        rule = host_by_path(a_route(host_rewrite_by_path=Rewrite("^/([^/]+)/.*", r"\1.test")))
-        assert rule is not None
-        self.assertEqual([rule(read(target=path)[1]) for path in ("/a/x", "/b/x")], [b"a.test", b"b.test"])
-        self.assertIsNotNone(forwarding)
-        self.assertIsNone(host_by_path(a_route()))
+        by_path = a_route(host_rewrite_by_path=Rewrite("^/([^/]+)/.*", r"\1.test"))
+        by_field = a_route(host_rewrite_header=b"referer")
+        for route, first in ((by_path, "a.test"), (by_field, "c.test")):
+            forwarding, rule = self.forwarding(route), own_host(route)
+            assert rule is not None
+            for host, asked in ((first, ("/a/x", "c.test")), ("b.test", ("/b/x", "b.test"))):
+                head, canonical = read(f"Referer: {asked[1]}", target=asked[0])
+                self.assertEqual(rule(head, canonical), host.encode())
+                written = forwarding.request_head(head, canonical, route.upstreams[0], FACTS)
+                self.assertIn(f"\r\nHost: {host}\r\n".encode(), written)
+                self.assertEqual(written.count(b"Host: "), 2)
+        for route in (a_route(), a_route(host_rewrite_header=b"x-host"), a_route(host_rewrite="a.test")):
+            self.assertIsNone(own_host(route))
         head, canonical = read()
         self.assertEqual(host_rule(a_route())(head, canonical, a_route().upstreams[0]), b"upstream.test:8080")

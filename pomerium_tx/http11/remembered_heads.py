@@ -1,0 +1,136 @@
+"""
+The heads of requests, which are read once where their fields come again.
+
+A user agent sends the same fields again and again, but for those that vary from one request to the next: reading them
+is half of what a small request costs [measured]. What is refused is not remembered, and what was accepted under other
+limits is not known under these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
+from pomerium_tx.http11.request_head import TOO_LARGE, read_head, request_line
+from pomerium_tx.http11.varying import VARYING, without_varying
+
+_ENTRIES = 1_024
+_LONGEST = 4_096
+"""
+How many heads are remembered, and as many blocks of fields; and how many bytes each may have.
+"""
+_whole: dict[bytes, tuple[HeadLimits, RequestHead]] = {}
+"""
+Heads that came whole, by their bytes.
+"""
+_rest: dict[tuple[bytes, bytes, bytes], tuple[HeadLimits, bool, tuple[Any, ...]]] = {}
+"""
+What heads have besides their target and what varies, by method, version and fields; and before that whether any of
+these fields has the name of one that varies.
+"""
+_OF_REST = [each.name for each in fields(RequestHead)[2:] if each.name not in ("canonical", "varying")]
+_rest_of = attrgetter(*_OF_REST)
+_DERIVED = _OF_REST.index("derived")
+
+
+def request_head(raw: bytes, limits: HeadLimits) -> RequestHead:
+    """
+    The head whose bytes, up to and including the empty line, are *raw*.
+
+    :raises BadRequest: If anything about it is in doubt.
+    """
+    line = request_line(raw, limits)
+    method, target, minor = line.groups()
+    block = raw[line.end() :]
+    try:
+        if target[0] == 0x2F and len(block) <= _LONGEST:
+            return _in_parts(method, target, minor, block, limits)
+        return read_head(method, target, minor, block, limits)
+    except BadRequest as problem:
+        problem.is_of_head = method == b"HEAD"
+        raise
+
+
+def whole_request(data: bytes, limits: HeadLimits) -> RequestHead | None:
+    """
+    The head of a GET without content, if *data* is all of it and it is good; None where more has to be looked at.
+
+    A user agent asks for the same again and again: it gets the same object, with all that was worked out from it.
+    """
+    # What may end in content is not remembered.
+    if data[:4] != b"GET " or data[-4:] != b"\r\n\r\n" or not _LONGEST >= len(data) <= limits.head_bytes:
+        return None
+    known = _whole.get(data)
+    if known is not None and known[0] is limits:
+        return known[1]
+    if data.index(b"\r\n\r\n") != len(data) - 4:
+        return None
+    try:
+        head = request_head(data, limits)
+    except BadRequest:
+        # Whoever reads it piece by piece says why.
+        return None
+    if not head.keep_alive or head.has_content or head.upgrade is not None:
+        return None
+    if head.derived:
+        # Its fields have come before, and so it may come again.
+        if len(_whole) >= _ENTRIES:
+            _whole.clear()
+        _whole[data] = limits, head
+    return head
+
+
+def forget_heads(is_over: Callable[[Mapping[object, Any]], bool] | None = None) -> None:
+    """
+    Remember nothing any more, nor what others have worked out.
+
+    :param is_over: Which heads are meant, if not all, by what was worked out from them.
+    """
+    if is_over is None:
+        _whole.clear()
+        _rest.clear()
+        return
+    for data in [data for data, (_, head) in _whole.items() if is_over(head.derived)]:
+        del _whole[data]
+    for key in [key for key, (_, _, rest) in _rest.items() if is_over(rest[_DERIVED])]:
+        del _rest[key]
+
+
+def _in_parts(method: bytes, target: bytes, minor: bytes, block: bytes, limits: HeadLimits) -> RequestHead:
+    """
+    The head of these parts, with a target in origin-form: from what varies, and from the rest, which is remembered.
+    """
+    steady, varying = without_varying(block)
+    if not varying:
+        return RequestHead(method, target, *_remembered(method, minor, block, limits)[1])
+    try:
+        is_mixed, rest = _remembered(method, minor, steady, limits)
+    except BadRequest:
+        # What is wrong first is for all of it to say.
+        return read_head(method, target, minor, block, limits)
+    if is_mixed:
+        # The same name may be among both, and then their order counts.
+        return RequestHead(method, target, *_remembered(method, minor, block, limits)[1])
+    head = RequestHead(method, target, *rest)
+    head.fields = head.fields + varying
+    head.varying = varying
+    if len(head.fields) > limits.fields:
+        raise BadRequest(431, TOO_LARGE)
+    return head
+
+
+def _remembered(method: bytes, minor: bytes, block: bytes, limits: HeadLimits) -> tuple[bool, tuple[Any, ...]]:
+    key = (method, minor, block)
+    known = _rest.get(key)
+    if known is not None and known[0] is limits:
+        return known[1:]
+    head = read_head(method, b"/", minor, block, limits)
+    is_mixed = any(lower in VARYING for lower, _, _ in head.fields)
+    rest = _rest_of(head)
+    if len(_rest) >= _ENTRIES:
+        _rest.clear()
+    _rest[key] = limits, is_mixed, rest
+    return is_mixed, rest
