@@ -141,7 +141,7 @@ class LineForm:
         said = "".join([f"{_named(name)}{logs.as_json(value)}, " for name, value in constant.items()])
         self._before = f'", "message": {logs.as_json(message)}, {said}'
         self._usual = tuple(map(_named, usual))
-        self._particular = tuple(map(_named, ("path", *particular)))
+        self._particular = tuple(map(_named, particular))
         self._numbers = tuple(numbers.values())
         self._end = '"' + "".join([f", {_named(name)}{form}" for name, form in numbers.items()]) + "}\n"
 
@@ -156,9 +156,12 @@ class LineForm:
         """
         A path, and the values of the fields that go with it, for whoever writes several lines with the same ones.
         """
-        values = (path.decode("latin-1"), *values)
-        said = "".join([f"{name}{logs.as_json(value)}, " for name, value in zip(self._particular, values, strict=True)])
-        return Particular(LogLevel.debug if path in _PROBES else LogLevel.info, values, said + _REQUEST_ID)
+        shown = path.decode("latin-1")
+        said = f"{_PATH}{logs.as_json(shown)}, "
+        for name, value in zip(self._particular, values, strict=True):
+            said += f"{name}{logs.as_json(value)}, "
+        level = LogLevel.debug if path in _PROBES else LogLevel.info
+        return Particular(level, (shown, *values), said + _REQUEST_ID)
 
     def write(self, usual: Usual, particular: Particular, request_id: str, numbers: tuple[float, ...] = ()) -> None:
         """
@@ -184,6 +187,7 @@ def _named(name: str) -> str:
     return f'"{name.replace("_", "-")}": '
 
 
+_PATH: Final = _named("path")
 _REQUEST_ID: Final = f'{_named("request_id")}"'
 
 

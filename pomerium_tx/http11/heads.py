@@ -122,11 +122,11 @@ class RequestHead:
         values: dict[bytes, bytes] | None = self.derived.get(RequestHead)
         if values is None:
             values = self.derived[RequestHead] = dict(map(_NAME_AND_VALUE, reversed(self.steady)))
-        value = values.get(name)
-        if value is None and self.varying:
+        for line in self.varying:
             # None has a name of the others.
-            value = dict(map(_NAME_AND_VALUE, self.varying)).get(name)
-        return value
+            if line[0] == name:
+                return line[2]
+        return values.get(name)
 
     def get_all(self, name: bytes) -> list[bytes]:
         """

@@ -26,6 +26,10 @@ _whole: dict[bytes, tuple[HeadLimits, RequestHead]] = {}
 """
 Heads that came whole, by their bytes.
 """
+_seen: set[int] = set()
+"""
+The hashes of others that came whole.
+"""
 _rest: dict[tuple[bytes, bytes, bytes], tuple[HeadLimits, bool, tuple[Any, ...]]] = {}
 """
 What heads have besides their target and what varies, by method, version and fields; and before that whether any of
@@ -75,12 +79,24 @@ def whole_request(data: bytes, limits: HeadLimits) -> RequestHead | None:
         return None
     if not head.keep_alive or head.has_content or head.upgrade is not None:
         return None
-    if head.derived:
-        # Its fields have come before, and so it may come again.
+    _keep(data, limits, head)
+    return head
+
+
+def _keep(data: bytes, limits: HeadLimits, head: RequestHead) -> None:
+    """
+    Remember a head that comes for the second time. Most come once: to keep those would push what is used out of the
+    processor's caches, and out of ours.
+    """
+    known = hash(data)
+    if known in _seen:
         if len(_whole) >= _ENTRIES:
             _whole.clear()
         _whole[data] = limits, head
-    return head
+    else:
+        if len(_seen) >= _ENTRIES:
+            _seen.clear()
+        _seen.add(known)
 
 
 def forget_heads(is_over: Callable[[Mapping[object, Any]], bool] | None = None) -> None:
@@ -90,8 +106,8 @@ def forget_heads(is_over: Callable[[Mapping[object, Any]], bool] | None = None) 
     :param is_over: Which heads are meant, if not all, by what was worked out from them.
     """
     if is_over is None:
-        _whole.clear()
-        _rest.clear()
+        for memory in (_whole, _seen, _rest):
+            memory.clear()
         return
     for data in [data for data, (_, head) in _whole.items() if is_over(head.derived)]:
         del _whole[data]

@@ -9,21 +9,22 @@ import re
 
 from pomerium_tx.http11.heads import Field
 
-_NAMES = (
-    b"Referer",
-    b"If-None-Match",
-    b"If-Modified-Since",
-    b"If-Range",
-    b"Range",
-    b"traceparent",
-    b"tracestate",
-)
-VARYING = frozenset(map(bytes.lower, _NAMES))
+# By how they begin, since of most there is none.
+_NAMES = {
+    b"Referer": (b"Referer",),
+    b"If-": (b"If-None-Match", b"If-Modified-Since", b"If-Range"),
+    b"Range": (b"Range",),
+    b"trace": (b"traceparent", b"tracestate"),
+}
+VARYING = frozenset(name.lower() for names in _NAMES.values() for name in names)
 """
 Their names, in lower case: none has a part in how a message is read.
 """
 # As every user agent writes them, behind another line. Two readers cannot differ on such a line.
-_BEGINNINGS = tuple((b"\r\n%b: " % name, name.lower(), name) for name in _NAMES)
+_BEGINNINGS = tuple(
+    (b"\r\n" + common, tuple((b"\r\n%b: " % name, name.lower(), name) for name in names))
+    for common, names in _NAMES.items()
+)
 _VALUE = re.compile(rb"[!-~]++(?: ++[!-~]++)*+")
 
 
@@ -34,13 +35,16 @@ def without_varying(block: bytes) -> tuple[bytes, list[Field]]:
     :param block: It ends with an empty line.
     """
     found: list[Field] = []
-    for beginning, lower, name in _BEGINNINGS:
-        start = block.find(beginning)
-        if start >= 0:
-            begin = start + len(beginning)
-            end = block.index(b"\r\n", begin)
-            value = block[begin:end]
-            if _VALUE.fullmatch(value):
-                found.append((lower, name, value))
-                block = block[:start] + block[end:]
+    for common, beginnings in _BEGINNINGS:
+        if common not in block:
+            continue
+        for beginning, lower, name in beginnings:
+            start = block.find(beginning)
+            if start >= 0:
+                begin = start + len(beginning)
+                end = block.index(b"\r\n", begin)
+                value = block[begin:end]
+                if _VALUE.fullmatch(value):
+                    found.append((lower, name, value))
+                    block = block[:start] + block[end:]
     return block, found
