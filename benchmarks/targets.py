@@ -93,7 +93,7 @@ TARGETS = (
     # Half as fast is twice the time.
     *(
         Target(work=work, other="nginx_tls", ours="pomerium_tls", measure=measure, bound=bound, stretch=stretch)
-        for work in ("tls", "tls_varied", "tls_get")
+        for work in ("tls", "tls_varied", "tls_get", "tls_post")
         for measure, bound, stretch in ((CPU, 2.0, 1.43), (RATE, 0.5, 0.7))
     ),
     *(

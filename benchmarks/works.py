@@ -107,6 +107,7 @@ WORKS = (
         peers=_TLS,
     ),
     Work(name="tls_get", title="GET 1 MiB, TLS", path="/large", size=LARGE, fields=BROWSER, peers=_TLS),
+    Work(name="tls_post", title="POST 1 MiB, TLS", path="/upload", upload=LARGE, fields=BROWSER, peers=_TLS),
     Work(
         name="tls_resumed",
         title="new TLS connections, resumed",
