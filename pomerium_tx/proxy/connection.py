@@ -22,7 +22,7 @@ from pomerium_tx.proxy.asked import Asked, NotUnderstood
 from pomerium_tx.proxy.deadlines import Deadlines
 from pomerium_tx.proxy.exchanges.refusals import Refusals
 from pomerium_tx.proxy.resource import ReverseProxyResource
-from pomerium_tx.proxy.unsent import Unsent
+from pomerium_tx.proxy.unsent import UnsentAnswers
 from pomerium_tx.routing.route import Route
 from pomerium_tx.sessions.registry import SessionRegistry
 from pomerium_tx.sessions.session import Session
@@ -200,6 +200,10 @@ class Connection(Protocol):
     """
     Whether the user agent takes no more for now.
     """
+    unsent: UnsentAnswers
+    """
+    Its answers that are complete, and that the user agent does not have yet.
+    """
 
     @property
     def transport_in_use(self) -> Any:
@@ -245,21 +249,6 @@ class Connection(Protocol):
         The current answer is complete.
 
         :param reusable: The connection may serve another request.
-        """
-
-    def keep_until_sent(self, exchange: Unsent) -> None:
-        """
-        Tell *exchange* once the kernel has everything that was written.
-        """
-
-    def when_sent(self, then: Callable[[], None]) -> None:
-        """
-        Call *then* once the kernel has sent every answer that is kept; not if the connection is lost before.
-        """
-
-    def owes(self, exchange: Unsent) -> bool:
-        """
-        Whether the answer of *exchange*, which is kept, still waits here for its reader, and may be dropped.
         """
 
     def become_tunnel(self, tunnel: RawExchange) -> bytes:

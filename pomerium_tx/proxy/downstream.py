@@ -11,7 +11,6 @@ One connection from a user agent: bytes in, decisions made, answers out in order
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IPushProducer
@@ -40,7 +39,7 @@ from pomerium_tx.proxy.incoming import Incoming
 from pomerium_tx.proxy.lingering import QUIET_SECONDS, Lingering
 from pomerium_tx.proxy.patience import Patience
 from pomerium_tx.proxy.transports import send_at_once
-from pomerium_tx.proxy.unsent import Unsent, UnsentAnswers
+from pomerium_tx.proxy.unsent import UnsentAnswers
 
 TURN = 16
 """
@@ -53,6 +52,8 @@ class Downstream(TwistedProtocol):
     """
     A connection from a user agent.
     """
+
+    unsent: UnsentAnswers
 
     def __init__(self, proxy: Proxy, *, peer: str) -> None:
         self.proxy = proxy
@@ -70,7 +71,6 @@ class Downstream(TwistedProtocol):
         self._lingering: Lingering | None = None
         self.is_heard_out = False
         self._lost = False
-        self._unsent = UnsentAnswers()
         self._paused_for = 0
         self._patience = Patience(proxy)
         self.transport_in_use: Any = None
@@ -78,13 +78,13 @@ class Downstream(TwistedProtocol):
     # Exchanges call: see `Connection`.
 
     def write(self, answer: bytes) -> None:
-        self._unsent.written += len(answer)
+        self.unsent.written += len(answer)
         write_soon(self.transport_in_use, answer)
 
     def write_after_cuts(self, answer: bytes) -> None:
         # Twisted closes what was aborted at the beginning of the reactor's next turn, and only then looks who can take
         # more.
-        self._unsent.written += len(answer)
+        self.unsent.written += len(answer)
         self.transport_in_use.write(answer)
 
     def begin_again(self, head: RequestHead, *, is_complete: bool) -> None:
@@ -113,15 +113,6 @@ class Downstream(TwistedProtocol):
                 self._pump()
         else:
             self.close()
-
-    def keep_until_sent(self, exchange: Unsent) -> None:
-        self._unsent.keep(exchange)
-
-    def when_sent(self, then: Callable[[], None]) -> None:
-        self._unsent.when_sent(self.transport_in_use, self.proxy.clock, then)
-
-    def owes(self, exchange: Unsent) -> bool:
-        return not self._lost and self._unsent.is_owed(exchange, self.transport_in_use)
 
     def pause(self, why: int) -> None:
         if not self._paused_for and not self._lost:
@@ -164,6 +155,7 @@ class Downstream(TwistedProtocol):
 
     def connectionMade(self) -> None:
         self.transport_in_use = self.transport
+        self.unsent = UnsentAnswers(self.transport, self.proxy.clock)
         send_at_once(self.transport_in_use)
         self.transport_in_use.registerProducer(self, True)
         self._patience.connected()
@@ -212,13 +204,13 @@ class Downstream(TwistedProtocol):
             self._next_turn.cancel()
             self._next_turn = None
         self._incoming.clear()
+        self.unsent.let_go()
         exchange, self._exchange = self._exchange, None
         tunnel, self._tunnel = self._tunnel, None
         if tunnel is not None:
             tunnel.downstream_lost()
         elif exchange is not None:
             exchange.downstream_lost()
-        self._unsent.let_go()
 
     def pauseProducing(self) -> None:
         """
@@ -251,7 +243,7 @@ class Downstream(TwistedProtocol):
         """
         End what takes too long.
         """
-        self._unsent.let_go_of_sent(self.transport_in_use)
+        self.unsent.let_go_of_sent()
         exchange, patience = self._exchange, self._patience
         if exchange is not None and exchange.deadline < now:
             exchange.deadline = NEVER
@@ -283,7 +275,7 @@ class Downstream(TwistedProtocol):
             while not self._closing and self._tunnel is None:
                 exchange = self._exchange
                 if exchange is None:
-                    if (self.is_full or self._unsent.are_many) and self._has_to_wait():
+                    if (self.is_full or self.unsent.are_many) and self._has_to_wait():
                         break
                 elif self._request_done:
                     break
@@ -317,7 +309,7 @@ class Downstream(TwistedProtocol):
             or self._next_turn is not None
             or self._paused_for
             or self.is_full
-            or self._unsent.are_many
+            or self.unsent.are_many
         )
 
     def _has_to_wait(self) -> bool:
@@ -325,9 +317,9 @@ class Downstream(TwistedProtocol):
         Whether the user agent, who does not read the answers, is asked for no further requests now.
         """
         self.pause(DOWNSTREAM_FULL)
-        if self._unsent.are_many:
-            self.when_sent(self.resumeProducing)
-        return self.is_full or self._unsent.are_many
+        if self.unsent.are_many:
+            self.unsent.when_sent(self.resumeProducing)
+        return self.is_full or self.unsent.are_many
 
     def _caught_up(self) -> None:
         """
@@ -384,8 +376,8 @@ class Downstream(TwistedProtocol):
         :param is_whole: Nothing follows the head, and nobody else will say so.
         """
         proxy = self.proxy
-        if not self._unsent.are_few:
-            self._unsent.let_go_of_sent(self.transport_in_use)
+        if not self.unsent.are_few:
+            self.unsent.let_go_of_sent()
         # What follows a handshake that is not granted was never meant to be read as HTTP.
         self.keep_alive = head.keep_alive and head.upgrade is None
         self._request_done = is_whole

@@ -90,8 +90,7 @@ class AdmittedDownstream(Downstream):
         """
         What is being answered, and answers that are complete and not sent.
         """
-        owed = self._unsent.owed_by(self.transport_in_use)
-        return [each for each in (self._exchange, *owed) if isinstance(each, ProxiedExchange)]
+        return [each for each in (self._exchange, *self.unsent.owed()) if isinstance(each, ProxiedExchange)]
 
     @property
     def idle_since(self) -> float | None:

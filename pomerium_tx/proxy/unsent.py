@@ -43,9 +43,11 @@ class UnsentAnswers:
     Those of one connection, oldest first.
     """
 
-    __slots__ = ("_answers", "_look", "_then", "written")
+    __slots__ = ("_answers", "_clock", "_look", "_then", "_transport", "written")
 
-    def __init__(self) -> None:
+    def __init__(self, transport: Any, clock: IReactorTime) -> None:
+        self._transport = transport
+        self._clock = clock
         self.written = 0
         """
         How many bytes have been written to the connection.
@@ -57,7 +59,7 @@ class UnsentAnswers:
 
     def keep(self, answer: Unsent) -> None:
         """
-        *answer* has been written.
+        *answer* has been written: it is told once the kernel has all of it.
         """
         self._answers[answer] = self.written
 
@@ -75,39 +77,39 @@ class UnsentAnswers:
         """
         return len(self._answers) >= MOST
 
-    def is_owed(self, answer: Unsent, transport: Any) -> bool:
+    def is_owed(self, answer: Unsent) -> bool:
         """
-        Whether *answer* is kept, and *transport* has not sent all of it.
+        Whether *answer* is kept, and not all of it is sent: it still waits here for its reader, and may be dropped.
         """
         end = self._answers.get(answer)
-        return end is not None and end > self.written - bytes_owed(transport)
+        return end is not None and end > self.written - bytes_owed(self._transport)
 
-    def owed_by(self, transport: Any) -> list[Unsent]:
+    def owed(self) -> list[Unsent]:
         """
         The answers that are kept and not sent.
         """
-        sent = self.written - bytes_owed(transport)
+        sent = self.written - bytes_owed(self._transport)
         return [answer for answer, end in self._answers.items() if end > sent]
 
-    def when_sent(self, transport: Any, clock: IReactorTime, then: Callable[[], None]) -> None:
+    def when_sent(self, then: Callable[[], None]) -> None:
         """
-        Call *then* when *transport* owes nothing of the answers that are kept; at once, if that is so now. Who waits
-        already waits no more.
+        Call *then* when all answers that are kept are sent; at once, if that is so now, and not if the connection is
+        lost before. Who waits already waits no more.
         """
-        self.let_go_of_sent(transport)
+        self.let_go_of_sent()
         if not self._answers:
             then()
             return
         self._then = then
-        self._look_after(FIRST_LOOK, transport, clock)
+        self._look_after(FIRST_LOOK)
 
-    def let_go_of_sent(self, transport: Any) -> None:
+    def let_go_of_sent(self) -> None:
         """
-        Keep no answer of which *transport* owes nothing.
+        Keep no answer that is sent.
         """
         if not self._answers:
             return
-        owed = self.owed_by(transport)
+        owed = self.owed()
         if not owed:
             then = self._then
             self.let_go()
@@ -130,12 +132,12 @@ class UnsentAnswers:
         for answer in answers:
             answer.answer_sent()
 
-    def _look_after(self, pause: float, transport: Any, clock: IReactorTime) -> None:
+    def _look_after(self, pause: float) -> None:
         if self._look is None and pause <= LAST_LOOK:
-            self._look = clock.callLater(pause, self._look_again, transport, clock, 2 * pause)
+            self._look = self._clock.callLater(pause, self._look_again, 2 * pause)
 
-    def _look_again(self, transport: Any, clock: IReactorTime, pause: float) -> None:
+    def _look_again(self, pause: float) -> None:
         self._look = None
-        self.let_go_of_sent(transport)
+        self.let_go_of_sent()
         if self._then is not None:
-            self._look_after(pause, transport, clock)
+            self._look_after(pause)

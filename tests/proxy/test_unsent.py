@@ -54,11 +54,13 @@ class UnsentAnswersTests(SynchronousTestCase):
         """
         An answer is kept while the transport owes bytes, and let go once, when it does not.
         """
-        answers, answer = UnsentAnswers(), Answer()
+        wire, answer = Wire(unsent=ALL), Answer()
+        answers = UnsentAnswers(wire, Clock())
         answers.keep(answer)
-        answers.let_go_of_sent(Wire(unsent=ALL))
+        answers.let_go_of_sent()
         self.assertEqual(answer.sent, 0)
-        answers.let_go_of_sent(Wire(unsent=0))
+        wire.unsent = 0
+        answers.let_go_of_sent()
         answers.let_go()
         self.assertEqual(answer.sent, 1)
 
@@ -67,27 +69,28 @@ class UnsentAnswersTests(SynchronousTestCase):
         An answer is owed until its last byte is sent, whatever of those behind it is not; whoever only asks changes
         nothing.
         """
-        answers, wire, kept = UnsentAnswers(), Wire(unsent=0), [Answer() for _ in range(3)]
+        wire, kept = Wire(unsent=0), [Answer() for _ in range(3)]
+        answers = UnsentAnswers(wire, Clock())
         for answer in kept:
             answers.written += 100
             answers.keep(answer)
         for unsent_bytes, owed in ((ALL, 3), (300, 3), (201, 3), (200, 2), (101, 2), (100, 1), (1, 1)):
             wire.unsent = unsent_bytes
-            self.assertEqual(answers.owed_by(wire), kept[3 - owed :])
-            self.assertEqual([answer for answer in kept if answers.is_owed(answer, wire)], kept[3 - owed :])
+            self.assertEqual(answers.owed(), kept[3 - owed :])
+            self.assertEqual([answer for answer in kept if answers.is_owed(answer)], kept[3 - owed :])
             if unsent_bytes % 100:
-                answers.let_go_of_sent(wire)
+                answers.let_go_of_sent()
             self.assertEqual(sum(answer.sent for answer in kept), 3 - owed if unsent_bytes % 100 else max(2 - owed, 0))
         wire.unsent = 0
-        self.assertEqual(answers.owed_by(wire), [])
-        answers.let_go_of_sent(wire)
+        self.assertEqual(answers.owed(), [])
+        answers.let_go_of_sent()
         self.assertEqual([answer.sent for answer in kept], [1, 1, 1])
 
     def test_lost(self) -> None:
         """
         When the connection is lost nothing is kept.
         """
-        answers, kept = UnsentAnswers(), [Answer(), Answer()]
+        answers, kept = UnsentAnswers(Wire(unsent=ALL), Clock()), [Answer(), Answer()]
         for answer in kept:
             answers.keep(answer)
         answers.let_go()
@@ -99,21 +102,22 @@ class UnsentAnswersTests(SynchronousTestCase):
         connection is lost.
         """
         told: list[str] = []
-        answers, wire, clock = UnsentAnswers(), Wire(unsent=ALL), Clock()
-        answers.when_sent(wire, clock, lambda: told.append("at once"))
+        wire, clock = Wire(unsent=ALL), Clock()
+        answers = UnsentAnswers(wire, clock)
+        answers.when_sent(lambda: told.append("at once"))
         self.assertEqual(told, ["at once"])
         answers.keep(Answer())
-        answers.when_sent(wire, clock, lambda: told.append("seen"))
+        answers.when_sent(lambda: told.append("seen"))
         clock.advance(0.006)
         wire.unsent = 0
         clock.advance(0.02)
         self.assertEqual(told, ["at once", "seen"])
         answers.keep(Answer())
         wire.unsent = ALL
-        answers.when_sent(wire, clock, lambda: told.append("lost"))
+        answers.when_sent(lambda: told.append("lost"))
         answers.let_go()
         wire.unsent = 0
-        answers.let_go_of_sent(wire)
+        answers.let_go_of_sent()
         self.assertEqual((told, clock.getDelayedCalls()), (["at once", "seen"], []))
 
     def test_looks_are_few(self) -> None:
@@ -121,16 +125,17 @@ class UnsentAnswersTests(SynchronousTestCase):
         Who does not read costs a few looks in the first second, and none of its own afterwards.
         """
         told: list[str] = []
-        answers, wire, clock = UnsentAnswers(), Wire(unsent=ALL), Clock()
+        wire, clock = Wire(unsent=ALL), Clock()
+        answers = UnsentAnswers(wire, clock)
         answers.keep(Answer())
-        answers.when_sent(wire, clock, lambda: told.append("swept"))
+        answers.when_sent(lambda: told.append("swept"))
         looks = 0
         while clock.getDelayedCalls():
             clock.advance(clock.getDelayedCalls()[0].getTime() - clock.seconds())
             looks += 1
         self.assertLess(looks, 10)
         wire.unsent = 0
-        answers.let_go_of_sent(wire)
+        answers.let_go_of_sent()
         self.assertEqual(told, ["swept"])
 
     def test_who_waits_again(self) -> None:
@@ -138,10 +143,11 @@ class UnsentAnswersTests(SynchronousTestCase):
         Who waits twice is told once, and looked for once.
         """
         told: list[str] = []
-        answers, wire, clock = UnsentAnswers(), Wire(unsent=ALL), Clock()
+        wire, clock = Wire(unsent=ALL), Clock()
+        answers = UnsentAnswers(wire, clock)
         answers.keep(Answer())
         for name in ("first", "second"):
-            answers.when_sent(wire, clock, lambda name=name: told.append(name))  # type: ignore[misc]
+            answers.when_sent(lambda name=name: told.append(name))  # type: ignore[misc]
         self.assertEqual(len(clock.getDelayedCalls()), 1)
         wire.unsent = 0
         clock.advance(0.1)
@@ -152,15 +158,16 @@ class UnsentAnswersTests(SynchronousTestCase):
         Who is told may wait for the next answer at once, and is looked for once.
         """
         told: list[str] = []
-        answers, wire, clock = UnsentAnswers(), Wire(unsent=ALL), Clock()
+        wire, clock = Wire(unsent=ALL), Clock()
+        answers = UnsentAnswers(wire, clock)
         answers.keep(Answer())
 
         def again() -> None:
             wire.unsent = ALL
             answers.keep(Answer())
-            answers.when_sent(wire, clock, lambda: told.append("second"))
+            answers.when_sent(lambda: told.append("second"))
 
-        answers.when_sent(wire, clock, again)
+        answers.when_sent(again)
         wire.unsent = 0
         clock.advance(0.003)
         self.assertEqual(len(clock.getDelayedCalls()), 1)
@@ -172,12 +179,14 @@ class UnsentAnswersTests(SynchronousTestCase):
         """
         However many there are none is let go: it is said when there must be no more, until they are sent.
         """
-        answers, kept = UnsentAnswers(), [Answer() for _ in range(MOST + 1)]
+        wire, kept = Wire(unsent=ALL), [Answer() for _ in range(MOST + 1)]
+        answers = UnsentAnswers(wire, Clock())
         for number, answer in enumerate(kept):
             self.assertEqual(answers.are_many, number >= MOST)
             answers.keep(answer)
         self.assertEqual({answer.sent for answer in kept}, {0})
-        answers.let_go_of_sent(Wire(unsent=0))
+        wire.unsent = 0
+        answers.let_go_of_sent()
         self.assertFalse(answers.are_many)
         self.assertEqual({answer.sent for answer in kept}, {1})
 

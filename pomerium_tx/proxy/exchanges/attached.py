@@ -94,7 +94,7 @@ class AttachedExchange:
     @property
     def is_open(self) -> bool:
         if self._unsent:
-            return self._connection.owes(self)
+            return self._connection.unsent.is_owed(self)
         return not self._over
 
     def is_admitted(self) -> bool:
@@ -198,7 +198,7 @@ class AttachedExchange:
             return
         self.deadline = NEVER
         self._unsent = True
-        self._connection.keep_until_sent(self)
+        self._connection.unsent.keep(self)
         self._proxy.log_answer(self._asked, status=self._status, size=self.bytes_out, details=details)
 
     def _end(self, details: str) -> None:

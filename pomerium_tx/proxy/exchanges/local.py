@@ -86,7 +86,7 @@ class LocalExchange:
         proxy = self._connection.proxy
         self._waits = True
         self.deadline = proxy.deadlines.now() + proxy.times.idle
-        self._connection.when_sent(self._render)
+        self._connection.unsent.when_sent(self._render)
 
     def _render(self) -> None:
         self._waits = False
