@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pomerium_tx.remembered import Remembered, remembering
+from pomerium_tx.remembered import Recent, Remembered, remembering
 
 
 class RememberingTests(SynchronousTestCase):
@@ -55,3 +55,62 @@ class RememberingTests(SynchronousTestCase):
         for _ in range(2):
             self.assertRaises(ValueError, failing, "x")
         self.assertEqual(failing("7"), 7)
+
+
+class RecentTests(SynchronousTestCase):
+    """
+    What was kept lately.
+    """
+
+    def test_latest_are_kept(self) -> None:
+        """
+        At least so many of the latest that were kept or asked for are there, and never more than twice as many.
+        """
+        recent: Recent[int, str] = Recent(10)
+        latest: list[int] = []
+        for number in range(1_000):
+            key = number * 7919 % 37
+            found = recent.get(key)
+            if key in latest[-10:]:
+                self.assertEqual(found, str(key))
+            self.assertIn(found, (None, str(key)))
+            if found is None:
+                recent.keep(key, str(key))
+            if key in latest:
+                latest.remove(key)
+            latest.append(key)
+            self.assertLessEqual(len(recent), 20)
+            self.assertEqual(len(set(recent)), len(recent))
+        self.assertIsNone(recent.get(-1))
+
+    def test_who_is_asked_for_stays(self) -> None:
+        """
+        Who is asked for again and again stays, however many come once.
+        """
+        recent: Recent[str, int] = Recent(3)
+        recent.keep("asked for", 1)
+        for number in range(100):
+            recent.keep(f"once {number}", 0)
+            self.assertEqual(recent.get("asked for"), 1)
+        self.assertIsNone(recent.get("once 0"))
+
+    def test_kept_anew(self) -> None:
+        """
+        What is kept under the same key takes the place of what was there.
+        """
+        recent: Recent[str, int] = Recent(1)
+        for value, key in enumerate(("a", "b", "a", "a")):
+            recent.keep(key, value)
+        self.assertEqual((recent.get("a"), list(recent)), (3, ["a", "b"]))
+
+    def test_forget(self) -> None:
+        """
+        Whatever is over is forgotten, young or old, and nothing else; or all.
+        """
+        recent: Recent[int, int] = Recent(4)
+        for number in range(6):
+            recent.keep(number, number)
+        recent.forget(lambda value: value % 2 == 1)
+        self.assertEqual(sorted(recent), [0, 2, 4])
+        recent.clear()
+        self.assertEqual((len(recent), recent.get(4)), (0, None))

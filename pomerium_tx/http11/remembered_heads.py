@@ -16,11 +16,13 @@ from typing import Any
 from pomerium_tx.http11.heads import BadRequest, HeadLimits, RequestHead
 from pomerium_tx.http11.request_head import TOO_LARGE, read_head, request_line
 from pomerium_tx.http11.varying import VARYING, without_varying
+from pomerium_tx.remembered import Recent
 
 _ENTRIES = 1_024
 _LONGEST = 4_096
 """
-How many heads are remembered, and as many blocks of fields; and how many bytes each may have.
+How many heads are remembered, and at least as many blocks of fields: a person has one for each kind of thing that a
+page is made of. And how many bytes each may have.
 """
 _whole: dict[bytes, tuple[HeadLimits, RequestHead]] = {}
 """
@@ -30,7 +32,7 @@ _seen: set[int] = set()
 """
 The hashes of others that came whole.
 """
-_rest: dict[tuple[bytes, bytes, bytes], tuple[HeadLimits, bool, tuple[Any, ...]]] = {}
+_rest: Recent[tuple[bytes, bytes, bytes], tuple[HeadLimits, bool, tuple[Any, ...]]] = Recent(_ENTRIES)
 """
 What heads have besides their target and what varies, by method, version and fields; and before that whether any of
 these fields has the name of one that varies.
@@ -106,13 +108,13 @@ def forget_heads(is_over: Callable[[Mapping[object, Any]], bool] | None = None) 
     :param is_over: Which heads are meant, if not all, by what was worked out from them.
     """
     if is_over is None:
-        for memory in (_whole, _seen, _rest):
-            memory.clear()
+        _whole.clear()
+        _seen.clear()
+        _rest.clear()
         return
     for data in [data for data, (_, head) in _whole.items() if is_over(head.derived)]:
         del _whole[data]
-    for key in [key for key, (_, _, rest) in _rest.items() if is_over(rest[_DERIVED])]:
-        del _rest[key]
+    _rest.forget(lambda known: is_over(known[-1][_DERIVED]))
 
 
 def _in_parts(method: bytes, target: bytes, minor: bytes, block: bytes, limits: HeadLimits) -> RequestHead:
@@ -146,7 +148,5 @@ def _remembered(method: bytes, minor: bytes, block: bytes, limits: HeadLimits) -
     head = read_head(method, b"/", minor, block, limits)
     is_mixed = any(lower in VARYING for lower, _, _ in head.fields)
     rest = _rest_of(head)
-    if len(_rest) >= _ENTRIES:
-        _rest.clear()
-    _rest[key] = limits, is_mixed, rest
+    _rest.keep(key, (limits, is_mixed, rest))
     return is_mixed, rest
