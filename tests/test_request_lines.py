@@ -173,6 +173,16 @@ class RequestLinesTests(LinesTestCase):
         self.assertEqual((len(events), len(self.written())), (1, 1))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_taken_after_the_stop(self) -> None:
+        """
+        Whoever still hands lines to the same output has them written when they say so.
+        """
+        lines.stop()
+        self.output.add(('{"a": ', "1}\n"))
+        self.assertEqual((self.written(), self.clock.getDelayedCalls()), ([], []))
+        self.output.flush()
+        self.assertEqual(self.written(), [{"a": 1}])
+
     def test_another_log(self) -> None:
         """
         Where something else writes the log, lines are events.

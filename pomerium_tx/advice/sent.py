@@ -25,8 +25,9 @@ def what_is_sent(plan: Plan, route: Route, head: RequestHead, canonical: Canonic
     for number, upstream in enumerate(route.upstreams):
         # What one has worked out for a head is for one upstream only.
         forwarding = _forwarding(plan, route)
-        line, host, *_ = forwarding.request_head(head, canonical, upstream, facts).split(b"\r\n")
-        target, named = line.split(b" ")[1], host.partition(b": ")[2]
+        line, *fields = forwarding.request_head(head, canonical, upstream, facts).split(b"\r\n")
+        target = line.split(b" ")[1]
+        [named] = [field.partition(b": ")[2] for field in fields if field.startswith(b"Host: ")]
         yield f"{'it is let through to' if number == 0 else 'or to'} {upstream.origin}{target.decode('ascii')}"
         if named != upstream.authority:
             yield f"the application sees the host {named.decode('ascii')}"

@@ -1,7 +1,7 @@
 """
 The request that another proxy asks about, from the fields in which it tells of it.
 
-What it tells is put together and read as strictly as if it had come here (`http11.request_head`): what could be
+What it tells is put together and read as strictly as if it had come here (`http11.remembered_heads`): what could be
 understood in two ways is refused. Each way of telling has fields of its own, and those of the other are not looked at:
 the proxy sends on what the client has written into them.
 """

@@ -134,7 +134,7 @@ class Authorizer:
         Remember no request that names one of these sessions, which have ended.
         """
         self._reads.forget(session_ids)
-        forget_heads(lambda derived: self._reads.is_over(derived, session_ids))
+        forget_heads(lambda derived, own: self._reads.is_over(derived, own, session_ids))
 
     def forget_all(self) -> None:
         """

@@ -4,7 +4,7 @@ What was read of the fields of a request that may present something: worked out 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, Final
 
 from pomerium_tx.http11.heads import RequestHead
@@ -79,13 +79,16 @@ class Reads:
             known = head.derived[self] = self._of_fields[fields] if is_short else self._read(fields)
         return known
 
-    def is_over(self, derived: Mapping[object, Any], session_ids: Set[str]) -> bool:
+    def is_over(self, derived: Mapping[object, Any], own: Iterable[bytes], session_ids: Set[str]) -> bool:
         """
-        Whether a head, of which *derived* was worked out, is not likely to come again when these sessions have ended:
-        it may name one of them, or was for a page of our own.
+        Whether a head is not likely to come again when these sessions have ended: it may name one of them, or was for a
+        page of our own.
+
+        :param derived: What was worked out from what it has in common with others.
+        :param own: What it has besides.
         """
         known: Read | None = derived.get(self)
-        return known is None or known.may_name_any(session_ids)
+        return known is None or known.may_name_any(session_ids) or any(map(may_name_a_session, own))
 
     def forget(self, session_ids: Set[str]) -> None:
         """

@@ -58,8 +58,8 @@ class Canonical:
     """
     derived: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
     """
-    What others have worked out from it and the head that it is of, for when that comes again. Each keeps its own under
-    itself.
+    What others have worked out from it and from the head that it is of, for when the very same comes again. Each keeps
+    its own under itself; what many heads have in common is in `RequestHead.derived`.
     """
 
     @property

@@ -97,7 +97,8 @@ class RequestHead:
     derived: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
     """
     What others have worked out from this head whatever its target and its `varying` fields: heads that differ in
-    nothing else have it in common. Each keeps its own under itself.
+    nothing else have it in common. Each keeps its own under itself, and what is of this head alone in
+    `Canonical.derived`.
     """
     canonical: Any = field(default=None, repr=False, compare=False)
     """
@@ -105,7 +106,8 @@ class RequestHead:
     """
     varying: Sequence[Field] = field(default=(), repr=False, compare=False)
     """
-    The last of its fields, as far as they differ from one request to the next: see `pomerium_tx.http11.varying`.
+    The last of its fields, as far as they differ from one request to the next: see `pomerium_tx.http11.varying`. One
+    that is written in an unusual way is among the others.
     """
 
     @property

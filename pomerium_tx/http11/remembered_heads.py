@@ -8,7 +8,7 @@ limits is not known under these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -32,14 +32,14 @@ _seen: set[int] = set()
 """
 The hashes of others that came whole.
 """
-_rest: Recent[tuple[bytes, bytes, bytes], tuple[HeadLimits, bool, tuple[Any, ...]]] = Recent(_ENTRIES)
+_steady: Recent[tuple[bytes, bytes, bytes], tuple[HeadLimits, bool, tuple[Any, ...]]] = Recent(_ENTRIES)
 """
 What heads have besides their target and what varies, by method, version and fields; and before that whether any of
 these fields has the name of one that varies.
 """
-_OF_REST = [each.name for each in fields(RequestHead)[2:] if each.name not in ("canonical", "varying")]
-_rest_of = attrgetter(*_OF_REST)
-_DERIVED = _OF_REST.index("derived")
+_NAMES = [each.name for each in fields(RequestHead)][2:]
+_all_but_target = attrgetter(*_NAMES)
+_DERIVED = _NAMES.index("derived")
 
 
 def request_head(raw: bytes, limits: HeadLimits) -> RequestHead:
@@ -101,20 +101,22 @@ def _keep(data: bytes, limits: HeadLimits, head: RequestHead) -> None:
         _seen.add(known)
 
 
-def forget_heads(is_over: Callable[[Mapping[object, Any]], bool] | None = None) -> None:
+def forget_heads(is_over: Callable[[Mapping[object, Any], Sequence[bytes]], bool] | None = None) -> None:
     """
     Remember nothing any more, nor what others have worked out.
 
-    :param is_over: Which heads are meant, if not all, by what was worked out from them.
+    :param is_over: Which heads are meant, if not all: by what was worked out from them, and by what is their own, the
+        target and the values of what varies.
     """
     if is_over is None:
         _whole.clear()
         _seen.clear()
-        _rest.clear()
+        _steady.clear()
         return
-    for data in [data for data, (_, head) in _whole.items() if is_over(head.derived)]:
-        del _whole[data]
-    _rest.forget(lambda known: is_over(known[-1][_DERIVED]))
+    for data, (_, head) in list(_whole.items()):
+        if is_over(head.derived, (head.target, *(value for _, _, value in head.varying))):
+            del _whole[data]
+    _steady.forget(lambda known: is_over(known[-1][_DERIVED], ()))
 
 
 def _in_parts(method: bytes, target: bytes, minor: bytes, block: bytes, limits: HeadLimits) -> RequestHead:
@@ -142,11 +144,11 @@ def _in_parts(method: bytes, target: bytes, minor: bytes, block: bytes, limits: 
 
 def _remembered(method: bytes, minor: bytes, block: bytes, limits: HeadLimits) -> tuple[bool, tuple[Any, ...]]:
     key = (method, minor, block)
-    known = _rest.get(key)
+    known = _steady.get(key)
     if known is not None and known[0] is limits:
         return known[1:]
     head = read_head(method, b"/", minor, block, limits)
     is_mixed = any(lower in VARYING for lower, _, _ in head.fields)
-    rest = _rest_of(head)
-    _rest.keep(key, (limits, is_mixed, rest))
-    return is_mixed, rest
+    known = limits, is_mixed, _all_but_target(head)
+    _steady.keep(key, known)
+    return known[1:]

@@ -6,7 +6,7 @@ not.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pomerium_tx.authorize.verdict import Action, Verdict
 from pomerium_tx.http11.canonical import Canonical
@@ -45,6 +45,9 @@ class Asked:
         """
         Whether it would be let through now as it was: to the same route, as the same person's.
         """
+        # What was worked out from them by an earlier configuration would stay for as long as this is open.
+        self.head = replace(self.head, derived={}, canonical=None)
+        self.canonical = replace(self.canonical, derived={})
         now = decide(self.head, self.canonical, self.client)
         return now.action is Action.PROCEED and _whither(now) == _whither(self.verdict)
 

@@ -55,10 +55,6 @@ LONG = 4096
 Bytes of a record behind which the next one may have come already: most heads are shorter, most content is not, and to
 look in vain costs as much as a short record.
 """
-_MOST = 2**31 - 1
-"""
-Bytes that OpenSSL can be given at once.
-"""
 UNHEARD = 65_536
 """
 Bytes that are taken from a peer to whom a refusal is on its way.
@@ -163,9 +159,9 @@ class EncryptedServer(Server):
         sent, size = 0, len(data)
         rest: Any = data if type(data) is bytes else ffi.from_buffer(data)
         while sent < size:
-            # A record at a time. What could not be sent must be given again, and at least as much: it is, because it
-            # stays first in the buffer.
-            count = lib.SSL_write(self._ssl, rest, size - sent if size <= _MOST else RECORD)
+            # A record at a time, since OpenSSL takes no more. What could not be sent must be given again, and at least
+            # as much: it is, because it stays first in the buffer.
+            count = lib.SSL_write(self._ssl, rest, min(size - sent, RECORD))
             if count <= 0:
                 return sent if self._is_only_full(count) else CONNECTION_LOST
             sent += count

@@ -42,6 +42,20 @@ class SentTests(AskingTestCase):
         ):
             self.assertEqual(self.outcome(**changed)[1:], (f"the application sees the host {host}",))
 
+    def test_host_beside_what_varies(self) -> None:
+        """
+        It is the host, and no other field, that is told.
+        """
+        fields = (("Referer", "https://other.example/"), ("If-None-Match", "x"))
+        for changed, told in (
+            ({}, ()),
+            ({"host_rewrite": "inside.test"}, ("the application sees the host inside.test",)),
+        ):
+            asked = self.explain(
+                "https://app.example.com/", fields=fields, values={"routes": [{**ROUTES[1], **changed}]}
+            )
+            self.assertEqual(asked.outcome[1:], told)
+
     def test_identity(self) -> None:
         """
         It is told whether the application learns who asks.

@@ -397,10 +397,10 @@ class AskedAgainTests(CheckTestCase):
             self.known.live[session.id] = session
             cookie = f"_pomerium={self.handle(session)}"
             self.assertIs(self.again("app.example.com", cookie=cookie).session, session)
-        self.assertEqual((len(self.authorizer._reads), len(remembered_heads._rest)), (2, 2))
+        self.assertEqual((len(self.authorizer._reads), len(remembered_heads._steady)), (2, 2))
         self.authorizer.forget_requests({sessions[0].id, "another"})
-        self.assertEqual((len(self.authorizer._reads), len(remembered_heads._rest)), (1, 1))
-        [(_, _, block)] = remembered_heads._rest
+        self.assertEqual((len(self.authorizer._reads), len(remembered_heads._steady)), (1, 1))
+        [(_, _, block)] = remembered_heads._steady
         self.assertIn(self.handle(sessions[1]).encode(), block)
 
     def test_bounded(self) -> None:

@@ -88,8 +88,15 @@ class ReadsTests(SynchronousTestCase):
         )
         self.reads.of(heads["token"], None)
         heads["not read"] = self.head(b"_pomerium=%b" % three)
-        over = {name for name, head in heads.items() if self.reads.is_over(head.derived, {"one", "four"})}
+        over = {name for name, head in heads.items() if self.reads.is_over(head.derived, (), {"one", "four"})}
         self.assertEqual(over, {"one", "one and two", "token", "not read"})
+        of_others = heads["two"].derived
+        for own, is_over in (
+            ((b"/", b"x"), False),
+            ((b"/?pomerium_session=x",), True),
+            ((b"/", b"/?%70omerium"), True),
+        ):
+            self.assertIs(self.reads.is_over(of_others, own, {"one"}), is_over)
         self.assertEqual(len(self.reads), 5)
         self.reads.forget({"one", "four"})
         self.assertEqual(len(self.reads), 2)

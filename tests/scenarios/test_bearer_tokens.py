@@ -122,7 +122,7 @@ class AccessTokenTests(TokenCase):
         def remembered() -> list[bool]:
             reads = self.house.layout.authorizer._reads._of_fields
             return [
-                any(token in block for _, _, block in remembered_heads._rest),
+                any(token in block for _, _, block in remembered_heads._steady),
                 any(token in head for head in remembered_heads._whole),
                 any(token in value for fields in reads for _, value in fields),
             ]

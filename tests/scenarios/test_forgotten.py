@@ -34,13 +34,15 @@ class ForgottenTests(TrafficTestCase):
         """
         What is remembered so that their next requests would be quicker.
         """
-        fields = {"fields" for _, _, block in remembered_heads._rest if self.handle.encode() in block}
+        handle = self.handle.encode()
+        fields = {"fields" for _, _, block in remembered_heads._steady if handle in block}
+        whole = {"whole" for head in remembered_heads._whole if handle in head}
         presented = {
             "presented"
             for read in self.house.layout.authorizer._reads._of_fields.values()
             if read.may_name_any(self.known)
         }
-        return fields | presented | {"claims" for name in self.known if name in session_module._awake._opened}
+        return fields | whole | presented | {"claims" for name in self.known if name in session_module._awake._opened}
 
     def ask_in_every_way(self) -> None:
         """
@@ -54,6 +56,10 @@ class ForgottenTests(TrafficTestCase):
             for host in ("app", "chat", "open", "denied")
             for target in ("/", "/picture", f"/?pomerium_session={handle}", "/.pomerium/user")
             for fields in ((cookie,), (cookie, "Accept: image/png"), (f"Authorization: Pomerium {handle}",))
+        ]
+        asked += [
+            request("GET", f"/?pomerium_session={handle}", "app.example.com"),
+            request("GET", "/", "app.example.com", f"Referer: {APP}/?pomerium_session={handle}"),
         ]
         asked.append(request("GET", "/", "chat.example.com", cookie, f"Origin: {CHAT}", *HANDSHAKE))
         told = ("X-Forwarded-Method: GET", "X-Forwarded-Host: app.example.com", "X-Forwarded-Uri: /")

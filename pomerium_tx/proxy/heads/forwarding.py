@@ -17,7 +17,7 @@ from pomerium_tx.http11.canonical import Canonical
 from pomerium_tx.http11.fields import HOP_BY_HOP, ReservedNames, folded
 from pomerium_tx.http11.heads import BadRequest, Field, RequestHead, ResponseHead
 from pomerium_tx.proxy.heads.caching import ruled
-from pomerium_tx.proxy.heads.rewriting import has_handle, host_rule, own_host, target_rule
+from pomerium_tx.proxy.heads.rewriting import has_handle, host_rule, target_rule
 from pomerium_tx.remembered import remembering
 from pomerium_tx.routing.route import Route, Upstream
 from pomerium_tx.sessions.handle import handle_of_authorization
@@ -192,8 +192,7 @@ class Forwarding:
     ) -> None:
         self._route = route
         self._target = target_rule(route)
-        self._host = host_rule(route)
-        self._own_host = own_host(route)
+        self._host, self._has_own_host = host_rule(route)
         self._cookie_name = cookie_name
         self._response_fields = tuple(response_fields)
         self._overwritten = frozenset(name.lower() for name, _ in response_fields)
@@ -235,10 +234,10 @@ class Forwarding:
             # Of all who send the same fields the latest, since there may be many.
             before = prepared.told = writer.Lines(prepared.lines + self._told(prepared, facts))
             prepared.told_of = whom
-        own: writer.Lines | None = canonical.derived.get(self)
+        own: tuple[writer.Lines, writer.Lines] | None = canonical.derived.get(self)
         if own is None:
-            own = canonical.derived[self] = self._own_lines(head, canonical)
-        return writer.head_of(own, before, facts.request_id, facts.identity)
+            own = canonical.derived[self] = self._own_lines(head, canonical, upstream)
+        return writer.head_of(own[0], before, own[1], facts.request_id, facts.identity)
 
     def response_head(self, head: ResponseHead, framing: writer.Lines, request_id: writer.Lines) -> bytes:
         """
@@ -254,14 +253,17 @@ class Forwarding:
             return writer.head_of(prepared.lines, writer.field_lines(((b"Date", writer.date()),)), request_id, framing)
         return writer.head_of(prepared.lines, request_id, framing)
 
-    def _own_lines(self, head: RequestHead, canonical: Canonical) -> writer.Lines:
+    def _own_lines(
+        self, head: RequestHead, canonical: Canonical, upstream: Upstream
+    ) -> tuple[writer.Lines, writer.Lines]:
         """
-        The request line, and what else is not the same for all requests with the same steady fields.
+        The lines that are not the same for all requests with the same steady fields: the first ones, and the others.
         """
         first = writer.request_line(head.method, self._target(canonical))
-        fields = [] if self._own_host is None else [(b"Host", self._own_host(head, canonical))]
-        fields += self._copies(head.varying, head.connection)
-        return writer.Lines(first + writer.field_lines(fields)) if fields else first
+        if self._has_own_host:
+            host = writer.field_lines(((b"Host", self._host(head, canonical, upstream)),))
+            first = writer.Lines(first + host)
+        return first, writer.field_lines(self._copies(head.varying, head.connection))
 
     def _copies(self, fields: Iterable[Field], connection: frozenset[bytes]) -> list[writer.Pair]:
         """
@@ -289,7 +291,7 @@ class Forwarding:
         What every request with the fields of *head*, and so of its authority, has in common.
         """
         connection = head.connection
-        fields = [] if self._own_host is not None else [(b"Host", self._host(head, canonical, upstream))]
+        fields = [] if self._has_own_host else [(b"Host", self._host(head, canonical, upstream))]
         fields += self._copies(head.steady, connection)
         cookies: list[bytes] = []
         forwarded_for: list[bytes] = []

@@ -21,7 +21,6 @@ from pomerium_tx.sessions.handle import QUERY_PARAMETER
 
 TargetRule = Callable[[Canonical], bytes]
 HostRule = Callable[[RequestHead, Canonical, Upstream], bytes]
-OwnHostRule = Callable[[RequestHead, Canonical], bytes]
 
 _LEADS_OUT = "This path leads out of the application."
 _NO_HOST = "This request names no host of the application."
@@ -39,35 +38,24 @@ def target_rule(route: Route) -> TargetRule:
     return lambda canonical: _with_query(_rewritten(rewrite, canonical.path), canonical.query)
 
 
-def host_rule(route: Route) -> HostRule:
+def host_rule(route: Route) -> tuple[HostRule, bool]:
     """
-    What makes the ``Host`` to send of a request's fields: the same for all requests with the same ones.
-
-    It raises `BadRequest` if that would be no host.
-    """
-    if route.host_rewrite:
-        fixed = route.host_rewrite.encode("ascii")
-        return lambda head, canonical, upstream: fixed
-    name = route.host_rewrite_header
-    if name is not None:
-        return lambda head, canonical, upstream: _host_in(head.get_all(name), canonical)
-    if route.preserve_host_header:
-        return lambda head, canonical, upstream: canonical.authority
-    return lambda head, canonical, upstream: upstream.authority
-
-
-def own_host(route: Route) -> OwnHostRule | None:
-    """
-    What makes the ``Host`` to send of a request's path, or of a field that varies, on a route where that is the rule.
+    What makes the ``Host`` to send, and whether that is each request's own: it is the same for all with the same steady
+    fields where it is made of neither the path nor a field that varies.
 
     It raises `BadRequest` if that would be no host.
     """
     name, rewrite = route.host_rewrite_header, route.host_rewrite_by_path
     if route.host_rewrite:
-        return None
+        fixed = route.host_rewrite.encode("ascii")
+        return lambda head, canonical, upstream: fixed, False
     if name is not None:
-        return None if name not in VARYING else lambda head, canonical: _host_in(head.get_all(name), canonical)
-    return None if rewrite is None else lambda head, canonical: _host_of_path(rewrite, canonical.path)
+        return lambda head, canonical, upstream: _host_in(head.get_all(name), canonical), name in VARYING
+    if rewrite is not None:
+        return lambda head, canonical, upstream: _host_of_path(rewrite, canonical.path), True
+    if route.preserve_host_header:
+        return lambda head, canonical, upstream: canonical.authority, False
+    return lambda head, canonical, upstream: upstream.authority, False
 
 
 def has_handle(query: bytes) -> bool:

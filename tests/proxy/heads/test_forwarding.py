@@ -470,6 +470,7 @@ class RequestTests(ForwardingTestCase):
                     varying = {"Referer": f"http://r/{number}", "If-None-Match": f'"{number}"'}
                     head, canonical = read(*fields, *(f"{name}: {value}" for name, value in varying.items()))
                     lines = forwarding.request_head(head, canonical, route.upstreams[0], FACTS).decode().split("\r\n")
+                    self.assertEqual(lines[1], "Host: upstream.test:8080")
                     told = [line for line in lines if line.startswith(("Referer: ", 'If-None-Match: "'))]
                     self.assertCountEqual(told, [f"{name}: {varying[name]}" for name in passed])
 
@@ -487,6 +488,8 @@ class RequestTests(ForwardingTestCase):
             head, canonical = read(f"Referer: https://app.example.com/?{query}")
             written = forwarding.request_head(head, canonical, a_route().upstreams[0], FACTS)
             self.assertEqual(b"Referer: " in written, passes, query)
+        # What is no URL, nor meant to hold a handle, is not ours to judge.
+        self.assertIn("X-Note: a?pomerium_session=x", self.lines("X-Note: a?pomerium_session=x"))
 
     def test_each_peer(self) -> None:
         """

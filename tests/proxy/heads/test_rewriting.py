@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pomerium_tx.config.forms.expressions import Rewrite
 from pomerium_tx.http11.canonical import canonical_path
 from pomerium_tx.http11.heads import BadRequest
-from pomerium_tx.proxy.heads.rewriting import host_rule, own_host, target_rule, without_handles
+from pomerium_tx.proxy.heads.rewriting import host_rule, target_rule, without_handles
 from pomerium_tx.routing.rewriting import PrefixRewrite
 from tests.proxy.harness import a_route
 from tests.proxy.heads.test_forwarding import FACTS, ForwardingTestCase, read
@@ -141,15 +141,19 @@ class HostTests(ForwardingTestCase):
         by_path = a_route(host_rewrite_by_path=Rewrite("^/([^/]+)/.*", r"\1.test"))
         by_field = a_route(host_rewrite_header=b"referer")
         for route, first in ((by_path, "a.test"), (by_field, "c.test")):
-            forwarding, rule = self.forwarding(route), own_host(route)
-            assert rule is not None
+            forwarding = self.forwarding(route)
             for host, asked in ((first, ("/a/x", "c.test")), ("b.test", ("/b/x", "b.test"))):
                 head, canonical = read(f"Referer: {asked[1]}", target=asked[0])
-                self.assertEqual(rule(head, canonical), host.encode())
                 written = forwarding.request_head(head, canonical, route.upstreams[0], FACTS)
-                self.assertIn(f"\r\nHost: {host}\r\n".encode(), written)
-                self.assertEqual(written.count(b"Host: "), 2)
-        for route in (a_route(), a_route(host_rewrite_header=b"x-host"), a_route(host_rewrite="a.test")):
-            self.assertIsNone(own_host(route))
+                self.assertEqual(written.split(b"\r\n")[1], f"Host: {host}".encode())
+                self.assertEqual(written.count(b"\r\nHost: "), 1)
+        for route, is_own in (
+            (a_route(), False),
+            (a_route(host_rewrite_header=b"x-host"), False),
+            (a_route(host_rewrite="a.test", host_rewrite_header=b"referer"), False),
+            (by_field, True),
+            (by_path, True),
+        ):
+            self.assertIs(host_rule(route)[1], is_own)
         head, canonical = read()
-        self.assertEqual(host_rule(a_route())(head, canonical, a_route().upstreams[0]), b"upstream.test:8080")
+        self.assertEqual(host_rule(a_route())[0](head, canonical, a_route().upstreams[0]), b"upstream.test:8080")
