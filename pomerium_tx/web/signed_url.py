@@ -80,8 +80,9 @@ class UrlSigner:
         unsigned = _put_together(base, in_order)
         signature = self._signature(unsigned, issued, expiry)
         if in_order[-1][0] < SIGNATURE:
-            # As nearly always: what was put together is not put together once more.
-            return f"{unsigned}&{_parameter((SIGNATURE, signature))}"
+            # As nearly always: what was put together is not put together once more. No two signatures are the same, and
+            # of what is in them only the padding is to be quoted.
+            return f"{unsigned}&{SIGNATURE}={signature.replace('=', '%3D')}"
         return _put_together(base, _in_order([*in_order, (SIGNATURE, signature)]))
 
     def verify(self, url: str, now: float) -> None:
